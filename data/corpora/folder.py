@@ -1,0 +1,86 @@
+"""Any tree LABEL/…/RECORDING as a corpus; speakers come from a regular expression or a CSV."""
+
+import csv
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+from data.clip import Clip, Listing
+from data.corpora.sound_files import sound_files
+from data.errors import UserError
+
+
+@dataclass(frozen=True)
+class Speakers:
+    """Who speaks in which recording; both ways see the path below the source, with `/`.
+
+    Attributes:
+        pattern: its group `speaker` (else its first group, else the whole match) is the speaker.
+        table: recording → (speaker, gender).
+    """
+
+    pattern: re.Pattern[str] | None = None
+    table: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def of(self, recording: str) -> tuple[str, str]:
+        """(speaker, gender) of a recording; raises UserError where a rule is given but silent."""
+        if self.pattern is not None:
+            match = self.pattern.search(recording)
+            if match is None:
+                raise UserError(f"{recording}: --speaker-regex {self.pattern.pattern!r} does not match it")
+            groups = match.groupdict()
+            return groups.get("speaker") or (match.group(1) if match.re.groups else match.group()), ""
+        if self.table and recording not in self.table:
+            raise UserError(f"{recording}: not in the column 'recording' of --speakers")
+        return self.table.get(recording, ("", ""))
+
+
+def speakers_from_regex(pattern: str) -> Speakers:
+    """Speakers by regular expression; raises UserError where it does not compile."""
+    try:
+        return Speakers(pattern=re.compile(pattern))
+    except re.error as error:
+        raise UserError(f"--speaker-regex {pattern!r}: {error}") from error
+
+
+def speakers_from_csv(path: Path) -> Speakers:
+    """Speakers by a CSV with the columns recording, speaker and, if known, gender (female or male)."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as a CSV of speakers ({error})") from error
+    if not rows or not {"recording", "speaker"} <= rows[0].keys():
+        raise UserError(f"{path}: expected a CSV with a header and the columns recording,speaker[,gender]")
+    return Speakers(table={row["recording"]: (row["speaker"], row.get("gender") or "") for row in rows})
+
+
+def find(source: Path, speakers: Speakers) -> Listing:
+    """One clip a sound file; its label is the first folder below `source`."""
+    clips, unparsed = [], []
+    names = Counter(_name(path, source) for path in sound_files(source))
+    for path in sound_files(source):
+        recording = path.relative_to(source)
+        if len(recording.parts) < 2:
+            unparsed.append(path)
+            continue
+        name = _name(path, source)
+        if names[name] > 1:
+            name = f"{name}-{path.suffix[1:].lower()}"
+        speaker, gender = speakers.of(recording.as_posix())
+        clips.append(Clip(path, name, recording.parts[0], speaker, "folder", gender))
+    clips.sort(key=lambda clip: clip.name)
+    _require_distinct(clips)
+    return Listing(tuple(clips), tuple(unparsed))
+
+
+def _name(path: Path, source: Path) -> str:
+    return "-".join(path.relative_to(source).with_suffix("").parts)
+
+
+def _require_distinct(clips: list[Clip]) -> None:
+    for one, other in pairwise(clips):
+        if one.name == other.name:
+            raise UserError(f"{one.path} and {other.path} would both be the clip {one.name!r}: rename one of them")

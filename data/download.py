@@ -1,0 +1,150 @@
+"""Fetch a corpus from its public home: resumed after a break, verified, unpacked whole or not at all.
+
+fetch(RAVDESS_SPEECH, Path("ravdess"))
+"""
+
+import hashlib
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from data.errors import UserError
+from data.folders import moved_into_place
+
+TRIES = 5
+"""Broken connections in a row, without a byte gained, before giving up."""
+_TIMEOUT_S = 30
+_PAUSE_S = 0.5
+_CHUNK = 1 << 18
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A zip in a public record.
+
+    Attributes:
+        size: in bytes.
+        md5: of the whole file, as the record publishes it.
+        licence: shown to whoever downloads it.
+    """
+
+    name: str
+    url: str
+    size: int
+    md5: str
+    licence: str
+
+
+_RECORD = "https://zenodo.org/records/1188976/files/{}?download=1"
+RAVDESS_LICENCE = (
+    "RAVDESS is licensed CC BY-NC-SA 4.0 (https://creativecommons.org/licenses/by-nc-sa/4.0/). Cite: Livingstone "
+    "SR, Russo FA (2018). PLoS ONE 13(5): e0196391. No commercial use without a licence from its authors."
+)
+RAVDESS_SPEECH = Archive(
+    "Audio_Speech_Actors_01-24.zip",
+    _RECORD.format("Audio_Speech_Actors_01-24.zip"),
+    208_468_073,
+    "bc696df654c87fed845eb13823edef8a",
+    RAVDESS_LICENCE,
+)
+RAVDESS_SONG = Archive(
+    "Audio_Song_Actors_01-24.zip",
+    _RECORD.format("Audio_Song_Actors_01-24.zip"),
+    225_505_317,
+    "5411230427d67a21e18aa4d466e6d1b9",
+    RAVDESS_LICENCE,
+)
+
+
+def fetch(archive: Archive, folder: Path, progress: Callable[[int], None] = lambda done: None) -> Path:
+    """Download, verify and unpack an archive into `folder / STEM`; nothing is done where that is there.
+
+    Args:
+        progress: called with the bytes on disk so far.
+
+    Returns:
+        The folder with the recordings.
+
+    Raises:
+        UserError: no connection, another size or checksum than published, or no space.
+    """
+    target = folder / Path(archive.name).stem
+    if target.exists():
+        return target
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f"{archive.name}.part"
+        _download(archive, part, progress)
+        _verify(archive, part)
+        _unpack(part, target)
+        part.unlink()
+    except (OSError, zipfile.BadZipFile) as error:
+        raise UserError(f"{folder}: {archive.name} cannot be stored ({error}); check the disk and try again") from error
+    return target
+
+
+def _download(archive: Archive, part: Path, progress: Callable[[int], None]) -> None:
+    """Append to `part` until it has the archive's size, from wherever earlier tries stopped."""
+    failures = 0
+    while (have := _size(part)) < archive.size:
+        try:
+            for size in _append(archive, part, have):
+                progress(size)
+            reason = f"the connection ended after {_size(part):,} of {archive.size:,} bytes"
+        except requests.RequestException as error:
+            reason = _in_short(error)
+        failures = 0 if _size(part) > have else failures + 1
+        if failures == TRIES or reason.startswith("the server answered 4"):
+            raise UserError(f"{archive.url}: {reason}; {_size(part):,} bytes are kept, run the same command to go on")
+        time.sleep(_PAUSE_S * failures)
+
+
+def _append(archive: Archive, part: Path, have: int) -> Iterator[int]:
+    """Fetch from byte `have` on; yields the size of `part` as it grows."""
+    headers = {"Range": f"bytes={have}-"} if have else {}
+    with requests.get(archive.url, headers=headers, stream=True, timeout=_TIMEOUT_S) as response:
+        response.raise_for_status()
+        resumed = response.status_code == requests.codes.partial_content
+        with part.open("ab" if resumed else "wb") as file:
+            for chunk in response.iter_content(_CHUNK):
+                file.write(chunk)
+                yield file.tell()
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _in_short(error: requests.RequestException) -> str:
+    if error.response is not None:
+        return f"the server answered {error.response.status_code} {error.response.reason}"
+    return f"no connection ({type(error).__name__}); check the network"
+
+
+def _verify(archive: Archive, part: Path) -> None:
+    """Raise UserError, and remove the file, where it is not what the record publishes."""
+    size = _size(part)
+    md5 = _md5(part)
+    if (size, md5) != (archive.size, archive.md5):
+        part.unlink()
+        raise UserError(
+            f"{archive.name}: {size:,} bytes with md5 {md5}, expected {archive.size:,} with {archive.md5}; "
+            f"it was damaged on the way and is removed, run the same command again"
+        )
+
+
+def _md5(path: Path) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _unpack(archive: Path, target: Path) -> None:
+    with moved_into_place(target) as folder, zipfile.ZipFile(archive) as content:
+        content.extractall(folder)  # zipfile drops drive letters, leading slashes and `..`

@@ -1,0 +1,40 @@
+"""Label schemes: what a picture is called, from what its clip says."""
+
+from collections.abc import Iterable
+
+from data.clip import Clip
+from data.errors import UserError
+
+EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
+GENDERS = ("female", "male")
+SCHEMES = ("emotion", "gender-emotion")
+
+
+def label_of(clip: Clip, scheme: str) -> str:
+    """The clip's label: `calm` under `emotion`, `female_calm` under `gender-emotion`.
+
+    Raises:
+        UserError: the scheme is unknown, or it needs a gender that the corpus does not tell.
+    """
+    if scheme == "emotion":
+        return clip.emotion
+    if scheme == "gender-emotion":
+        if clip.gender not in GENDERS:
+            raise UserError(
+                f"{clip.path}: the gender of its speaker is not known, and --labels gender-emotion "
+                f"needs it: name it in the column 'gender' of --speakers, or use --labels emotion"
+            )
+        return f"{clip.gender}_{clip.emotion}"
+    raise UserError(f"label scheme {scheme!r}: expected one of {', '.join(SCHEMES)}")
+
+
+def ordered_labels(labels: Iterable[str]) -> tuple[str, ...]:
+    """The distinct labels: emotions in RAVDESS order (by gender, where they have one), others after."""
+
+    def rank(label: str) -> tuple[int, str, int, str]:
+        gender, _, emotion = label.rpartition("_")
+        if emotion in EMOTIONS and gender in ("", *GENDERS):
+            return 0, gender, EMOTIONS.index(emotion), ""
+        return 1, "", 0, label
+
+    return tuple(sorted(set(labels), key=rank))

@@ -1,0 +1,189 @@
+"""Protocols: how the pictures of an image set are divided into training, validation and test.
+
+    division = divide(image_set.pictures, "speaker", fold=0, seed=0)
+
+Always whole clips, by default whole speakers. Only original pictures are validated and tested on.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import ShuffleSplit, StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
+
+from data.errors import UserError
+
+PROTOCOLS = ("speaker", "loso", "stratified", "kfold", "leaky")
+RAVDESS_FOLDS = (
+    {"02", "05", "14", "15", "16"},
+    {"03", "06", "07", "13", "18"},
+    {"10", "11", "12", "19", "20"},
+    {"08", "17", "21", "23", "24"},
+    {"01", "04", "09", "22"},
+)
+"""Actors of the five folds that published results with unseen speakers use.
+
+Luna-Jiménez C et al. (2021). Multimodal Emotion Recognition on RAVDESS Dataset Using Transfer Learning.
+Sensors 21(22): 7665.
+"""
+K = 5
+TEST_SHARE = 1 / K
+VALIDATION_PARTS = 7
+"""One part in this many of the training side is held out to choose the best epoch on."""
+
+Indices = NDArray[np.intp]
+
+
+class Row(Protocol):
+    """What a protocol needs to know of a picture."""
+
+    @property
+    def clip(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def speaker(self) -> str: ...
+    @property
+    def corpus(self) -> str: ...
+    @property
+    def variant(self) -> str: ...
+    @property
+    def sample_hash(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Division:
+    """Which rows stand on which side, by index; `left_out` are exact duplicates of a clip on a later side."""
+
+    train: Indices
+    valid: Indices
+    test: Indices
+    left_out: tuple[str, ...] = ()
+
+
+def divide(rows: Sequence[Row], protocol: str, fold: int = 0, seed: int = 0) -> Division:
+    """Divide the rows for one fold.
+
+    Args:
+        rows: pictures; those of one clip are kept together under every protocol but `leaky`.
+        protocol: `speaker`: five folds of whole speakers (the published ones for RAVDESS); `loso`: one
+            speaker a fold; `kfold`: five stratified folds of clips; `stratified`: one stratified division
+            80/20 of clips; `leaky`: pictures at random, 80/20, to reproduce published figures.
+        fold: which part is the test.
+        seed: of every draw; the folds of speakers of RAVDESS need none.
+
+    Raises:
+        UserError: an unknown protocol or fold, one label, or too few speakers or clips.
+    """
+    if protocol not in PROTOCOLS:
+        raise UserError(f"protocol {protocol!r}: expected one of {', '.join(PROTOCOLS)}")
+    if len({row.label for row in rows}) < 2:
+        raise UserError(f"every picture is labelled {rows[0].label!r}: training needs at least two labels")
+    if protocol == "leaky":
+        return _leaky(len(rows), fold, seed)
+    clips = list({row.clip: row for row in rows}.values())
+    by_speaker = protocol in ("speaker", "loso")
+    if by_speaker:
+        _require_speakers(clips, protocol)
+    folds = _folds(clips, protocol, seed)
+    test = folds[_known(fold, len(folds), protocol)]
+    others = [clip for clip in clips if clip.clip not in test]
+    valid = _part(others, VALIDATION_PARTS, by_speaker, seed)[0]
+    train = {clip.clip for clip in others} - valid
+    return _without_duplicates(rows, train, valid, test)
+
+
+def n_folds(rows: Sequence[Row], protocol: str) -> int:
+    """How many folds a protocol has on these rows."""
+    if protocol == "loso":
+        return len({row.speaker for row in rows})
+    return K if protocol in ("speaker", "kfold") else 1
+
+
+def _folds(clips: Sequence[Row], protocol: str, seed: int) -> list[set[str]]:
+    """The names of the test clips of each fold."""
+    if protocol == "loso":
+        speakers = sorted({clip.speaker for clip in clips})
+        return [{clip.clip for clip in clips if clip.speaker == speaker} for speaker in speakers]
+    if protocol == "stratified":
+        labels = [clip.label for clip in clips]
+        _require_clips(labels, 2)
+        split = StratifiedShuffleSplit(1, test_size=TEST_SHARE, random_state=seed)
+        return [{clips[index].clip for index in test} for _, test in split.split(labels, labels)]
+    if protocol == "speaker" and {clip.corpus for clip in clips} == {"ravdess"}:
+        folds = [{clip.clip for clip in clips if clip.speaker in actors} for actors in RAVDESS_FOLDS]
+        return [fold for fold in folds if fold]
+    return _part(clips, K, protocol == "speaker", seed)
+
+
+def _part(clips: Sequence[Row], parts: int, by_speaker: bool, seed: int) -> list[set[str]]:
+    """The clips in stratified parts, of whole speakers if asked; the names in each."""
+    labels = [clip.label for clip in clips]
+    if by_speaker:
+        groups = [clip.speaker for clip in clips]
+        split = StratifiedGroupKFold(min(parts, len(set(groups))), shuffle=True, random_state=seed)
+        return [{clips[index].clip for index in part} for _, part in split.split(labels, labels, groups)]
+    _require_clips(labels, parts)
+    folds = StratifiedKFold(parts, shuffle=True, random_state=seed)
+    return [{clips[index].clip for index in part} for _, part in folds.split(labels, labels)]
+
+
+def _leaky(n_rows: int, fold: int, seed: int) -> Division:
+    _known(fold, 1, "leaky")
+    others, test = next(ShuffleSplit(1, test_size=TEST_SHARE, random_state=seed).split(np.zeros(n_rows)))
+    n_valid = len(others) // VALIDATION_PARTS
+    return Division(others[n_valid:], others[:n_valid], test)
+
+
+def _without_duplicates(rows: Sequence[Row], train: set[str], valid: set[str], test: set[str]) -> Division:
+    """Indices of each side; a clip with the very samples of a clip on a later side is left out."""
+    in_test = {row.sample_hash for row in rows if row.clip in test}
+    in_valid = {row.sample_hash for row in rows if row.clip in valid}
+    doubled = {row.clip for row in rows if row.clip in valid and row.sample_hash in in_test}
+    doubled |= {row.clip for row in rows if row.clip in train and row.sample_hash in in_test | in_valid}
+    return Division(
+        _indices(index for index, row in enumerate(rows) if row.clip in train - doubled),
+        _indices(index for index, row in enumerate(rows) if row.clip in valid - doubled and _is_original(row)),
+        _indices(index for index, row in enumerate(rows) if row.clip in test and _is_original(row)),
+        tuple(sorted(doubled)),
+    )
+
+
+def _indices(indices: Iterable[int]) -> Indices:
+    return np.fromiter(indices, np.intp)
+
+
+def _is_original(row: Row) -> bool:
+    return row.variant == "original"
+
+
+def _known(fold: int, folds: int, protocol: str) -> int:
+    if not 0 <= fold < folds:
+        raise UserError(f"--fold {fold}: protocol {protocol} has the folds 0 to {folds - 1} on these images")
+    return fold
+
+
+def _require_speakers(clips: Sequence[Row], protocol: str) -> None:
+    unknown = [clip.clip for clip in clips if not clip.speaker]
+    if unknown:
+        raise UserError(
+            f"clip {unknown[0]!r} and {len(unknown) - 1} others name no speaker, which protocol {protocol} needs: "
+            f"build with --speaker-regex or --speakers, or train with --protocol stratified"
+        )
+    speakers = {clip.speaker for clip in clips}
+    if len(speakers) < 3:
+        raise UserError(
+            f"{len(speakers)} speaker{'s' * (len(speakers) > 1)} ({', '.join(sorted(speakers))}): protocol {protocol} "
+            f"needs three, for training, validation and test; add speakers, or train with --protocol stratified"
+        )
+
+
+def _require_clips(labels: Sequence[str], parts: int) -> None:
+    label = min(set(labels), key=labels.count)
+    if labels.count(label) < parts:
+        raise UserError(
+            f"{labels.count(label)} clips labelled {label!r}: each label needs at least {parts} to be divided; "
+            f"add recordings or leave the label out"
+        )

@@ -1,0 +1,1 @@
+"""Sound to picture to emotion."""

@@ -1,0 +1,1 @@
+"""Clips to pictures: the image spec, the sound, its augmentation, its features, the picture."""

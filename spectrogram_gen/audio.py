@@ -1,0 +1,125 @@
+"""Any sound file or array to mono float32 at the spec's rate: trimmed, levelled, fitted to length.
+
+samples, rate_hz = read_mono(Path("clip.wav"))
+sound = fit(prepare(samples, rate_hz, spec), spec)
+"""
+
+import hashlib
+import re
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from data.errors import UserError
+from spectrogram_gen.spec import ImageSpec
+
+Samples = NDArray[np.float32]
+
+MIN_SOUND_S = 0.1
+"""Less sound than this, silence left out, is a click and no voice: a short syllable lasts longer."""
+SILENCE_DBFS = -90.0
+"""Below this a recording is silence: the last bit of 16 lies at -90.3 dBFS."""
+_BLOCK_S = 0.01
+_CUT_SHORT = re.compile(r"data : (?P<promised>\d+) \(should be (?P<there>\d+)\)")  # in libsndfile's log of a WAV
+_UNKNOWN_LENGTH = 0x7FFFFFFF  # a pipe can't know its length: such writers put this or more in the header
+
+
+def read_mono(path: Path) -> tuple[Samples, int]:
+    """The recording as (samples, rate in Hz); channels are averaged, full scale is 1.
+
+    Raises:
+        UserError: not a sound file, cut short, empty, or samples that are no numbers.
+    """
+    try:
+        with soundfile.SoundFile(path) as file:
+            samples = file.read(dtype="float32", always_2d=True)
+            rate_hz, promised, log = file.samplerate, file.frames, file.extra_info
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise UserError(f"{path}: {_why_unreadable(path, error)}") from error
+    if len(samples) < promised or _is_cut_short(log):
+        raise UserError(f"{path}: cut short (its header promises more sound than it holds); copy or record it again")
+    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
+    if mono.size == 0:
+        raise UserError(f"{path}: holds no samples; record it again")
+    if not np.isfinite(mono).all():
+        raise UserError(f"{path}: holds samples that are no numbers (NaN or infinite); export it again")
+    return mono, rate_hz
+
+
+def hash_samples(samples: Samples, rate_hz: int) -> str:
+    """SHA-256 of a recording's samples and rate: equal where two files hold the same sound."""
+    return hashlib.sha256(rate_hz.to_bytes(4, "little") + samples.tobytes()).hexdigest()
+
+
+def _why_unreadable(path: Path, error: Exception) -> str:
+    if not path.exists():
+        return "no such file"
+    if path.is_dir():
+        return "a folder, expected a sound file"
+    if path.stat().st_size == 0:
+        return "an empty file; record or copy it again"
+    reason = getattr(error, "error_string", str(error)).rstrip(".")
+    return f"not a sound file that libsndfile can read ({reason}); convert it to WAV or FLAC"
+
+
+def _is_cut_short(log: str) -> bool:
+    match = _CUT_SHORT.search(log)
+    return match is not None and int(match["there"]) < int(match["promised"]) < _UNKNOWN_LENGTH
+
+
+def prepare(samples: Samples, rate_hz: int, spec: ImageSpec) -> Samples:
+    """Mono samples to the sound of a picture: trimmed, resampled to the spec's rate, levelled.
+
+    Args:
+        samples: shape (n,), full scale 1.
+        rate_hz: their sample rate.
+
+    Returns:
+        float32, shape (m,), at `spec.sample_rate_hz` and `spec.level_dbfs`.
+
+    Raises:
+        UserError: silence, or less than `MIN_SOUND_S` of sound.
+    """
+    sound = trim(samples, rate_hz, spec.trim_db)
+    if sound.size < MIN_SOUND_S * rate_hz:
+        raise UserError(
+            f"{1000 * sound.size / rate_hz:.0f} ms of sound, expected at least {1000 * MIN_SOUND_S:.0f} ms; "
+            f"give a longer recording"
+        )
+    resampled = soxr.resample(sound, rate_hz, spec.sample_rate_hz)
+    return level(resampled, spec.level_dbfs)
+
+
+def trim(samples: Samples, rate_hz: int, trim_db: float) -> Samples:
+    """The samples without the silence at both ends, in whole blocks of 10 ms.
+
+    Raises:
+        UserError: nothing above `SILENCE_DBFS`.
+    """
+    block = max(1, round(_BLOCK_S * rate_hz))
+    whole = samples[: samples.size // block * block].reshape(-1, block)
+    power = np.einsum("ij,ij->i", whole, whole) / block
+    if power.max(initial=0.0) < 10 ** (SILENCE_DBFS / 10):
+        if samples.size < MIN_SOUND_S * rate_hz:
+            return samples
+        raise UserError(f"silence (nothing above {SILENCE_DBFS:.0f} dBFS); check the microphone and its level")
+    loud = np.flatnonzero(power >= power.max() * 10 ** (-trim_db / 10))
+    return samples[loud[0] * block : (loud[-1] + 1) * block]
+
+
+def level(samples: Samples, level_dbfs: float) -> Samples:
+    """The samples at a root mean square level of `level_dbfs`; peaks may pass full scale, none is clipped."""
+    rms = np.sqrt(np.mean(np.square(samples), dtype=np.float64))
+    return samples * np.float32(10 ** (level_dbfs / 20) / rms)
+
+
+def fit(samples: Samples, spec: ImageSpec) -> Samples:
+    """Exactly `spec.n_samples`: padded with zeros or cut, evenly at both ends."""
+    missing = spec.n_samples - samples.size
+    if missing >= 0:
+        return np.pad(samples, (missing // 2, missing - missing // 2))
+    start = -missing // 2
+    return samples[start : start + spec.n_samples]

@@ -1,0 +1,120 @@
+"""Augmentation in three steps: a variant draws its parameters, they are written down, then applied.
+
+Two kinds, because they act at two places of the pipeline: stretch and pitch change the voice, before it
+is fitted to the picture's length; shift, noise and gain change the recording of it, the whole window.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spectrogram_gen.audio import Samples, level
+from spectrogram_gen.spec import ImageSpec
+
+ORIGINAL = "original"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One augmentation with what was drawn for it.
+
+    Attributes:
+        name: a key of `AUGMENTATIONS`.
+        amount: in the unit of the augmentation.
+        seed: of the noise, for the one that needs more chance than its amount.
+    """
+
+    name: str
+    amount: float
+    seed: int = 0
+
+
+def stretch(samples: Samples, rate: float, spec: ImageSpec, seed: int = 0) -> Samples:
+    """The voice `rate` times as fast, at the same pitch; librosa's phase vocoder."""
+    from librosa.effects import time_stretch  # brings numba: only who augments should wait for it
+
+    return np.asarray(time_stretch(samples, rate=rate), np.float32)
+
+
+def pitch(samples: Samples, semitones: float, spec: ImageSpec, seed: int = 0) -> Samples:
+    """The voice `semitones` higher, as fast as before; librosa's phase vocoder and soxr."""
+    from librosa.effects import pitch_shift
+
+    shifted = pitch_shift(samples, sr=spec.sample_rate_hz, n_steps=semitones, res_type="soxr_hq")
+    return np.asarray(shifted, np.float32)
+
+
+def shift(samples: Samples, seconds: float, spec: ImageSpec, seed: int = 0) -> Samples:
+    """The sound `seconds` later (earlier, where negative) in the window; silence moves in."""
+    offset = round(seconds * spec.sample_rate_hz)
+    shifted = np.zeros_like(samples)
+    if offset >= 0:
+        shifted[offset:] = samples[: samples.size - offset]
+    else:
+        shifted[:offset] = samples[-offset:]
+    return shifted
+
+
+def noise(samples: Samples, snr_db: float, spec: ImageSpec, seed: int = 0) -> Samples:
+    """White Gaussian noise over the whole window, `snr_db` below the speech (which lies at the spec's level)."""
+    white = np.random.default_rng(seed).standard_normal(samples.size, dtype=np.float32)
+    return samples + level(white, spec.level_dbfs - snr_db)
+
+
+def gain(samples: Samples, gain_db: float, spec: ImageSpec, seed: int = 0) -> Samples:
+    """The recording `gain_db` louder: what is left where the level of a voice was misjudged."""
+    return samples * np.float32(10 ** (gain_db / 20))
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is drawn, uniformly, and how it is applied."""
+
+    apply: Callable[..., Samples]
+    unit: str
+    minimum: float
+    maximum: float
+
+
+VOICE = {
+    "stretch": Augmentation(stretch, "times as fast", 0.8, 1.2),
+    "pitch": Augmentation(pitch, "semitones", -2.0, 2.0),
+}
+RECORDING = {
+    "shift": Augmentation(shift, "s", -0.3, 0.3),
+    "noise": Augmentation(noise, "dB SNR", 15.0, 50.0),
+    "gain": Augmentation(gain, "dB", -6.0, 6.0),
+}
+AUGMENTATIONS = VOICE | RECORDING
+
+
+def draw(rng: np.random.Generator, names: Sequence[str] = tuple(AUGMENTATIONS)) -> tuple[Step, ...]:
+    """One variant: each augmentation of `names` by the toss of a coin, at least one, in fixed order."""
+    tosses = rng.random(len(names)) < 0.5
+    tosses[rng.integers(len(names))] = True
+    return tuple(_draw_step(name, rng) for name, taken in zip(names, tosses, strict=True) if taken)
+
+
+def _draw_step(name: str, rng: np.random.Generator) -> Step:
+    kind = AUGMENTATIONS[name]
+    amount = round(float(rng.uniform(kind.minimum, kind.maximum)), 4)
+    return Step(name, amount, int(rng.integers(2**31)) if name == "noise" else 0)
+
+
+def apply_to_voice(steps: Sequence[Step], samples: Samples, spec: ImageSpec) -> Samples:
+    """The steps that change the voice; its level stays the spec's."""
+    voice = _apply(steps, VOICE, samples, spec)
+    return voice if voice is samples else level(voice, spec.level_dbfs)
+
+
+def apply_to_recording(steps: Sequence[Step], samples: Samples, spec: ImageSpec) -> Samples:
+    """The steps that change the recording, on samples already fitted to the picture."""
+    return _apply(steps, RECORDING, samples, spec)
+
+
+def _apply(steps: Sequence[Step], kinds: dict[str, Augmentation], samples: Samples, spec: ImageSpec) -> Samples:
+    for step in steps:
+        if step.name in kinds:
+            samples = kinds[step.name].apply(samples, step.amount, spec, step.seed)
+    return samples

@@ -1,0 +1,76 @@
+"""What `ser-images` says: a progress bar on stderr, summaries on stdout."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from data.clip import Listing
+from spectrogram_gen.build import Summary
+from spectrogram_gen.check import Survey
+
+MOST_NAMED = 10
+"""Of a long list of files this many are named, and the rest counted."""
+
+
+@contextmanager
+def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr, where that is a terminal, while something goes on; yields what takes the number done so far."""
+    console = Console(stderr=True)
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda done: progress.update(task, completed=done)
+
+
+def print_build(summary: Summary, listing: Listing, out: Path) -> None:
+    """What a build did, and what it could not."""
+    console = Console(highlight=False, soft_wrap=True)
+    counts = f"{summary.rendered} rendered, {summary.kept} kept, {summary.removed} removed"
+    console.print(f"{out}: {counts}, {len(summary.failed)} failed", markup=False)
+    _print_left_out(console, listing)
+    _print_some(console, "failed", list(summary.failed.values()))
+
+
+def print_survey(survey: Survey, listing: Listing) -> None:
+    """Tables of what is in a corpus, then what is wrong with it."""
+    console = Console(highlight=False, soft_wrap=True)
+    for title, counts in (("label", survey.labels), ("speaker", survey.speakers)):
+        table = Table(title, "clips")
+        for name, count in sorted(counts.items()):
+            table.add_row(name or "unknown", str(count))
+        console.print(table)
+    for unit, formats in (("Hz", survey.rates_hz), ("channels", survey.channels)):
+        console.print(", ".join(f"{count} clips of {value} {unit}" for value, count in sorted(formats.items())))
+    _print_range(console, "duration", survey.durations_s, "s")
+    _print_range(console, "level (RMS)", survey.levels_dbfs, "dBFS")
+    _print_range(console, "peak", survey.peaks_dbfs, "dBFS")
+    _print_left_out(console, listing)
+    _print_some(console, "silent", survey.silent)
+    _print_some(console, "clipped", survey.clipped)
+    _print_some(console, "the same sound", [" = ".join(names) for names in survey.duplicates])
+    _print_some(console, "unreadable", list(survey.unreadable.values()))
+
+
+def _print_left_out(console: Console, listing: Listing) -> None:
+    _print_some(console, "not named as this corpus names its recordings", [str(path) for path in listing.unparsed])
+    _print_some(console, "further copies of clips already listed", [str(path) for path in listing.repeated])
+
+
+def _print_range(console: Console, what: str, values: Sequence[float], unit: str) -> None:
+    if values:
+        low, median, high = np.percentile(values, [0, 50, 100])
+        console.print(f"{what}: {low:.2f} to {high:.2f} {unit}, median {median:.2f}")
+
+
+def _print_some(console: Console, what: str, lines: Sequence[str]) -> None:
+    if lines:
+        console.print(f"{what}: {len(lines)}", markup=False)
+        for line in lines[:MOST_NAMED]:
+            console.print(f"  {line}", markup=False)
+        if len(lines) > MOST_NAMED:
+            console.print(f"  and {len(lines) - MOST_NAMED} more")

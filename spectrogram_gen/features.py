@@ -1,0 +1,74 @@
+"""Samples to a matrix (rows, frames): the log-mel spectrogram."""
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import rfft
+from scipy.sparse import csr_matrix
+
+from spectrogram_gen.audio import Samples
+from spectrogram_gen.spec import ImageSpec
+
+Matrix = NDArray[np.float32]
+
+_FLOOR = np.float32(1e-20)  # power of digital silence, so that its logarithm exists
+
+
+def log_mel(samples: Samples, spec: ImageSpec) -> Matrix:
+    """Log-mel spectrogram in dB, shape (n_mels, n_frames), low frequencies first.
+
+    Equal to librosa.power_to_db(librosa.feature.melspectrogram(…, power=2, pad_mode="constant"),
+    top_db=None) for the first `n_frames` frames, less the power of the window in dB. Written here
+    because prediction should need neither numba nor librosa, and because it takes a third of the time.
+
+    Args:
+        samples: shape (spec.n_samples,), full scale 1.
+    """
+    padded = np.pad(samples, spec.n_fft // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, spec.n_fft)[:: spec.hop_length][: spec.n_frames]
+    window, filters = _window_and_filters(spec)
+    spectrum = rfft(frames * window, axis=1)
+    power = np.ascontiguousarray((spectrum.real**2 + spectrum.imag**2).T)
+    return 10 * np.log10(np.maximum(filters @ power, _FLOOR))
+
+
+@lru_cache(maxsize=8)
+def _window_and_filters(spec: ImageSpec) -> tuple[Samples, csr_matrix]:
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(spec.n_fft) / spec.n_fft)
+    return (window / window.sum()).astype(np.float32), csr_matrix(mel_filters(spec))
+
+
+def mel_filters(spec: ImageSpec) -> Matrix:
+    """Triangular filters on Slaney's mel scale, each of area 1 in Hz; shape (n_mels, 1 + n_fft // 2).
+
+    Slaney M (1998). Auditory Toolbox, version 2. Interval Research, technical report 1998-010;
+    the same numbers as librosa.filters.mel.
+    """
+    bins_hz = np.fft.rfftfreq(spec.n_fft, 1 / spec.sample_rate_hz)
+    edges_hz = band_edges_hz(spec)
+    widths = np.diff(edges_hz)
+    slopes = edges_hz[:, None] - bins_hz[None, :]
+    rising = -slopes[:-2] / widths[:-1, None]
+    falling = slopes[2:] / widths[1:, None]
+    filters = np.maximum(0, np.minimum(rising, falling))
+    return (filters * (2 / (edges_hz[2:] - edges_hz[:-2]))[:, None]).astype(np.float32)
+
+
+def band_edges_hz(spec: ImageSpec) -> NDArray[np.float64]:
+    """The n_mels + 2 frequencies where filters begin, peak and end."""
+    low, high = _hz_to_mel(np.array([spec.min_hz, spec.max_hz]))
+    return _mel_to_hz(np.linspace(low, high, spec.n_mels + 2))
+
+
+# Slaney's scale: linear up to 1 kHz (15 mel), then logarithmic, 27 mel for a factor of 6.4.
+_MEL_PER_HZ, _KNEE_HZ, _KNEE_MEL, _LOG_STEP = 3 / 200, 1000.0, 15.0, np.log(6.4) / 27
+
+
+def _hz_to_mel(hz: NDArray[np.float64]) -> NDArray[np.float64]:
+    above = _KNEE_MEL + np.log(np.maximum(hz, _KNEE_HZ) / _KNEE_HZ) / _LOG_STEP
+    return np.where(hz < _KNEE_HZ, hz * _MEL_PER_HZ, above)
+
+
+def _mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(mel < _KNEE_MEL, mel / _MEL_PER_HZ, _KNEE_HZ * np.exp((mel - _KNEE_MEL) * _LOG_STEP))

@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+
+from data.corpora import find_clips
+from data.corpora.folder import speakers_from_csv, speakers_from_regex
+from data.errors import UserError
+from data.labels import label_of
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name in ("happy/anna_1.wav", "happy/ben_1.mp3", "sad/deep/anna_1.OGG", "loose.wav"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def test_label_is_the_first_folder(tree: Path) -> None:
+    listing = find_clips(tree, "folder")
+    assert [(clip.name, clip.emotion, clip.speaker) for clip in listing.clips] == [
+        ("happy-anna_1", "happy", ""), ("happy-ben_1", "happy", ""), ("sad-deep-anna_1", "sad", ""),
+    ]  # fmt: skip
+    assert [path.name for path in listing.unparsed] == ["loose.wav"]
+
+
+@pytest.mark.parametrize("pattern", [r"(?P<speaker>[a-z]+)_\d", r"([a-z]+)_\d", r"anna|ben"])
+def test_speaker_from_a_regular_expression(tree: Path, pattern: str) -> None:
+    listing = find_clips(tree, "folder", speakers_from_regex(pattern))
+    assert [clip.speaker for clip in listing.clips] == ["anna", "ben", "anna"]
+
+
+def test_speaker_and_gender_from_a_csv(tree: Path) -> None:
+    table = tree / "speakers.csv"
+    table.write_text(
+        "recording,speaker,gender\nhappy/anna_1.wav,anna,female\nhappy/ben_1.mp3,ben,male\nsad/deep/anna_1.OGG,anna,female\n"
+    )
+    listing = find_clips(tree, "folder", speakers_from_csv(table))
+    assert [label_of(clip, "gender-emotion") for clip in listing.clips] == ["female_happy", "male_happy", "female_sad"]
+
+
+def test_one_name_in_two_formats_gives_two_clips(tmp_path: Path) -> None:
+    (tmp_path / "happy").mkdir()
+    for suffix in ("wav", "flac"):
+        (tmp_path / f"happy/a.{suffix}").touch()
+    assert [clip.name for clip in find_clips(tmp_path, "folder").clips] == ["happy-a-flac", "happy-a-wav"]
+
+
+def test_what_cannot_be_told_is_said(tree: Path) -> None:
+    with pytest.raises(UserError, match="--speaker-regex 'carl' does not match"):
+        find_clips(tree, "folder", speakers_from_regex("carl"))
+    with pytest.raises(UserError, match=r"--speaker-regex '\('"):
+        speakers_from_regex("(")
+    table = tree / "speakers.csv"
+    table.write_text("file,who\na,b\n")
+    with pytest.raises(UserError, match=r"columns recording,speaker\[,gender\]"):
+        speakers_from_csv(table)
+    table.write_text("recording,speaker\nhappy/anna_1.wav,anna\n")
+    with pytest.raises(UserError, match=r"happy/ben_1.mp3: not in the column 'recording'"):
+        find_clips(tree, "folder", speakers_from_csv(table))
+    with pytest.raises(UserError, match="go with --corpus folder, not ravdess"):
+        find_clips(tree, "ravdess", speakers_from_regex("x"))
+    clip = find_clips(tree, "folder").clips[0]
+    with pytest.raises(UserError, match="gender of its speaker is not known"):
+        label_of(clip, "gender-emotion")

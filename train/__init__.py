@@ -1,0 +1,1 @@
+"""An image set to a run folder: split, learning rate, training, figures."""

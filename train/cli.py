@@ -1,0 +1,131 @@
+"""ser-train: an image set to a trained network with its figures.
+
+ser-train resnet34 --images images --protocol speaker --fold 0 --weights none
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from data.errors import UserError, user_errors_on_stderr
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+
+
+@app.command()
+def train(
+    architecture: Annotated[str, typer.Argument(help="Network: resnet34.")],
+    images: Annotated[Path, typer.Option(help="Image set that ser-images build made.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run.", show_default="runs/ARCHITECTURE-PROTOCOL-FOLD")
+    ] = None,
+    protocol: Annotated[str, typer.Option(help="speaker, loso, stratified, kfold or leaky.")] = "speaker",
+    fold: Annotated[int, typer.Option(min=0, help="Which part is the test.")] = 0,
+    epochs: Annotated[int, typer.Option(help="Passes at most.")] = 20,
+    epoch_of: Annotated[
+        str, typer.Option(help="A pass shows every clip once, in a variant drawn anew (clips), or all (pictures).")
+    ] = "clips",
+    batch_size: Annotated[int, typer.Option(help="Pictures in a training step.")] = 32,
+    lr: Annotated[str, typer.Option(help="Learning rate, or auto: found by lr_find.")] = "auto",
+    lr_suggestion: Annotated[str, typer.Option(help="For auto: valley, steep or minimum.")] = "valley",
+    schedule: Annotated[
+        str, typer.Option(help="one-cycle, flat or fine-tune.", show_default="fine-tune with imagenet, else one-cycle")
+    ] = "",
+    weights: Annotated[str, typer.Option(help="First weights: imagenet, none, or a file of them.")] = "imagenet",
+    weight_decay: Annotated[float, typer.Option(help="Decoupled, as in AdamW.")] = 0.05,
+    mixup: Annotated[float, typer.Option(help="Alpha of mixup; 0 for none.")] = 0.0,
+    label_smoothing: Annotated[float, typer.Option(help="Share of the target spread over all labels.")] = 0.1,
+    class_weights: Annotated[str, typer.Option(help="none or balanced.")] = "none",
+    class_factor: Annotated[
+        list[str] | None, typer.Option(help="LABEL=FACTOR: weigh a label more or less; may be repeated.")
+    ] = None,
+    mask: Annotated[float, typer.Option(help="SpecAugment: largest share of an axis in one mask.")] = 0.1,
+    masks: Annotated[int, typer.Option(help="SpecAugment: masks per axis; 0 for none.")] = 2,
+    roll: Annotated[float, typer.Option(help="Roll in time by up to this share of the width; 0 for none.")] = 0.05,
+    average: Annotated[float, typer.Option(help="Decay of a running average of the weights; 0 for none.")] = 0.0,
+    monitor: Annotated[str, typer.Option(help="What tells the best epoch: uar, accuracy or valid_loss.")] = "uar",
+    keep: Annotated[str, typer.Option(help="Weights of the best or the last epoch.")] = "best",
+    patience: Annotated[int, typer.Option(help="Stop after so many epochs without a better one; 0: never.")] = 0,
+    plateau: Annotated[
+        int, typer.Option(help="Divide the rate by ten after so many epochs without a better one; 0: never.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of division, weights and draws.")] = 0,
+    validate_only: Annotated[
+        bool, typer.Option("--validate-only", help="Leave the test fold unseen; figures of the validation clips.")
+    ] = False,
+) -> None:
+    """Find a learning rate, train, evaluate on the test fold, and write a run folder.
+
+    The best epoch and early stopping look at validation clips of training speakers, never at the test fold.
+    """
+    from train.architectures import require_architecture
+    from train.recipe import Recipe
+
+    require_architecture(architecture)
+    recipe = Recipe(
+        architecture=architecture,
+        weights=weights,
+        epochs=epochs,
+        epoch_of=epoch_of,
+        batch_size=batch_size,
+        lr=_rate(lr),
+        suggestion=lr_suggestion,
+        schedule=schedule or ("fine-tune" if weights == "imagenet" else "one-cycle"),
+        weight_decay=weight_decay,
+        mixup=mixup,
+        label_smoothing=label_smoothing,
+        class_weights=class_weights,
+        class_factors=_factors(class_factor or []),
+        mask=mask,
+        masks=masks,
+        roll=roll,
+        average=average,
+        monitor=monitor,
+        keep=keep,
+        patience=patience,
+        plateau=plateau,
+        seed=seed,
+    )
+    from spectrogram_gen.image_set import ImageSet
+    from train.run import run
+
+    folder = out or Path("runs") / f"{architecture}-{protocol}-{fold}"
+    run(
+        ImageSet.read(images),
+        recipe,
+        protocol,
+        fold,
+        folder,
+        typer.echo,
+        not validate_only,
+        ["ser-train", *sys.argv[1:]],
+    )
+    typer.echo(f"run folder: {folder}")
+
+
+def _rate(text: str) -> float | None:
+    if text == "auto":
+        return None
+    try:
+        return float(text)
+    except ValueError as error:
+        raise UserError(f"--lr {text}: expected auto or a number such as 0.002") from error
+
+
+def _factors(texts: list[str]) -> dict[str, float]:
+    factors = {}
+    for text in texts:
+        label, _, factor = text.partition("=")
+        try:
+            factors[label] = float(factor)
+        except ValueError as error:
+            raise UserError(f"--class-factor {text}: expected LABEL=FACTOR such as surprised=1.5") from error
+    return factors
+
+
+def main() -> None:
+    """The command `ser-train`."""
+    with user_errors_on_stderr():
+        app()

@@ -1,0 +1,92 @@
+"""Probabilities of one side of a division to figures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score, classification_report, confusion_matrix, f1_score
+
+from spectrogram_gen.image_set import ImageSet, Picture
+from train.fit import uar
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a learner says of some pictures.
+
+    Attributes:
+        rows: the pictures.
+        labels: the labels, in the order of the columns of `probabilities`.
+        probabilities: shape (pictures, labels), each row of sum 1.
+    """
+
+    rows: tuple[Picture, ...]
+    labels: tuple[str, ...]
+    probabilities: NDArray[np.float32]
+
+    @property
+    def targets(self) -> NDArray[np.intp]:
+        """The index of each picture's true label."""
+        return np.array([self.labels.index(row.label) for row in self.rows])
+
+    @property
+    def predicted(self) -> NDArray[np.intp]:
+        """The index of each picture's most probable label."""
+        return self.probabilities.argmax(axis=1)
+
+    @property
+    def losses(self) -> NDArray[np.float64]:
+        """Cross entropy of each picture, in nats."""
+        true = self.probabilities[np.arange(len(self.rows)), self.targets]
+        return -np.log(np.maximum(true.astype(np.float64), 1e-12))
+
+
+def predict(learner: Any, images: ImageSet, rows: Sequence[Picture]) -> Predictions:
+    """The learner's probabilities for these pictures."""
+    loader = learner.dls.test_dl([images.folder / row.picture for row in rows])
+    probabilities, _ = learner.get_preds(dl=loader)
+    return Predictions(tuple(rows), images.labels, probabilities.numpy())
+
+
+def metrics(predictions: Predictions) -> dict[str, Any]:
+    """Accuracy, unweighted average recall, macro and weighted F1, and each label's figures."""
+    targets, predicted = predictions.targets, predictions.predicted
+    report = _report(predictions, output_dict=True)
+    return {
+        "clips": len(targets),
+        "accuracy": float(accuracy_score(targets, predicted)),
+        "uar": uar(targets, predicted),
+        "macro_f1": float(f1_score(targets, predicted, average="macro", zero_division=0)),
+        "weighted_f1": float(f1_score(targets, predicted, average="weighted", zero_division=0)),
+        "labels": {
+            label: {
+                "precision": report[label]["precision"],
+                "recall": report[label]["recall"],
+                "f1": report[label]["f1-score"],
+                "support": int(report[label]["support"]),
+            }
+            for label in predictions.labels
+        },
+    }
+
+
+def report_text(predictions: Predictions) -> str:
+    """The classification report of scikit-learn, with the unweighted average recall below."""
+    recall = uar(predictions.targets, predictions.predicted)
+    return f"{_report(predictions, digits=3)}\nunweighted average recall (UAR) {recall:.3f}\n"
+
+
+def confusion(predictions: Predictions) -> NDArray[np.int64]:
+    """Counts, shape (labels, labels): a row a true label, a column a predicted one."""
+    every = range(len(predictions.labels))
+    counts: NDArray[np.int64] = confusion_matrix(predictions.targets, predictions.predicted, labels=every)
+    return counts
+
+
+def _report(predictions: Predictions, **options: Any) -> Any:
+    return classification_report(
+        predictions.targets, predictions.predicted, labels=range(len(predictions.labels)),
+        target_names=predictions.labels, zero_division=0, **options,
+    )  # fmt: skip

@@ -1,0 +1,82 @@
+"""Image set and division to fastai DataLoaders, all of stock parts."""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from fastai.data.block import CategoryBlock, DataBlock
+from fastai.data.core import DataLoaders
+from fastai.data.transforms import IndexSplitter, ItemGetter, Normalize
+from fastai.vision.core import PILImageBW
+from fastai.vision.data import ImageBlock
+from fasttransform import ItemTransform
+from PIL import Image
+
+from data.splits import Division
+from spectrogram_gen.image_set import ImageSet, Picture
+
+Item = tuple[tuple[Path, ...], str]
+"""The pictures that stand for one training example, and its label."""
+
+
+def data_loaders(
+    images: ImageSet, division: Division, epoch_of: str, batch_size: int, device: torch.device
+) -> DataLoaders:
+    """Training and validation DataLoaders of one division, normalised by the training side.
+
+    Args:
+        epoch_of: `clips`: an example is a clip, and shows one of its variants drawn anew each time;
+            `pictures`: every picture is an example.
+    """
+    train, valid = side(images, division.train), side(images, division.valid)
+    examples = _by_clip(images, train) if epoch_of == "clips" else list(_one_each(images, train))
+    items = [*examples, *_one_each(images, valid)]
+    block = data_block(images.labels, *mean_and_std(images, train), get_picture=_AnyVariant())
+    block.splitter = IndexSplitter(range(len(examples), len(items)))
+    workers = 0 if device.type == "cpu" else None  # on the CPU the training itself wants every core
+    return block.dataloaders(items, bs=min(batch_size, len(examples)), device=device, num_workers=workers)
+
+
+def data_block(labels: Sequence[str], mean: float, std: float, get_picture: ItemTransform | None = None) -> DataBlock:
+    """(picture, label) pairs as a DataBlock; no flip, no rotation: the axes mean time and frequency."""
+    return DataBlock(
+        blocks=(ImageBlock(PILImageBW), CategoryBlock(vocab=list(labels), sort=False)),
+        getters=[get_picture or ItemGetter(0), ItemGetter(1)],
+        batch_tfms=[Normalize.from_stats([mean], [std], cuda=False)],
+    )
+
+
+def side(images: ImageSet, indices: Iterable[int]) -> list[Picture]:
+    """The manifest's rows of one side of a division."""
+    return [images.pictures[index] for index in indices]
+
+
+def mean_and_std(images: ImageSet, rows: Sequence[Picture]) -> tuple[float, float]:
+    """Mean and standard deviation of the grey values of these pictures, where white is 1."""
+    counts = np.zeros(256, np.int64)
+    for row in rows:
+        counts += np.bincount(np.asarray(Image.open(images.folder / row.picture)).ravel(), minlength=256)
+    grey = np.arange(256) / 255
+    mean = np.average(grey, weights=counts)
+    return float(mean), float(np.sqrt(np.average((grey - mean) ** 2, weights=counts)))
+
+
+def _one_each(images: ImageSet, rows: Iterable[Picture]) -> Iterable[Item]:
+    return (((images.folder / row.picture,), row.label) for row in rows)
+
+
+def _by_clip(images: ImageSet, rows: Iterable[Picture]) -> list[Item]:
+    variants: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    for row in rows:
+        variants[row.clip, row.label].append(images.folder / row.picture)
+    return [(tuple(paths), label) for (_, label), paths in variants.items()]
+
+
+class _AnyVariant(ItemTransform):
+    """One of an example's pictures, by the global random state, which fastai seeds, in workers too."""
+
+    def encodes(self, item):  # type: ignore[no-untyped-def]  # fasttransform would dispatch on annotations
+        return random.choice(item[0])

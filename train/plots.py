@@ -1,0 +1,74 @@
+"""The figures of a run; each function draws one and returns it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+from sklearn.metrics import ConfusionMatrixDisplay
+
+from train.evaluate import Predictions
+from train.fit import RateSearch
+
+
+def confusion_matrix(counts: NDArray[np.int64], labels: Sequence[str]) -> Figure:
+    """Shares of each true label by predicted label, with the counts written in."""
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = 2.5 + 0.55 * len(labels)
+    figure = Figure(figsize=(side + 1, side), layout="constrained")
+    axes = figure.subplots()
+    display = ConfusionMatrixDisplay(shares, display_labels=labels)
+    display.plot(ax=axes, cmap="Blues", include_values=False, xticks_rotation=45, im_kw={"vmin": 0, "vmax": 1})
+    for (row, column), count in np.ndenumerate(counts):
+        colour = "white" if shares[row, column] > 0.5 else "black"
+        axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=9)
+    axes.set(xlabel="predicted", ylabel="true", title="Clips by true and predicted label; colour: share of the row")
+    return figure
+
+
+def rate_search(search: RateSearch, taken: float) -> Figure:
+    """Loss over learning rate, with the suggestions and the rate that was taken."""
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    skipped = slice(len(search.rates) // 10, -5)  # as fastai: the first are noise, the last diverge
+    axes.plot(search.rates[skipped], search.losses[skipped], color="0.3")
+    for colour, (name, rate) in zip(("C0", "C1", "C2"), search.suggestions.items(), strict=True):
+        axes.axvline(rate, color=colour, linestyle="--", label=f"{name} {rate:.2e}")
+    axes.axvline(taken, color="black", linewidth=1, label=f"taken {taken:.2e}")
+    axes.set(xscale="log", xlabel="learning rate", ylabel="training loss", title="Learning rate finder")
+    axes.legend()
+    return figure
+
+
+def curves(history: Mapping[str, Sequence[float]]) -> Figure:
+    """Losses and validation figures over epochs."""
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    losses, shares = figure.subplots(1, 2)
+    epochs = range(1, len(history["train_loss"]) + 1)
+    for name, axes in (("train_loss", losses), ("valid_loss", losses), ("accuracy", shares), ("uar", shares)):
+        axes.plot(epochs, history[name], label=name.replace("_", " "))
+    losses.set(xlabel="epoch", ylabel="cross entropy (nats)", title="Loss")
+    shares.set(xlabel="epoch", ylabel="share of validation clips", title="Validation", ylim=(0, 1))
+    for axes in (losses, shares):
+        axes.legend()
+    return figure
+
+
+def top_losses(predictions: Predictions, folder: Path, most: int = 12) -> Figure:
+    """The pictures that the network was most wrong about, with what it said."""
+    worst = np.argsort(-predictions.losses)[:most]
+    rows = -(-len(worst) // 4)
+    figure = Figure(figsize=(12, 3.3 * rows), layout="constrained")
+    grid = figure.subplots(rows, 4, squeeze=False).flat
+    for axes in grid:
+        axes.set_axis_off()
+    for axes, index in zip(figure.axes, worst, strict=False):
+        row, said = predictions.rows[index], predictions.predicted[index]
+        axes.imshow(np.asarray(Image.open(folder / row.picture)), cmap="magma")
+        certainty = predictions.probabilities[index, said]
+        title = f"{row.clip}\n{row.label}, said {predictions.labels[said]} {certainty:.0%}"
+        axes.set_title(title, fontsize=9)
+    figure.suptitle("Highest losses (columns: time, rows: mel bands, low at the bottom)")
+    return figure

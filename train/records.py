@@ -1,0 +1,89 @@
+"""The files of a run's folder that tell what came out, and of what."""
+
+import csv
+import json
+import platform
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from data.splits import Division
+from spectrogram_gen.image_set import ImageSet
+from train import plots
+from train.evaluate import Predictions, confusion, report_text
+from train.fit import RateSearch
+from train.images import side
+from train.recipe import Recipe
+
+LIBRARIES = ("fastai", "torch", "torchvision", "numpy", "scikit-learn", "librosa", "soundfile", "soxr", "pillow")
+
+
+def write_figures(
+    folder: Path,
+    images: ImageSet,
+    predictions: Predictions,
+    figures: dict[str, Any],
+    search: RateSearch | None,
+    rate: float,
+) -> None:
+    """Write metrics, report, confusion matrix, predictions and every plot into a run's folder."""
+    (folder / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n")
+    (folder / "report.txt").write_text(report_text(predictions))
+    counts = confusion(predictions)
+    _write_csv(
+        folder / "confusion_matrix.csv",
+        ["true", *predictions.labels],
+        ([label, *row] for label, row in zip(predictions.labels, counts.tolist(), strict=True)),
+    )
+    _write_csv(
+        folder / "predictions.csv",
+        ["clip", "picture", "label", "predicted", *predictions.labels],
+        (
+            [row.clip, row.picture, row.label, predictions.labels[said], *(f"{share:.6f}" for share in shares)]
+            for row, said, shares in zip(
+                predictions.rows, predictions.predicted, predictions.probabilities, strict=True
+            )
+        ),
+    )
+    plots.confusion_matrix(counts, predictions.labels).savefig(folder / "confusion_matrix.png")
+    plots.top_losses(predictions, images.folder).savefig(folder / "top_losses.png")
+    with (folder / "history.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = ("train_loss", "valid_loss", "accuracy", "uar")
+    plots.curves({name: [float(row[name]) for row in rows] for name in names}).savefig(folder / "curves.png")
+    if search:
+        plots.rate_search(search, rate).savefig(folder / "lr_find.png")
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def provenance(
+    images: ImageSet, division: Division, protocol: str, fold: int, recipe: Recipe, command: Sequence[str]
+) -> dict[str, Any]:
+    """What a run was made from: command, recipe, spec, the clips of each side, library versions."""
+    sides = {"train": division.train, "validation": division.valid, "test": division.test}
+    return {
+        "command": list(command),
+        "date": time.strftime("%Y-%m-%d"),
+        "recipe": asdict(recipe),
+        "protocol": protocol,
+        "fold": fold,
+        "corpora": sorted({row.corpus for row in images.pictures}),
+        "spec": json.loads(images.spec.to_json()),
+        "spec_hash": images.spec.hash,
+        "pictures": {name: len(indices) for name, indices in sides.items()},
+        "clips": {
+            name: sorted({row.picture if protocol == "leaky" else row.clip for row in side(images, indices)})
+            for name, indices in sides.items()
+        },
+        "left_out": list(division.left_out),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+    }

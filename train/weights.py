@@ -1,0 +1,72 @@
+"""Where a network's first weights come from: ImageNet, nothing, or a file."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import torch
+
+from data.errors import UserError
+from train.architectures import ARCHITECTURES
+
+_TORCHVISION_TO_FASTAI = {
+    "conv1": "0.0", "bn1": "0.1", "layer1": "0.4", "layer2": "0.5", "layer3": "0.6", "layer4": "0.7",
+}  # fmt: skip
+
+
+def learner_with_weights(architecture: str, weights: str, dls: Any, **kwargs: Any) -> Any:
+    """A fastai Learner of a named architecture that starts from `imagenet`, `none` or a file.
+
+    Raises:
+        UserError: ImageNet's weights are out of reach, or the file is not of this network.
+    """
+    try:
+        learner = ARCHITECTURES[architecture](dls, pretrained=weights == "imagenet", **kwargs)
+    except (URLError, OSError) as error:
+        raise UserError(
+            f"ImageNet weights of {architecture} are neither in torchvision's cache nor to be downloaded ({error}); "
+            f"use --weights none to start from nothing, or --weights FILE"
+        ) from error
+    if weights not in ("imagenet", "none"):
+        load_weights(learner.model, Path(weights))
+    return learner
+
+
+def load_weights(model: torch.nn.Module, path: Path) -> None:
+    """Copy a file's weights into `model`; a last layer for other labels keeps its own.
+
+    Args:
+        path: a state dict that `torch.save` wrote, of such a learner or of torchvision's network.
+
+    Raises:
+        UserError: unreadable, or of another network.
+    """
+    ours, theirs = model.state_dict(), _read(path)
+    renamed = {_fastai_name(name): value for name, value in theirs.items()}
+    if "0.0.weight" in renamed and renamed["0.0.weight"].shape[1] != ours["0.0.weight"].shape[1]:
+        renamed["0.0.weight"] = renamed["0.0.weight"].sum(1, keepdim=True)  # grey stands for three equal colours
+    fitting = {name: value for name, value in renamed.items() if name in ours and ours[name].shape == value.shape}
+    body = {name for name in ours if name.startswith("0.")}
+    if missing := sorted(body - fitting.keys()):
+        raise UserError(f"{path}: not of this network ({len(missing)} weights missing, the first {missing[0]!r})")
+    model.load_state_dict(ours | fitting)
+
+
+def _read(path: Path) -> Mapping[str, torch.Tensor]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"--weights {path}: cannot be read ({reason}); give imagenet, none or a state dict") from error
+    if isinstance(content, dict) and isinstance(content.get("model"), dict):
+        content = content["model"]
+    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
+        raise UserError(f"--weights {path}: holds no state dict; save one with torch.save(model.state_dict(), …)")
+    return content
+
+
+def _fastai_name(name: str) -> str:
+    first, _, rest = name.partition(".")
+    return f"{_TORCHVISION_TO_FASTAI[first]}.{rest}" if first in _TORCHVISION_TO_FASTAI else name
