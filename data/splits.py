@@ -5,6 +5,7 @@
 Always whole clips, by default whole speakers. Only original pictures are validated and tested on.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -83,23 +84,26 @@ def divide(rows: Sequence[Row], protocol: str, fold: int = 0, seed: int = 0) -> 
         raise UserError(f"every picture is labelled {rows[0].label!r}: training needs at least two labels")
     if protocol == "leaky":
         return _leaky(len(rows), fold, seed)
-    clips = list({row.clip: row for row in rows}.values())
+    clips = _clips(rows)
     by_speaker = protocol in ("speaker", "loso")
     if by_speaker:
         _require_speakers(clips, protocol)
     folds = _folds(clips, protocol, seed)
     test = folds[_known(fold, len(folds), protocol)]
     others = [clip for clip in clips if clip.clip not in test]
-    valid = _part(others, VALIDATION_PARTS, by_speaker, seed)[0]
+    valid = _part(others, min(VALIDATION_PARTS, _rarest(others)), by_speaker, seed)[0]
     train = {clip.clip for clip in others} - valid
     return _without_duplicates(rows, train, valid, test)
 
 
 def n_folds(rows: Sequence[Row], protocol: str) -> int:
     """How many folds a protocol has on these rows."""
-    if protocol == "loso":
-        return len({row.speaker for row in rows})
-    return K if protocol in ("speaker", "kfold") else 1
+    return 1 if protocol == "leaky" else len(_folds(_clips(rows), protocol, seed=0))
+
+
+def _clips(rows: Sequence[Row]) -> list[Row]:
+    """One row a clip."""
+    return list({row.clip: row for row in rows}.values())
 
 
 def _folds(clips: Sequence[Row], protocol: str, seed: int) -> list[set[str]]:
@@ -120,14 +124,13 @@ def _folds(clips: Sequence[Row], protocol: str, seed: int) -> list[set[str]]:
 
 def _part(clips: Sequence[Row], parts: int, by_speaker: bool, seed: int) -> list[set[str]]:
     """The clips in stratified parts, of whole speakers if asked; the names in each."""
-    labels = [clip.label for clip in clips]
+    labels, speakers = [clip.label for clip in clips], [clip.speaker for clip in clips]
     if by_speaker:
-        groups = [clip.speaker for clip in clips]
-        split = StratifiedGroupKFold(min(parts, len(set(groups))), shuffle=True, random_state=seed)
-        return [{clips[index].clip for index in part} for _, part in split.split(labels, labels, groups)]
+        parts = min(parts, len(set(speakers)))
     _require_clips(labels, parts)
-    folds = StratifiedKFold(parts, shuffle=True, random_state=seed)
-    return [{clips[index].clip for index in part} for _, part in folds.split(labels, labels)]
+    kind = StratifiedGroupKFold if by_speaker else StratifiedKFold
+    split = kind(parts, shuffle=True, random_state=seed).split(labels, labels, speakers)
+    return [{clips[index].clip for index in part} for _, part in split]
 
 
 def _leaky(n_rows: int, fold: int, seed: int) -> Division:
@@ -178,6 +181,11 @@ def _require_speakers(clips: Sequence[Row], protocol: str) -> None:
             f"{len(speakers)} speaker{'s' * (len(speakers) > 1)} ({', '.join(sorted(speakers))}): protocol {protocol} "
             f"needs three, for training, validation and test; add speakers, or train with --protocol stratified"
         )
+
+
+def _rarest(clips: Sequence[Row]) -> int:
+    """Clips of the rarest label, but two at least: that many parts can be asked for."""
+    return max(2, min(Counter(clip.label for clip in clips).values()))
 
 
 def _require_clips(labels: Sequence[str], parts: int) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from data.errors import UserError, user_errors_on_stderr
+from data.errors import UserError, command_line, errors_name
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 
@@ -40,16 +40,17 @@ def file(
     for path in found:
         try:
             samples, rate_hz = read_mono(path)
-            print_prediction(path, classifier.bundle.labels, classifier(samples, rate_hz))
+            with errors_name(path):
+                probabilities = classifier(samples, rate_hz)
+            print_prediction(path, classifier.bundle.labels, probabilities)
         except UserError as error:
             failed += 1
-            reason = str(error) if str(error).startswith(str(path)) else f"{path}: {error}"
-            print(f"error: {reason}", file=sys.stderr)
+            print(f"error: {error}", file=sys.stderr)
     if failed:
         raise typer.Exit(2 if failed == len(found) else 1)
 
 
 def main() -> None:
     """The command `ser-predict`."""
-    with user_errors_on_stderr():
+    with command_line():
         app()

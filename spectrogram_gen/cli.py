@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from data.errors import UserError, user_errors_on_stderr
+from data.errors import UserError, command_line
 
 if TYPE_CHECKING:
     from data.clip import Listing
@@ -176,5 +176,5 @@ def _read_text(path: Path) -> str:
 
 def main() -> None:
     """The command `ser-images`."""
-    with user_errors_on_stderr():
+    with command_line():
         app()

@@ -6,8 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from data.clip import Clip
+from data.errors import errors_name
 from data.labels import label_of, ordered_labels
-from spectrogram_gen.audio import fit, prepare, read_mono
+from spectrogram_gen.audio import Samples, fit, prepare, read_mono
 from spectrogram_gen.augment import Step, apply_to_recording, apply_to_voice
 from spectrogram_gen.axes import draw_picture
 from spectrogram_gen.plan import Plan
@@ -21,8 +22,7 @@ def clip_figure(clip: Clip, spec: ImageSpec, plan: Plan) -> Figure:
     Raises:
         UserError: the recording can't be read or holds no sound.
     """
-    samples, rate_hz = read_mono(clip.path)
-    sound = prepare(samples, rate_hz, spec)
+    sound = _sound(clip, spec)
     variants = list(plan.variants(clip))
     figure = Figure(figsize=(1 + 3.2 * len(variants), 5.5), layout="constrained")
     columns = figure.subplots(2, len(variants), squeeze=False, sharex=True).T
@@ -45,8 +45,7 @@ def contact_sheet(clips: Sequence[Clip], spec: ImageSpec, scheme: str, columns: 
     for row, label in zip(grid, labels, strict=True):
         chosen = _of_many_speakers([clip for clip in clips if label_of(clip, scheme) == label], columns)
         for axes, clip in zip(row, chosen, strict=False):
-            samples, rate_hz = read_mono(clip.path)
-            draw_picture(axes, picture(prepare(samples, rate_hz, spec), spec), spec)
+            draw_picture(axes, picture(_sound(clip, spec), spec), spec)
             axes.set_title(clip.name, fontsize=7)
         for axes in row:
             axes.set(xlabel="", ylabel="")
@@ -54,6 +53,12 @@ def contact_sheet(clips: Sequence[Clip], spec: ImageSpec, scheme: str, columns: 
     for axes in grid[-1]:
         axes.set_xlabel("time (s)")
     return figure
+
+
+def _sound(clip: Clip, spec: ImageSpec) -> Samples:
+    samples, rate_hz = read_mono(clip.path)
+    with errors_name(clip.path):
+        return prepare(samples, rate_hz, spec)
 
 
 def _title(name: str, steps: Sequence[Step]) -> str:

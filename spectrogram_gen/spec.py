@@ -37,7 +37,7 @@ class ImageSpec:
 
     sample_rate_hz: int = 16000
     duration_s: float = 3.0
-    trim_db: float = 40.0
+    trim_db: float = 25.0
     level_dbfs: float = -20.0
     n_fft: int = 1024
     hop_length: int = 375

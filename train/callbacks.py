@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from fastai.callback.core import Callback
@@ -119,23 +118,26 @@ class AverageWeights(Callback):
         self.swapped = not self.swapped
 
 
-class EpochLine(Callback):
-    """One line an epoch, the same in a terminal and in a log file."""
+class History(Callback):
+    """The figures of every epoch, of all fits together, and one line each, the same in a terminal and in a log file.
+
+    Attributes:
+        rows: train_loss, valid_loss, the metrics and seconds, an epoch each.
+    """
 
     order = 70
 
     def __init__(self, report: Report) -> None:
         super().__init__()
         self.report = report
+        self.rows: list[dict[str, float]] = []
 
     def before_epoch(self) -> None:
         self.started = time.perf_counter()
 
     def after_epoch(self) -> None:
-        if not self.recorder.values:
-            return
-        names = self.recorder.metric_names[1:-1]
-        values: list[Any] = list(self.recorder.values[-1])
-        figures = "  ".join(f"{name} {value:.4f}" for name, value in zip(names, values, strict=True))
-        took = time.perf_counter() - self.started
-        self.report(f"epoch {self.epoch + 1:>3}/{self.n_epoch}  {figures}  {took:.0f} s")
+        figures = dict(zip(self.recorder.metric_names[1:-1], self.recorder.values[-1], strict=True))
+        seconds = time.perf_counter() - self.started
+        self.rows.append({**figures, "seconds": round(seconds, 2)})
+        said = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+        self.report(f"epoch {self.epoch + 1:>3}/{self.n_epoch}  {said}  {seconds:.0f} s")

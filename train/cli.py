@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from data.errors import UserError, user_errors_on_stderr
+from data.errors import UserError, command_line
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 
@@ -127,5 +127,5 @@ def _factors(texts: list[str]) -> dict[str, float]:
 
 def main() -> None:
     """The command `ser-train`."""
-    with user_errors_on_stderr():
+    with command_line():
         app()

@@ -46,7 +46,8 @@ class Predictions:
 def predict(learner: Any, images: ImageSet, rows: Sequence[Picture]) -> Predictions:
     """The learner's probabilities for these pictures."""
     loader = learner.dls.test_dl([images.folder / row.picture for row in rows])
-    probabilities, _ = learner.get_preds(dl=loader)
+    with learner.no_bar():
+        probabilities, _ = learner.get_preds(dl=loader)
     return Predictions(tuple(rows), images.labels, probabilities.numpy())
 
 

@@ -12,14 +12,14 @@ from fastai.callback.channelslast import ChannelsLast
 from fastai.callback.core import Callback
 from fastai.callback.fp16 import AMPMode, MixedPrecision
 from fastai.callback.mixup import MixUp
-from fastai.callback.progress import CSVLogger, ProgressCallback
+from fastai.callback.progress import ProgressCallback
 from fastai.callback.tracker import EarlyStoppingCallback, ReduceLROnPlateau, SaveModelCallback
 from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import accuracy, skm_to_fastai
 from sklearn.metrics import recall_score
 
 from data.errors import UserError
-from train.callbacks import AverageWeights, CpuAutocast, EpochLine, Report, SpecAugment
+from train.callbacks import AverageWeights, CpuAutocast, History, Report, SpecAugment
 from train.recipe import Recipe
 from train.weights import learner_with_weights
 
@@ -90,19 +90,25 @@ def find_rate(learner: Any, iterations: int = 100) -> RateSearch:
     return RateSearch([float(rate) for rate in recorder.lrs], losses, {k: float(v) for k, v in found._asdict().items()})
 
 
-def fit(learner: Any, recipe: Recipe, rate: float, report: Report) -> None:
-    """Train; afterwards the learner holds the weights of the best epoch on validation clips, or the last."""
-    callbacks = _fit_callbacks(recipe, report)
+def fit(learner: Any, recipe: Recipe, rate: float, report: Report) -> list[dict[str, float]]:
+    """Train; afterwards the learner holds the weights of the best epoch on validation clips, or the last.
+
+    Returns:
+        The figures of each epoch.
+    """
+    history = History(report)
+    callbacks = [history, *_watchers(recipe)]
     if recipe.schedule == "one-cycle":
         learner.fit_one_cycle(recipe.epochs, rate, cbs=callbacks)
     elif recipe.schedule == "flat":
         learner.fit(recipe.epochs, rate, cbs=callbacks)
     else:
         learner.fine_tune(recipe.epochs, rate, cbs=callbacks)
+    return history.rows
 
 
-def _fit_callbacks(recipe: Recipe, report: Report) -> list[Callback]:
-    callbacks: list[Callback] = [EpochLine(report), CSVLogger("history.csv", append=True)]
+def _watchers(recipe: Recipe) -> list[Callback]:
+    callbacks: list[Callback] = []
     if recipe.average:
         callbacks.append(AverageWeights(recipe.average))
     if recipe.keep == "best":

@@ -85,6 +85,8 @@ class Recipe:
             _within(name, getattr(self, name), 0, 0.9999)
         for name in ("masks", "patience", "plateau"):
             _within(name, getattr(self, name), 0, 10_000)
+        if self.plateau and self.schedule != "flat":
+            raise UserError(f"--plateau goes with --schedule flat: {self.schedule} moves the rate itself")
         for label, factor in self.class_factors.items():
             _within(f"class factor of {label}", factor, 1e-3, 1e3)
 

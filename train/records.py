@@ -14,7 +14,6 @@ from data.splits import Division
 from spectrogram_gen.image_set import ImageSet
 from train import plots
 from train.evaluate import Predictions, confusion, report_text
-from train.fit import RateSearch
 from train.images import side
 from train.recipe import Recipe
 
@@ -26,8 +25,7 @@ def write_figures(
     images: ImageSet,
     predictions: Predictions,
     figures: dict[str, Any],
-    search: RateSearch | None,
-    rate: float,
+    history: Sequence[dict[str, float]],
 ) -> None:
     """Write metrics, report, confusion matrix, predictions and every plot into a run's folder."""
     (folder / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n")
@@ -50,12 +48,12 @@ def write_figures(
     )
     plots.confusion_matrix(counts, predictions.labels).savefig(folder / "confusion_matrix.png")
     plots.top_losses(predictions, images.folder).savefig(folder / "top_losses.png")
-    with (folder / "history.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    names = ("train_loss", "valid_loss", "accuracy", "uar")
-    plots.curves({name: [float(row[name]) for row in rows] for name in names}).savefig(folder / "curves.png")
-    if search:
-        plots.rate_search(search, rate).savefig(folder / "lr_find.png")
+    _write_csv(
+        folder / "history.csv",
+        ["epoch", *history[0]],
+        ([epoch, *row.values()] for epoch, row in enumerate(history, 1)),
+    )
+    plots.curves(history).savefig(folder / "curves.png")
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

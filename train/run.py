@@ -22,6 +22,7 @@ from export.bundle import LEARNER, Bundle
 from export.learner_pickle import write_learner
 from export.run_folder import new_run_folder
 from spectrogram_gen.image_set import ImageSet
+from train import plots
 from train.callbacks import Report
 from train.evaluate import metrics, predict, report_text
 from train.fit import RateSearch, find_rate, fit, make_learner
@@ -61,13 +62,15 @@ def run(
         dls = data_loaders(images, division, recipe.epoch_of, recipe.batch_size, default_device())
         learner = make_learner(dls, recipe, images.labels, folder)
         rate, search = _rate(learner, recipe, report)
-        fit(learner, recipe, rate, report)
+        history = fit(learner, recipe, rate, report)
         shutil.rmtree(folder / "models", ignore_errors=True)
         plain = _plain(learner, images, division)
         seen = division.test if test else division.valid
         predictions = predict(plain, images, side(images, seen))
         figures = {"side": "test" if test else "validation"} | metrics(predictions)
-        write_figures(folder, images, predictions, figures, search, rate)
+        write_figures(folder, images, predictions, figures, history)
+        if search:
+            plots.rate_search(search, rate).savefig(folder / "lr_find.png")
         write_learner(plain, folder / LEARNER)
         Bundle(recipe.architecture, images.labels, images.spec).write(folder)
         content = provenance(images, division, protocol, fold, recipe, command)

@@ -1,0 +1,115 @@
+"""How fast pictures are made, against the common recipe and against the floor; one process, one run.
+
+    python benchmarks/render.py RAVDESS_FOLDER
+
+Four ways turn the same recordings into PNG files, in turn, several rounds; the fastest round of each counts:
+(a) the common recipe: librosa's load and mel, matplotlib's specshow and savefig;
+(b) librosa and Pillow, written plainly, with this project's trimming, level and size;
+(c) this project: ser-images build, with its checks, hashes and manifest;
+(d) the floor: decode, resample, one batched FFT, sparse mel, PNG at level 1, and nothing else.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import librosa
+import matplotlib as mpl
+import numpy as np
+import scipy.fft
+import soundfile
+import soxr
+from matplotlib import pyplot as plt
+from PIL import Image
+from scipy.sparse import csr_matrix
+
+from data.clip import Clip
+from data.corpora import find_clips
+from spectrogram_gen.build import build
+from spectrogram_gen.features import mel_filters
+from spectrogram_gen.plan import Plan
+from spectrogram_gen.spec import ImageSpec
+
+SPEC = ImageSpec()
+Way = Callable[[Sequence[Clip], Path], None]
+
+
+def common_recipe(clips: Sequence[Clip], out: Path) -> None:
+    for clip in clips:
+        samples, rate_hz = librosa.load(clip.path)
+        mel = librosa.feature.melspectrogram(y=samples, sr=rate_hz, n_fft=1024, hop_length=100)
+        figure = plt.figure(figsize=(2.24, 2.24), dpi=100)
+        librosa.display.specshow(librosa.power_to_db(mel, ref=np.max), sr=rate_hz, hop_length=100)
+        figure.savefig(out / f"{clip.name}.png")
+        plt.close(figure)
+
+
+def librosa_and_pillow(clips: Sequence[Clip], out: Path) -> None:
+    for clip in clips:
+        samples, _ = librosa.load(clip.path, sr=SPEC.sample_rate_hz)
+        samples, _ = librosa.effects.trim(samples, top_db=SPEC.trim_db)
+        samples *= 0.1 / np.sqrt(np.mean(samples**2))
+        samples = librosa.util.fix_length(samples, size=SPEC.n_samples)
+        mel = librosa.feature.melspectrogram(
+            y=samples, sr=SPEC.sample_rate_hz, n_fft=SPEC.n_fft, hop_length=SPEC.hop_length, n_mels=SPEC.n_mels
+        )
+        decibels = librosa.power_to_db(mel)[::-1, : SPEC.n_frames]
+        grey = np.clip((decibels + 60) * 255 / SPEC.range_db, 0, 255).astype(np.uint8)
+        Image.fromarray(grey).save(out / f"{clip.name}.png")
+
+
+def this_project(clips: Sequence[Clip], out: Path) -> None:
+    build(clips, clips[0].path.parent.parent, out, SPEC, Plan(), jobs=1)
+
+
+def floor(clips: Sequence[Clip], out: Path) -> None:
+    window = np.hanning(SPEC.n_fft).astype(np.float32)
+    filters = csr_matrix(mel_filters(SPEC))
+    for clip in clips:
+        samples, rate_hz = soundfile.read(clip.path, dtype="float32", always_2d=True)
+        samples = soxr.resample(samples[:, 0], rate_hz, SPEC.sample_rate_hz)
+        samples = np.pad(samples, SPEC.n_samples)[SPEC.n_samples :][: SPEC.n_samples + SPEC.n_fft]
+        frames = np.lib.stride_tricks.sliding_window_view(samples, SPEC.n_fft)[:: SPEC.hop_length][: SPEC.n_frames]
+        spectrum = scipy.fft.rfft(frames * window, axis=1)
+        power = np.ascontiguousarray((spectrum.real**2 + spectrum.imag**2).T)
+        decibels = 10 * np.log10(filters @ power + np.float32(1e-20))
+        grey = np.clip((decibels + 80) * np.float32(255 / 80), 0, 255).astype(np.uint8)
+        Image.fromarray(grey).save(out / f"{clip.name}.png", compress_level=1)
+
+
+WAYS: dict[str, Way] = {"a": common_recipe, "b": librosa_and_pillow, "c": this_project, "d": floor}
+
+
+def seconds(way: Way, clips: Sequence[Clip]) -> float:
+    with tempfile.TemporaryDirectory() as out:
+        start = time.perf_counter()
+        way(clips, Path(out))
+        return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", type=Path)
+    parser.add_argument("--clips", type=int, default=120)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    mpl.use("Agg")
+    clips = find_clips(arguments.source, "ravdess").clips
+    clips = clips[:: max(1, len(clips) // arguments.clips)][: arguments.clips]
+    for way in WAYS.values():  # imports, caches and the disk are warm before anything counts
+        seconds(way, clips[:5])
+    best = dict.fromkeys(WAYS, float("inf"))
+    for number in range(arguments.rounds):
+        for name, way in WAYS.items():
+            if name != "a" or number == 0:  # minutes a round, and far from the others
+                best[name] = min(best[name], seconds(way, clips))
+    ms = {name: round(1000 * total / len(clips), 2) for name, total in best.items()}
+    ratios = {"a/c": ms["a"] / ms["c"], "b/c": ms["b"] / ms["c"], "c/d": ms["c"] / ms["d"]}
+    print(json.dumps({"clips": len(clips), "ms_per_clip": ms, **{k: round(v, 2) for k, v in ratios.items()}}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""How much of a bare PyTorch loop's speed a training reaches: same network, batch and precision, in one run.
+
+    python benchmarks/train.py IMAGES
+
+Both train in turn, several rounds; the fastest round of each counts. The bare loop sees one batch that is in
+memory already: no files, no augmentation, no metrics.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from fastai.callback.core import Callback, CancelFitException
+from fastai.torch_core import default_device, to_device
+from torch import nn
+
+from data.splits import divide
+from spectrogram_gen.image_set import ImageSet
+from train.fit import make_learner
+from train.images import data_loaders
+from train.recipe import Recipe
+
+WARM_UP = 2
+
+
+class Stopwatch(Callback):
+    """Times `batches` training batches after the warm-up, then ends the fit."""
+
+    def __init__(self, batches: int) -> None:
+        super().__init__()
+        self.batches = batches
+
+    def before_batch(self) -> None:
+        if self.train_iter == WARM_UP:
+            self.started = time.perf_counter()
+        if self.train_iter == WARM_UP + self.batches:
+            self.seconds = time.perf_counter() - self.started
+            raise CancelFitException
+
+
+def ours(learner: object, batches: int) -> float:
+    stopwatch = Stopwatch(batches)
+    learner.fit(100, 1e-3, cbs=stopwatch)
+    return batches * learner.dls.bs / stopwatch.seconds
+
+
+def bare(learner: object, batches: int) -> float:
+    pictures, labels = to_device(learner.dls.one_batch(), learner.dls.device)
+    pictures, labels = pictures.as_subclass(torch.Tensor), labels.as_subclass(torch.Tensor)
+    model = learner.model.train().to(memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(model.parameters(), 1e-3)
+    narrow = any("precision" in cb.name or "autocast" in cb.name for cb in learner.cbs)
+    for step in range(WARM_UP + batches):
+        if step == WARM_UP:
+            started = time.perf_counter()
+        with torch.autocast(pictures.device.type, torch.bfloat16, enabled=narrow):
+            loss = nn.functional.cross_entropy(model(pictures).float(), labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return batches * len(pictures) / (time.perf_counter() - started)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("images", type=Path)
+    parser.add_argument("--batches", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    images, recipe = ImageSet.read(arguments.images), Recipe(weights="none", schedule="one-cycle")
+    loaders = data_loaders(images, divide(images.pictures, "stratified"), "clips", recipe.batch_size, default_device())
+    with tempfile.TemporaryDirectory() as folder:
+        learner = make_learner(loaders, recipe, images.labels, Path(folder))
+        speeds: dict[str, float] = {"ours": 0.0, "bare": 0.0}
+        for _ in range(arguments.rounds):
+            speeds["bare"] = max(speeds["bare"], bare(learner, arguments.batches))
+            speeds["ours"] = max(speeds["ours"], ours(learner, arguments.batches))
+    rounded = {name: round(speed, 1) for name, speed in speeds.items()}
+    ratio = round(speeds["ours"] / speeds["bare"], 3)
+    print(json.dumps({"images_per_s": rounded, "ours/bare": ratio, "batch_size": recipe.batch_size}))
+
+
+if __name__ == "__main__":
+    main()

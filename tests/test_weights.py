@@ -1,0 +1,86 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torchvision.models import resnet18, resnet34
+
+from conftest import Command
+from data.errors import UserError
+from spectrogram_gen.image_set import ImageSet
+from train.cli import main
+from train.weights import load_weights
+
+
+@pytest.fixture(scope="module")
+def model() -> torch.nn.Module:
+    from fastai.vision.learner import create_vision_model
+
+    return create_vision_model(resnet34, 8, pretrained=False, n_in=1, lin_ftrs=[])
+
+
+def test_a_run_s_own_weights_come_back(model: torch.nn.Module, tmp_path: Path) -> None:
+    changed = {name: value + 1 for name, value in model.state_dict().items()}
+    torch.save(changed, tmp_path / "own.pth")
+    load_weights(model, tmp_path / "own.pth")
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(value, changed[name])
+
+
+def test_torchvision_s_weights_fit_and_colours_are_summed(model: torch.nn.Module, tmp_path: Path) -> None:
+    theirs = resnet34(weights=None)
+    torch.save(theirs.state_dict(), tmp_path / "theirs.pth")
+    head = model.state_dict()["1.3.weight" if "1.3.weight" in model.state_dict() else "1.4.weight"].clone()
+    load_weights(model, tmp_path / "theirs.pth")
+    ours = model.state_dict()
+    torch.testing.assert_close(ours["0.0.weight"], theirs.conv1.weight.detach().sum(1, keepdim=True))
+    torch.testing.assert_close(ours["0.7.2.conv2.weight"], theirs.layer4[2].conv2.weight.detach())
+    torch.testing.assert_close(ours["1.3.weight" if "1.3.weight" in ours else "1.4.weight"], head)
+
+    grey = torch.rand(2, 1, 64, 64)
+    model.eval()
+    theirs.eval()
+    features = torch.nn.Sequential(*list(theirs.children())[:-2])
+    with torch.no_grad():
+        torch.testing.assert_close(model[0](grey), features(grey.expand(-1, 3, -1, -1)), rtol=1e-3, atol=1e-4)
+
+
+def test_weights_of_another_network_or_none(model: torch.nn.Module, tmp_path: Path) -> None:
+    torch.save(resnet18(weights=None).state_dict(), tmp_path / "smaller.pth")
+    (tmp_path / "text.pth").write_text("no weights")
+    torch.save([1, 2], tmp_path / "list.pth")
+    for name, message in (
+        ("smaller.pth", "not of this network"),
+        ("text.pth", "cannot be read"),
+        ("list.pth", "holds no state dict"),
+        ("missing.pth", "cannot be read"),
+    ):
+        with pytest.raises(UserError, match=rf"{name}: .*{message}|{name}: {message}"):
+            load_weights(model, tmp_path / name)
+
+
+def test_a_file_that_would_run_code_is_refused(model: torch.nn.Module, tmp_path: Path) -> None:
+    class Malicious:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            import os
+
+            return os.system, (f"touch {tmp_path}/ran",)
+
+    torch.save(Malicious(), tmp_path / "malicious.pth")
+    with pytest.raises(UserError, match="cannot be read"):
+        load_weights(model, tmp_path / "malicious.pth")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_imagenet_out_of_reach(
+    command: Command, images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No cache, and a proxy that refuses: what a machine without a way out sees."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+    code, _, error = command(main, "resnet34", "--images", images.folder, "--out", tmp_path / "run")
+    assert code == 2
+    message = error.splitlines()[-1]
+    assert message.startswith("error: ImageNet weights of resnet34 are neither in torchvision's cache nor")
+    assert "--weights none" in message
+    assert "--weights FILE" in message
+    assert not (tmp_path / "run").exists()
