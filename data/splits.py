@@ -31,7 +31,7 @@ Sensors 21(22): 7665.
 """
 K = 5
 TEST_SHARE = 1 / K
-VALIDATION_PARTS = 7
+VALIDATION_PARTS = 10
 """One part in this many of the training side is held out to choose the best epoch on."""
 
 Indices = NDArray[np.intp]

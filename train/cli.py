@@ -42,9 +42,9 @@ def train(
         list[str] | None, typer.Option(help="LABEL=FACTOR: weigh a label more or less; may be repeated.")
     ] = None,
     mask: Annotated[float, typer.Option(help="SpecAugment: largest share of an axis in one mask.")] = 0.1,
-    masks: Annotated[int, typer.Option(help="SpecAugment: masks per axis; 0 for none.")] = 2,
+    masks: Annotated[int, typer.Option(help="SpecAugment: masks per axis; 0 for none.")] = 1,
     roll: Annotated[float, typer.Option(help="Roll in time by up to this share of the width; 0 for none.")] = 0.05,
-    average: Annotated[float, typer.Option(help="Decay of a running average of the weights; 0 for none.")] = 0.0,
+    average: Annotated[float, typer.Option(help="Decay of a running average of the weights; 0 for none.")] = 0.99,
     monitor: Annotated[str, typer.Option(help="What tells the best epoch: uar, accuracy or valid_loss.")] = "uar",
     keep: Annotated[str, typer.Option(help="Weights of the best or the last epoch.")] = "best",
     patience: Annotated[int, typer.Option(help="Stop after so many epochs without a better one; 0: never.")] = 0,

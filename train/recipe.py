@@ -59,9 +59,9 @@ class Recipe:
     class_weights: str = "none"
     class_factors: dict[str, float] = field(default_factory=dict)
     mask: float = 0.1
-    masks: int = 2
+    masks: int = 1
     roll: float = 0.05
-    average: float = 0.0
+    average: float = 0.99
     monitor: str = "uar"
     keep: str = "best"
     patience: int = 0
