@@ -124,11 +124,12 @@ def _folds(clips: Sequence[Row], protocol: str, seed: int) -> list[set[str]]:
 
 def _part(clips: Sequence[Row], parts: int, by_speaker: bool, seed: int) -> list[set[str]]:
     """The clips in stratified parts, of whole speakers if asked; the names in each."""
-    labels, speakers = [clip.label for clip in clips], [clip.speaker for clip in clips]
-    if by_speaker:
+    labels = [clip.label for clip in clips]
+    speakers = [clip.speaker for clip in clips] if by_speaker else None
+    if speakers:
         parts = min(parts, len(set(speakers)))
     _require_clips(labels, parts)
-    kind = StratifiedGroupKFold if by_speaker else StratifiedKFold
+    kind = StratifiedGroupKFold if speakers else StratifiedKFold
     split = kind(parts, shuffle=True, random_state=seed).split(labels, labels, speakers)
     return [{clips[index].clip for index in part} for _, part in split]
 
