@@ -125,12 +125,15 @@ def _folds(clips: Sequence[Row], protocol: str, seed: int) -> list[set[str]]:
 def _part(clips: Sequence[Row], parts: int, by_speaker: bool, seed: int) -> list[set[str]]:
     """The clips in stratified parts, of whole speakers if asked; the names in each."""
     labels = [clip.label for clip in clips]
-    speakers = [clip.speaker for clip in clips] if by_speaker else None
-    if speakers:
-        parts = min(parts, len(set(speakers)))
-    _require_clips(labels, parts)
-    kind = StratifiedGroupKFold if speakers else StratifiedKFold
-    split = kind(parts, shuffle=True, random_state=seed).split(labels, labels, speakers)
+    if by_speaker:
+        speakers, numbers = np.unique([clip.speaker for clip in clips], return_inverse=True)
+        groups = np.random.default_rng(seed).permutation(len(speakers))[numbers]  # before 1.8 its shuffle has no effect
+        parts = min(parts, len(speakers))
+        _require_clips(labels, parts)
+        split = StratifiedGroupKFold(parts).split(labels, labels, groups)
+    else:
+        _require_clips(labels, parts)
+        split = StratifiedKFold(parts, shuffle=True, random_state=seed).split(labels, labels)
     return [{clips[index].clip for index in part} for _, part in split]
 
 
