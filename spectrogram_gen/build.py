@@ -58,6 +58,8 @@ def build(
     Raises:
         UserError: `folder` holds something else or can't be written, or no clip could be rendered.
     """
+    if jobs == 0:
+        raise UserError("--jobs 0: expected a number of processes, or -1 for one a core")
     old = _earlier_pictures(folder)
     to_do = [clip_job(clip, source, folder, spec, plan, old) for clip in clips]
     require_writable(folder)

@@ -82,6 +82,7 @@ def test_bad_input(command: Command, write_wav: Write, tone: Samples, tmp_path: 
     ("arguments", "message"),
     [
         (["--out", "/proc/images"], "/proc/images: cannot be written"),
+        (["--out", "images", "--jobs", "0"], "--jobs 0: expected a number of processes"),
         (["--out", "images", "--corpus", "emodb"], "corpus 'emodb': expected one of ravdess, folder, synthetic"),
         (["--out", "images", "--corpus", "ravdess", "--speaker-regex", "x"], "go with --corpus folder"),
         (["--out", "images", "--corpus", "folder", "--speaker-regex", "("], "--speaker-regex '('"),

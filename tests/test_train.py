@@ -14,7 +14,7 @@ from spectrogram_gen.image_set import ImageSet
 from train.cli import main
 from train.evaluate import Predictions, confusion, metrics
 from train.fit import class_weights
-from train.images import data_loaders, mean_and_std, side
+from train.images import Grey, data_loaders, grey_of, side
 from train.recipe import Recipe
 from train.run import run
 
@@ -99,21 +99,21 @@ def test_normalised_by_the_training_side(images: ImageSet) -> None:
     import torch
 
     division = divide(images.pictures, "speaker")
-    loaders = data_loaders(images, division, "pictures", 1000, torch.device("cpu"))
+    grey = grey_of(images, side(images, division.train))
+    loaders = data_loaders(images, division, grey, "pictures", 1000, torch.device("cpu"))
     pictures, _ = loaders.train.one_batch()
     assert pictures.shape == (120, 1, 32, 32)
     assert float(pictures.mean()) == pytest.approx(0, abs=1e-3)
     assert float(pictures.std()) == pytest.approx(1, abs=1e-3)
-    mean, deviation = mean_and_std(images, side(images, division.train))
-    assert 0.05 < mean < 0.8
-    assert 0.05 < deviation < 0.5
+    assert 0.05 < grey.mean < 0.8
+    assert 0.05 < grey.std < 0.5
 
 
 def test_an_epoch_of_clips_shows_each_clip_once_in_any_variant(images: ImageSet) -> None:
     import torch
 
     division = divide(images.pictures, "speaker")
-    loaders = data_loaders(images, division, "clips", 60, torch.device("cpu"))
+    loaders = data_loaders(images, division, Grey(0, 1), "clips", 60, torch.device("cpu"))
     assert [len(dl.dataset) for dl in loaders] == [60, 30]
     item = loaders.train_ds.items[0]
     assert len(item[0]) == 2
@@ -122,7 +122,14 @@ def test_an_epoch_of_clips_shows_each_clip_once_in_any_variant(images: ImageSet)
         for _ in range(20)
     }
     assert len(shown) > 1
-    assert len(data_loaders(images, division, "pictures", 60, torch.device("cpu")).train_ds) == 120
+    assert len(data_loaders(images, division, Grey(0, 1), "pictures", 60, torch.device("cpu")).train_ds) == 120
+
+
+def test_a_training_that_diverges_is_said_and_not_kept(images: ImageSet, tmp_path: Path) -> None:
+    recipe = replace(QUICK, lr=10.0, epochs=12, weight_decay=10.0, schedule="flat")
+    with pytest.raises(UserError, match=r"the training diverged at a learning rate of 10 .*lower --lr"):
+        run(images, recipe, "speaker", 0, tmp_path / "run", silent)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -131,7 +138,7 @@ def test_an_epoch_of_clips_shows_each_clip_once_in_any_variant(images: ImageSet)
         ({"schedule": "flat", "patience": 1, "epochs": 9, "lr": 3.0}, "stops early"),
         ({"schedule": "flat", "plateau": 1, "epochs": 5, "lr": 3.0}, "lowers the rate"),
         ({"schedule": "fine-tune", "average": 0.9, "keep": "last", "class_weights": "balanced"}, "two phases"),
-        ({"lr": None, "suggestion": "steep", "epoch_of": "pictures", "batch_size": 16}, "finds a rate"),
+        ({"lr": None, "suggestion": "steep", "epoch_of": "pictures", "batch_size": 8}, "finds a rate"),
     ],
 )
 def test_options(

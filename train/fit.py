@@ -1,5 +1,6 @@
 """One training: the learner of a recipe, its learning rate, its epochs."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,9 +62,15 @@ def precision(device: torch.device) -> list[Callback]:
     if device.type == "cuda":
         mode = AMPMode.BF16 if torch.cuda.is_bf16_supported() else AMPMode.FP16
         return [ChannelsLast(), MixedPrecision(mode)]
-    if device.type == "cpu" and torch.cpu.get_capabilities().get("avx512_bf16"):
+    if device.type == "cpu" and cpu_has_bf16():
         return [ChannelsLast(), CpuAutocast()]
     return [ChannelsLast()]
+
+
+def cpu_has_bf16() -> bool:
+    """Whether this processor multiplies bf16 itself; False where torch is too old to tell."""
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
 
 
 def class_weights(recipe: Recipe, labels: Sequence[str], training_labels: Sequence[str]) -> torch.Tensor:
@@ -95,6 +102,9 @@ def fit(learner: Any, recipe: Recipe, rate: float, report: Report) -> list[dict[
 
     Returns:
         The figures of each epoch.
+
+    Raises:
+        UserError: the loss became no number.
     """
     history = History(report)
     callbacks = [history, *_watchers(recipe)]
@@ -104,6 +114,8 @@ def fit(learner: Any, recipe: Recipe, rate: float, report: Report) -> list[dict[
         learner.fit(recipe.epochs, rate, cbs=callbacks)
     else:
         learner.fine_tune(recipe.epochs, rate, cbs=callbacks)
+    if not math.isfinite(history.rows[-1]["train_loss"]):
+        raise UserError(f"the training diverged at a learning rate of {rate:g} (the loss is no number): lower --lr")
     return history.rows
 
 

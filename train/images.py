@@ -4,6 +4,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,30 +23,38 @@ Item = tuple[tuple[Path, ...], str]
 """The pictures that stand for one training example, and its label."""
 
 
+class Grey(NamedTuple):
+    """Mean and standard deviation of grey values, where white is 1."""
+
+    mean: float
+    std: float
+
+
 def data_loaders(
-    images: ImageSet, division: Division, epoch_of: str, batch_size: int, device: torch.device
+    images: ImageSet, division: Division, grey: Grey, epoch_of: str, batch_size: int, device: torch.device
 ) -> DataLoaders:
-    """Training and validation DataLoaders of one division, normalised by the training side.
+    """Training and validation DataLoaders of one division.
 
     Args:
+        grey: what the pictures are normalised by; the training side's, see `grey_of`.
         epoch_of: `clips`: an example is a clip, and shows one of its variants drawn anew each time;
             `pictures`: every picture is an example.
     """
     train, valid = side(images, division.train), side(images, division.valid)
     examples = _by_clip(images, train) if epoch_of == "clips" else list(_one_each(images, train))
     items = [*examples, *_one_each(images, valid)]
-    block = data_block(images.labels, *mean_and_std(images, train), get_picture=_AnyVariant())
+    block = data_block(images.labels, grey, get_picture=_AnyVariant())
     block.splitter = IndexSplitter(range(len(examples), len(items)))
     workers = 0 if device.type == "cpu" else None  # on the CPU the training itself wants every core
     return block.dataloaders(items, bs=min(batch_size, len(examples)), device=device, num_workers=workers)
 
 
-def data_block(labels: Sequence[str], mean: float, std: float, get_picture: ItemTransform | None = None) -> DataBlock:
+def data_block(labels: Sequence[str], grey: Grey, get_picture: ItemTransform | None = None) -> DataBlock:
     """(picture, label) pairs as a DataBlock; no flip, no rotation: the axes mean time and frequency."""
     return DataBlock(
         blocks=(ImageBlock(PILImageBW), CategoryBlock(vocab=list(labels), sort=False)),
         getters=[get_picture or ItemGetter(0), ItemGetter(1)],
-        batch_tfms=[Normalize.from_stats([mean], [std], cuda=False)],
+        batch_tfms=[Normalize.from_stats([grey.mean], [grey.std], cuda=False)],
     )
 
 
@@ -54,14 +63,14 @@ def side(images: ImageSet, indices: Iterable[int]) -> list[Picture]:
     return [images.pictures[index] for index in indices]
 
 
-def mean_and_std(images: ImageSet, rows: Sequence[Picture]) -> tuple[float, float]:
-    """Mean and standard deviation of the grey values of these pictures, where white is 1."""
+def grey_of(images: ImageSet, rows: Sequence[Picture]) -> Grey:
+    """Mean and standard deviation over every pixel of these pictures."""
     counts = np.zeros(256, np.int64)
     for row in rows:
         counts += np.bincount(np.asarray(Image.open(images.folder / row.picture)).ravel(), minlength=256)
-    grey = np.arange(256) / 255
-    mean = np.average(grey, weights=counts)
-    return float(mean), float(np.sqrt(np.average((grey - mean) ** 2, weights=counts)))
+    values = np.arange(256) / 255
+    mean = np.average(values, weights=counts)
+    return Grey(float(mean), float(np.sqrt(np.average((values - mean) ** 2, weights=counts))))
 
 
 def _one_each(images: ImageSet, rows: Iterable[Picture]) -> Iterable[Item]:

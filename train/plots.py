@@ -48,7 +48,7 @@ def curves(history: Sequence[Mapping[str, float]]) -> Figure:
     losses, shares = figure.subplots(1, 2)
     epochs = range(1, len(history) + 1)
     for name, axes in (("train_loss", losses), ("valid_loss", losses), ("accuracy", shares), ("uar", shares)):
-        axes.plot(epochs, [row[name] for row in history], label=name.replace("_", " "))
+        axes.plot(epochs, [row[name] for row in history], marker=".", label=name.replace("_", " "))
     losses.set(xlabel="epoch", ylabel="cross entropy (nats)", title="Loss")
     shares.set(xlabel="epoch", ylabel="share of validation clips", title="Validation", ylim=(0, 1))
     for axes in (losses, shares):

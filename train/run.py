@@ -26,7 +26,7 @@ from train import plots
 from train.callbacks import Report
 from train.evaluate import metrics, predict, report_text
 from train.fit import RateSearch, find_rate, fit, make_learner
-from train.images import data_block, data_loaders, mean_and_std, side
+from train.images import Grey, data_block, data_loaders, grey_of, side
 from train.recipe import Recipe
 from train.records import provenance, write_figures
 
@@ -59,12 +59,13 @@ def run(
     started = time.time()
     with new_run_folder(out) as folder:
         set_seed(recipe.seed, reproducible=True)
-        dls = data_loaders(images, division, recipe.epoch_of, recipe.batch_size, default_device())
+        grey = grey_of(images, side(images, division.train))
+        dls = data_loaders(images, division, grey, recipe.epoch_of, recipe.batch_size, default_device())
         learner = make_learner(dls, recipe, images.labels, folder)
         rate, search = _rate(learner, recipe, report)
         history = fit(learner, recipe, rate, report)
         shutil.rmtree(folder / "models", ignore_errors=True)
-        plain = _plain(learner, images, division)
+        plain = _plain(learner, images, grey)
         seen = division.test if test else division.valid
         predictions = predict(plain, images, side(images, seen))
         figures = {"side": "test" if test else "validation"} | metrics(predictions)
@@ -108,11 +109,10 @@ def _rate(learner: Any, recipe: Recipe, report: Report) -> tuple[float, RateSear
     return search.suggestions[recipe.suggestion], search
 
 
-def _plain(learner: Any, images: ImageSet, division: Division) -> Any:
+def _plain(learner: Any, images: ImageSet, grey: Grey) -> Any:
     """A learner of the same model on the CPU, in full precision, of stock parts alone and without a path."""
-    stats = mean_and_std(images, side(images, division.train))
     black = np.zeros((images.spec.n_mels, images.spec.n_frames), np.uint8)
-    block = data_block(images.labels, *stats)
+    block = data_block(images.labels, grey)
     block.splitter = IndexSplitter([1])
     dls = block.dataloaders([(black, label) for label in images.labels[:2]], bs=64, device="cpu", num_workers=0)
     model = learner.model.cpu().to(memory_format=torch.contiguous_format)
