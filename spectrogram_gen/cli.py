@@ -53,8 +53,9 @@ def build(
     """Render every recording and its variants as PNG, with spec.json and manifest.csv."""
     listing = _find(source, corpus, speaker_regex, speakers)
     from spectrogram_gen.build import build as build_images
-    from spectrogram_gen.console import print_build, progress_bar
+    from spectrogram_gen.console import print_build
     from spectrogram_gen.plan import plan_of
+    from spectrogram_gen.progress import progress_bar
     from spectrogram_gen.spec import ImageSpec
 
     image_spec = ImageSpec.from_json(_read_text(spec)) if spec else ImageSpec()
@@ -77,7 +78,8 @@ def check(
     """Count what is there; name what is silent, clipped, doubled, unreadable or not parsed."""
     listing = _find(source, corpus, speaker_regex, speakers)
     from spectrogram_gen.check import survey
-    from spectrogram_gen.console import print_survey, progress_bar
+    from spectrogram_gen.console import print_survey
+    from spectrogram_gen.progress import progress_bar
 
     with progress_bar("reading", len(listing.clips)) as progress:
         found = survey(listing.clips, progress)
@@ -124,7 +126,7 @@ def download(
 ) -> None:
     """Fetch a corpus from its public record: size and checksum verified, resumed after a break."""
     from data.download import RAVDESS_SONG, RAVDESS_SPEECH, fetch
-    from spectrogram_gen.console import progress_bar
+    from spectrogram_gen.progress import progress_bar
 
     if corpus != "ravdess":
         raise UserError(f"corpus {corpus!r}: expected ravdess, the only one that can be downloaded")
@@ -144,7 +146,7 @@ def synthesize(
 ) -> None:
     """Make a corpus of synthetic voices, named as RAVDESS names its recordings."""
     from data.corpora.synthetic import names, write
-    from spectrogram_gen.console import progress_bar
+    from spectrogram_gen.progress import progress_bar
 
     with progress_bar("synthesising", sum(1 for _ in names(actors, repetitions))) as progress:
         count = write(out, actors, repetitions, seed, progress)

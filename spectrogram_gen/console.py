@@ -1,12 +1,10 @@
-"""What `ser-images` says: a progress bar on stderr, summaries on stdout."""
+"""What `ser-images` says of a build and of a corpus."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from data.clip import Listing
@@ -15,16 +13,6 @@ from spectrogram_gen.check import Survey
 
 MOST_NAMED = 10
 """Of a long list of files this many are named, and the rest counted."""
-
-
-@contextmanager
-def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr, where that is a terminal, while something goes on; yields what takes the number done so far."""
-    console = Console(stderr=True)
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda done: progress.update(task, completed=done)
 
 
 def print_build(summary: Summary, listing: Listing, out: Path) -> None:

@@ -2,11 +2,14 @@
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import torch
 from fastai.callback.core import Callback
 from fastai.torch_core import to_float
 from torch.optim.swa_utils import AveragedModel
+
+from spectrogram_gen.progress import progress_bar
 
 Report = Callable[[str], None]
 
@@ -141,3 +144,23 @@ class History(Callback):
         self.rows.append({**figures, "seconds": round(seconds, 2)})
         said = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
         self.report(f"epoch {self.epoch + 1:>3}/{self.n_epoch}  {said}  {seconds:.0f} s")
+
+
+class BatchBar(Callback):
+    """A bar over the batches of each epoch, where somebody watches a terminal."""
+
+    run_valid = False
+    order = 71
+
+    def before_train(self) -> None:
+        self.bar = ExitStack()
+        self.advance = self.bar.enter_context(progress_bar("training", len(self.dls.train)))
+
+    def after_batch(self) -> None:
+        self.advance(self.iter + 1)
+
+    def after_train(self) -> None:
+        self.bar.close()
+
+    def after_cancel_fit(self) -> None:
+        self.bar.close()

@@ -20,7 +20,7 @@ from fastai.metrics import accuracy, skm_to_fastai
 from sklearn.metrics import recall_score
 
 from data.errors import UserError
-from train.callbacks import AverageWeights, CpuAutocast, History, Report, SpecAugment
+from train.callbacks import AverageWeights, BatchBar, CpuAutocast, History, Report, SpecAugment
 from train.recipe import Recipe
 from train.weights import learner_with_weights
 
@@ -43,7 +43,7 @@ def make_learner(dls: Any, recipe: Recipe, labels: Sequence[str], folder: Path) 
     """The learner of a recipe; what it must write on the way goes into `folder`."""
     weights = class_weights(recipe, labels, [label for _, label in dls.train_ds.items])
     loss = CrossEntropyLossFlat(label_smoothing=recipe.label_smoothing, weight=weights.to(dls.device))
-    callbacks = [*precision(dls.device), SpecAugment(recipe.mask, recipe.masks, recipe.roll)]
+    callbacks = [*precision(dls.device), SpecAugment(recipe.mask, recipe.masks, recipe.roll), BatchBar()]
     if recipe.mixup:
         callbacks.append(MixUp(recipe.mixup))
     learner = learner_with_weights(
