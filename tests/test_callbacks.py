@@ -31,7 +31,7 @@ def test_masks_are_one_stretch_within_their_share() -> None:
         masked = mask_axis(pictures(), axis, 0.25)
         widths = []
         for picture in masked:
-            lines = (picture[0] == 0).all(dim=3 - axis + 0) if axis == 2 else (picture[0] == 0).all(dim=0)
+            lines = (picture[0] == 0).all(dim=1 if axis == 2 else 0)
             hit = torch.flatten(torch.nonzero(lines))
             assert len(hit) == 0 or len(hit) == hit[-1] - hit[0] + 1
             widths.append(len(hit))

@@ -3,12 +3,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
+from sklearn.model_selection import LeaveOneGroupOut, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
 from data.corpora import find_clips, synthetic
 from data.errors import UserError
 from data.labels import EMOTIONS
 from data.prosody import AT_REST, EMOTIONAL, enacted
 from data.voice import RATE_HZ, Voice, speak
+from spectrogram_gen.image_set import ImageSet
 
 
 def mean_pitch_hz(samples: "np.ndarray[tuple[int], np.dtype[np.float32]]") -> float:
@@ -94,3 +100,17 @@ def test_numbers_out_of_range(tmp_path: Path) -> None:
         synthetic.write(tmp_path, actors=0)
     with pytest.raises(UserError, match="--repetitions 100: expected 1 to 99"):
         synthetic.write(tmp_path, repetitions=100)
+
+
+def test_new_speakers_are_neither_guessed_nor_known(images: ImageSet) -> None:
+    """A plain classifier on the pictures' rows, each speaker in turn unseen: well above 1/8, well below 1."""
+    rows = [row for row in images.pictures if row.variant == "original"]
+    features = []
+    for row in rows:
+        with Image.open(images.folder / row.picture) as image:
+            heard = np.asarray(image)[:, np.asarray(image).max(axis=0) > 100]
+        features.append([*heard.mean(axis=1), *heard.std(axis=1), heard.shape[1]])
+    classifier = make_pipeline(StandardScaler(), SVC(C=10))
+    labels, speakers = ([getattr(row, name) for row in rows] for name in ("label", "speaker"))
+    recognised = cross_val_score(classifier, features, labels, groups=speakers, cv=LeaveOneGroupOut()).mean()
+    assert 0.25 < recognised < 0.9
