@@ -1,6 +1,6 @@
 """How much of a bare PyTorch loop's speed a training reaches: same network, batch and precision, in one run.
 
-    python benchmarks/train.py IMAGES
+    python benchmarks/train_speed.py IMAGES
 
 Both train in turn, several rounds; the fastest round of each counts. The bare loop sees one batch that is in
 memory already: no files, no augmentation, no metrics.
