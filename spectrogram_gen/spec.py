@@ -26,8 +26,8 @@ class ImageSpec:
         hop_length: samples from one column of the picture to the next.
         n_mels: mel bands, the rows of the picture (Slaney's scale and area normalisation, as librosa's).
         min_hz, max_hz: the lowest edge of the first band and the highest of the last.
-        max_db: level of white; the power of a mel band in dB, re a full-scale square wave's power
-            through the same window.
+        max_db: level of white, in dB of a band's power. The window sums to 1, so that a constant of 1 has
+            power 1 in its FFT bin; the bands' filters have area 1 in Hz.
         range_db: dB from black to white.
         bit_depth: bits of a grey value.
 

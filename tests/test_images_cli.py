@@ -113,7 +113,7 @@ def test_check_names_what_is_wrong(command: Command, write_wav: Write, tone: Sam
     code, said, _ = command(main, "check", tmp_path / "c", "--corpus", "folder")
     assert code == 0
     for line in (
-        "4 clips of 16000 Hz, 1 clips of 48000 Hz", "4 clips of 1 channels, 1 clips of 2 channels",
+        "sample rate in Hz: 16000 in 4 clips, 48000 in 1 clips", "channels: 1 in 4 clips, 2 in 1 clips",
         "silent: 1\n  calm-silent", "clipped: 1\n  sad-clipped", "the same sound: 1\n  calm-one = calm-same",
         "unreadable: 1\n", "cut.wav: not a sound file", "not named as this corpus names its recordings: 1\n",
         "duration: 0.67 to 2.00 s",
