@@ -33,8 +33,8 @@ def print_survey(survey: Survey, listing: Listing) -> None:
             table.add_row(name or "unknown", str(count))
         console.print(table)
     for what, formats in (("sample rate in Hz", survey.rates_hz), ("channels", survey.channels)):
-        counts = ", ".join(f"{value} in {count} clips" for value, count in sorted(formats.items()))
-        console.print(f"{what}: {counts}")
+        shares = ", ".join(f"{value} in {count} clips" for value, count in sorted(formats.items()))
+        console.print(f"{what}: {shares}")
     _print_range(console, "duration", survey.durations_s, "s")
     _print_range(console, "level (RMS)", survey.levels_dbfs, "dBFS")
     _print_range(console, "peak", survey.peaks_dbfs, "dBFS")

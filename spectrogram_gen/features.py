@@ -20,7 +20,8 @@ def log_mel(samples: Samples, spec: ImageSpec) -> Matrix:
 
     Equal to librosa.power_to_db(librosa.feature.melspectrogram(…, power=2, pad_mode="constant"),
     top_db=None) for the first `n_frames` frames, less the power of the window in dB. Written here
-    because prediction should need neither numba nor librosa, and because it takes a fifth of the time (LOG.md, 2026-11-20).
+    because prediction should need neither numba nor librosa, and because it takes a fifth of the
+    time (LOG.md, 2026-11-20).
 
     Args:
         samples: shape (spec.n_samples,), full scale 1.
