@@ -50,7 +50,7 @@ class ImageSpec:
 
     def __post_init__(self) -> None:
         for field in fields(self):  # 7000 and 7000.0 are one spec, and must have one hash
-            object.__setattr__(self, field.name, field.type(getattr(self, field.name)))  # type: ignore[operator]
+            object.__setattr__(self, field.name, field.type(getattr(self, field.name)))  # type: ignore[operator]  # types, not strings
         positive = ("sample_rate_hz", "duration_s", "trim_db", "n_fft", "hop_length", "n_mels", "range_db")
         for name in positive:
             if not getattr(self, name) > 0:

@@ -76,7 +76,7 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 def archive_of(server: Server, **changes: object) -> Archive:
     md5 = hashlib.md5(server.content).hexdigest()
     values = {"name": "voices.zip", "url": server.url, "size": len(server.content), "md5": md5, "licence": ""}
-    return Archive(**values | changes)  # type: ignore[arg-type]
+    return Archive(**values | changes)  # type: ignore[arg-type]  # of mixed types
 
 
 def files(folder: Path) -> list[str]:

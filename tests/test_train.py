@@ -143,7 +143,7 @@ def test_options(
 ) -> None:
     out = tmp_path / "run"
     lines: list[str] = []
-    run(images, replace(QUICK, **changes), "stratified", 0, out, lines.append)  # type: ignore[arg-type]
+    run(images, replace(QUICK, **changes), "stratified", 0, out, lines.append)  # type: ignore[arg-type]  # of mixed types
     said = capfd.readouterr().out
     if expected == "stops early":
         assert len(history(out)) < 9
