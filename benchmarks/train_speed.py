@@ -20,7 +20,7 @@ from torch import nn
 from data.splits import divide
 from spectrogram_gen.image_set import ImageSet
 from train.fit import make_learner
-from train.images import data_loaders, grey_of, side
+from train.images import data_loaders, normalisation_of, side
 from train.recipe import Recipe
 
 WARM_UP = 2
@@ -72,7 +72,7 @@ def main() -> None:
     arguments = parser.parse_args()
     images, recipe = ImageSet.read(arguments.images), Recipe(weights="none", schedule="one-cycle")
     division = divide(images.pictures, "stratified")
-    grey = grey_of(images, side(images, division.train))
+    grey = normalisation_of(images, side(images, division.train))
     loaders = data_loaders(images, division, grey, "clips", recipe.batch_size, default_device())
     with tempfile.TemporaryDirectory() as folder:
         learner = make_learner(loaders, recipe, images.labels, Path(folder))

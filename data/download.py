@@ -12,6 +12,7 @@ from pathlib import Path
 
 import requests
 
+from data.corpora import ravdess
 from data.errors import UserError
 from data.folders import moved_into_place
 
@@ -40,23 +41,19 @@ class Archive:
 
 
 _RECORD = "https://zenodo.org/records/1188976/files/{}?download=1"
-RAVDESS_LICENCE = (
-    "RAVDESS is licensed CC BY-NC-SA 4.0 (https://creativecommons.org/licenses/by-nc-sa/4.0/). Cite: Livingstone "
-    "SR, Russo FA (2018). PLoS ONE 13(5): e0196391. No commercial use without a licence from its authors."
-)
 RAVDESS_SPEECH = Archive(
     "Audio_Speech_Actors_01-24.zip",
     _RECORD.format("Audio_Speech_Actors_01-24.zip"),
     208_468_073,
     "bc696df654c87fed845eb13823edef8a",
-    RAVDESS_LICENCE,
+    ravdess.LICENCE,
 )
 RAVDESS_SONG = Archive(
     "Audio_Song_Actors_01-24.zip",
     _RECORD.format("Audio_Song_Actors_01-24.zip"),
     225_505_317,
     "5411230427d67a21e18aa4d466e6d1b9",
-    RAVDESS_LICENCE,
+    ravdess.LICENCE,
 )
 
 

@@ -1,10 +1,13 @@
 """The one exception that a person at the keyboard can mend, and how a command line says it."""
 
+import re
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
+from typing import NoReturn
 
 
 class UserError(Exception):
@@ -17,7 +20,7 @@ class UserError(Exception):
 
 @contextmanager
 def errors_name(path: Path) -> Iterator[None]:
-    """A UserError about sound that came from a file says which file."""
+    """A UserError from inside, about what a file holds, says which file."""
     try:
         yield
     except UserError as error:
@@ -26,7 +29,7 @@ def errors_name(path: Path) -> Iterator[None]:
 
 @contextmanager
 def command_line() -> Iterator[None]:
-    """A UserError from inside becomes one line on stderr and exit code 2; nothing else is caught.
+    """A UserError from inside becomes one line on stderr and exit code 2; so does a requirement that isn't installed.
 
     Libraries' warnings of what they will change are for programmers: they are shown with python -W only.
     """
@@ -36,5 +39,22 @@ def command_line() -> Iterator[None]:
                 warnings.simplefilter("ignore", FutureWarning)
             yield
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        _stop(str(error))
+    except ModuleNotFoundError as error:
+        if not _is_requirement(error.name or ""):
+            raise
+        _stop(f"{error.name} is not installed here, as where prediction alone was asked for; pip install ser-images")
+
+
+def _stop(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _is_requirement(module: str) -> bool:
+    name = module.partition(".")[0].replace("_", "-")
+    try:
+        requirements = metadata.requires("ser-images") or []
+    except metadata.PackageNotFoundError:
+        return False
+    return any(re.match(rf"{re.escape(name)}\b(?!-)", requirement) for requirement in requirements if name)

@@ -1,9 +1,10 @@
-"""Folders that are written: whole or not at all, and only where that is possible."""
+"""Folders and files that are written: whole or not at all, and only where that is possible."""
 
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from data.errors import UserError
 
@@ -17,6 +18,23 @@ def require_writable(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror}); give another folder") from error
+
+
+@contextmanager
+def file_moved_into_place(target: Path) -> Iterator[TextIO]:
+    """A new text file to write; it becomes `target` at the end, and is gone on any failure.
+
+    Raises:
+        UserError: the folder of `target` can't be written.
+    """
+    require_writable(target.parent)
+    part = target.with_name(f".{target.name}.part")
+    try:
+        with part.open("w", newline="", encoding="utf-8") as file:
+            yield file
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 @contextmanager

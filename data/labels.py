@@ -38,3 +38,10 @@ def ordered_labels(labels: Iterable[str]) -> tuple[str, ...]:
         return 1, "", 0, label
 
     return tuple(sorted(set(labels), key=rank))
+
+
+def scheme_of(labels: Iterable[str]) -> str:
+    """The scheme that these labels are of; `own` where a folder corpus has labels of its own."""
+    gendered = {f"{gender}_{emotion}" for gender in GENDERS for emotion in EMOTIONS}
+    distinct = set(labels)
+    return "emotion" if distinct <= set(EMOTIONS) else "gender-emotion" if distinct <= gendered else "own"

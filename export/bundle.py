@@ -1,17 +1,33 @@
-"""The bundle: what prediction needs to know of a trained model, beside its weights.
+"""Bundle: what prediction needs to know of a trained model, beside its weights.
 
-bundle = Bundle.read(Path("runs/ravdess"))
+bundle = Bundle.from_json(Path("runs/first/bundle.json").read_text())
 """
 
 import json
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
 
 from data.errors import UserError
+from data.labels import scheme_of
 from spectrogram_gen.spec import ImageSpec
 
-BUNDLE, LEARNER = "bundle.json", "learner.pkl"
+BUNDLE, CARD = "bundle.json", "README.md"
+ONNX, INT8, FRONTEND, WEIGHTS, LEARNER = (
+    "model.onnx", "model.int8.onnx", "model.frontend.onnx", "model.safetensors", "learner.pkl",
+)  # fmt: skip
 FORMAT_VERSION = 1
+_KEYS = {
+    "format_version", "model_id", "architecture", "labels", "label_scheme", "spec", "spec_hash", "normalisation",
+    "temperature", "training",
+}  # fmt: skip
+
+
+class Normalisation(NamedTuple):
+    """Mean and standard deviation of the training pictures' grey values, where white is 1."""
+
+    mean: float
+    std: float
 
 
 @dataclass(frozen=True)
@@ -19,43 +35,76 @@ class Bundle:
     """What a model takes and says.
 
     Attributes:
-        architecture: name of its network.
+        model_id: twelve hexadecimal digits of the SHA-256 of `model.safetensors`; every form of a model shares it.
+        architecture: a key of `export.architectures.ARCHITECTURES`.
         labels: in the order of its outputs.
         spec: of the pictures that it was trained on, and so of those that it may be shown.
+        normalisation: what a picture is normalised by before the first layer.
+        temperature: what the logits are divided by before the softmax (Guo et al. 2017); 1: not calibrated.
+        training: what it was trained on and how well: protocol, fold, seed, corpora, hash of the clip list,
+            metrics, versions, date.
+
+    Raises:
+        UserError: values that no model can have.
     """
 
+    model_id: str
     architecture: str
     labels: tuple[str, ...]
     spec: ImageSpec
+    normalisation: Normalisation
+    temperature: float = 1.0
+    training: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
-    def write(self, folder: Path) -> None:
-        """Write `bundle.json` into a run's folder."""
+    def __post_init__(self) -> None:
+        if not all(isinstance(text, str) and text for text in (self.model_id, self.architecture, *self.labels)):
+            raise UserError("model_id, architecture and labels: expected texts")
+        if len(self.labels) < 2 or len(set(self.labels)) < len(self.labels):
+            raise UserError(f"labels {list(self.labels)}: expected at least two, each once")
+        for name, value in (*self.normalisation._asdict().items(), ("temperature", self.temperature)):
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 1e-6 < value < 1e6:
+                raise UserError(f"{name} is {value!r}, expected a number above 0")
+        if not isinstance(self.training, Mapping):
+            raise UserError(f"training is {self.training!r}, expected an object")
+
+    def to_json(self) -> str:
+        """The content of `bundle.json`."""
         content = {
             "format_version": FORMAT_VERSION,
+            "model_id": self.model_id,
             "architecture": self.architecture,
             "labels": self.labels,
-            "spec": json.loads(self.spec.to_json()),
+            "label_scheme": scheme_of(self.labels),
+            "spec": asdict(self.spec),
             "spec_hash": self.spec.hash,
+            "normalisation": self.normalisation._asdict(),
+            "temperature": self.temperature,
+            "training": dict(self.training),
         }
-        (folder / BUNDLE).write_text(json.dumps(content, indent=2) + "\n")
+        return json.dumps(content, indent=2) + "\n"
 
     @classmethod
-    def read(cls, folder: Path) -> "Bundle":
-        """The bundle of a run's folder; raises UserError where it is missing, altered or of a newer version."""
-        path = folder / BUNDLE
+    def from_json(cls, text: str | bytes) -> "Bundle":
+        """The bundle that `to_json` wrote; raises UserError where it is damaged, altered or of a newer version."""
         try:
-            content = json.loads(path.read_text())
-            version, labels = content["format_version"], tuple(content["labels"])
-            spec, spec_hash = ImageSpec.from_dict(content["spec"]), content["spec_hash"]
-            architecture = content["architecture"]
-        except FileNotFoundError as error:
-            raise UserError(f"{folder}: no run of ser-train (it has no {BUNDLE}); give a run's folder") from error
-        except OSError as error:
-            raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"{path}: damaged ({error!r}); copy or train the run again") from error
-        if version != FORMAT_VERSION:
-            raise UserError(f"{path}: format version {version}, expected {FORMAT_VERSION}; install another version")
-        if spec.hash != spec_hash:
-            raise UserError(f"{path}: its spec is {spec.hash}, expected {spec_hash}; copy or train the run again")
-        return cls(architecture, labels, spec)
+            content = json.loads(text)
+        except ValueError as error:
+            raise UserError(f"not JSON ({error})") from error
+        version = content.get("format_version") if isinstance(content, dict) else None
+        if isinstance(version, int) and version > FORMAT_VERSION:
+            raise UserError(f"format version {version}, and this version reads up to {FORMAT_VERSION}: install a newer")
+        if version != FORMAT_VERSION or content.keys() != _KEYS:
+            raise UserError(f"no bundle of format version {FORMAT_VERSION}")
+        try:
+            spec = ImageSpec.from_dict(dict(content["spec"]))
+            bundle = cls(
+                content["model_id"], content["architecture"], tuple(content["labels"]), spec,
+                Normalisation(**content["normalisation"]), content["temperature"], content["training"],
+            )  # fmt: skip
+        except (TypeError, ValueError) as error:
+            raise UserError(f"damaged ({error})") from error
+        if content["spec_hash"] != spec.hash:
+            raise UserError(f"its spec is {spec.hash}, and it says {content['spec_hash']}: altered")
+        if content["label_scheme"] != scheme_of(bundle.labels):
+            raise UserError(f"label scheme {content['label_scheme']!r}, and its labels are of another: altered")
+        return bundle

@@ -5,6 +5,9 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from data.errors import UserError
+from export.pickle_names import pickle_of_known_names, require_known_names
+
 
 def write_learner(learner: Any, path: Path) -> None:
     """Export a learner for inference, whole or not at all.
@@ -19,9 +22,18 @@ def write_learner(learner: Any, path: Path) -> None:
 
 
 def read_learner(path: Path) -> Any:
-    """A learner that `write_learner` wrote, on the CPU. Unpickling runs what the file says: trust its source."""
+    """A learner that `write_learner` wrote, on the CPU; known names only are imported, which is no safety.
+
+    Raises:
+        UserError: it imports anything else, is damaged, or is of library versions that this environment hasn't.
+    """
+    require_known_names(path)
     from fastai.learner import load_learner
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="load_learner` uses Python's insecure pickle")
-        return load_learner(path)
+        try:
+            return load_learner(path, pickle_module=pickle_of_known_names())
+        except Exception as error:  # a pickle can raise anything
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise UserError(f"{path}: cannot be loaded here ({reason}); use model.onnx or model.safetensors") from error

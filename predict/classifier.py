@@ -1,18 +1,17 @@
-"""A trained run as a callable: samples in, probabilities out.
+"""A trained run as a callable: samples in, a prediction out.
 
 classifier = Classifier.load(Path("runs/first"))
-probabilities = classifier(samples, rate_hz)
+prediction = classifier(samples, rate_hz)
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data.errors import UserError
-from export.bundle import LEARNER, Bundle
-from export.learner_pickle import read_learner
+from export.bundle import Bundle
+from export.models import Model, open_model
+from export.onnx_model import Pictures
+from predict.prediction import Prediction
 from spectrogram_gen.audio import Samples
 from spectrogram_gen.render import render
 
@@ -24,31 +23,38 @@ class Classifier:
         bundle: its labels and its spec.
     """
 
-    def __init__(self, bundle: Bundle, learner: Any) -> None:
+    def __init__(self, bundle: Bundle, model: Model, min_confidence: float = 0.0) -> None:
         self.bundle = bundle
-        self._learner = learner
+        self._model, self._min_confidence = model, min_confidence
 
     @classmethod
-    def load(cls, run: Path) -> "Classifier":
-        """The classifier of a run's folder.
+    def load(
+        cls, path: Path, form: str | None = None, trust_pickle: bool = False, min_confidence: float = 0.0
+    ) -> "Classifier":
+        """The classifier of a run's folder, of a bundle's zip, or of a single model file.
 
-        The learner is a pickle, and unpickling runs what the file says: load runs of your own only.
+        Args:
+            form: `onnx`, `int8`, `safetensors` or `pickle`; None: ONNX where it is there.
+            trust_pickle: load learner.pkl though it came from elsewhere; unpickling runs what the file says.
+            min_confidence: below it a prediction is `uncertain`.
 
         Raises:
-            UserError: no run, or one that is damaged.
+            UserError: no run, or one that is damaged, altered or not to be trusted.
         """
-        bundle = Bundle.read(run)
-        if not (run / LEARNER).exists():
-            raise UserError(f"{run / LEARNER}: missing; copy the whole run folder, or train it again")
-        return cls(bundle, read_learner(run / LEARNER))
+        return cls(*open_model(path, form, trust_pickle), min_confidence)
 
-    def __call__(self, samples: Samples, rate_hz: int) -> NDArray[np.float32]:
-        """Probabilities of mono samples, shape (labels,), in the order of `bundle.labels`.
+    def __call__(self, samples: Samples, rate_hz: int) -> Prediction:
+        """What it says of mono samples, shape (n,), full scale 1.
 
         Raises:
             UserError: silence, or too little sound.
         """
-        picture = render(samples, rate_hz, self.bundle.spec)
-        with self._learner.no_bar(), self._learner.no_logging():
-            _, _, probabilities = self._learner.predict(np.asarray(picture))
-        return np.asarray(probabilities, np.float32)
+        return self.of_picture(self.picture(samples, rate_hz))
+
+    def picture(self, samples: Samples, rate_hz: int) -> Pictures:
+        """The picture of mono samples, shape (rows, frames); raises UserError for silence or too little sound."""
+        return np.asarray(render(samples, rate_hz, self.bundle.spec))
+
+    def of_picture(self, picture: Pictures) -> Prediction:
+        """What it says of a picture of its own spec, shape (rows, frames)."""
+        return Prediction(self.bundle.labels, self._model(picture[None])[0], self._min_confidence)

@@ -4,14 +4,24 @@ ser-predict file clip.wav --model runs/first
 """
 
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from data.errors import UserError, command_line, errors_name
 
+if TYPE_CHECKING:
+    from predict.classifier import Classifier
+    from predict.prediction import Prediction
+
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+Model = Annotated[Path, typer.Option(help="Folder of a run, a bundle's zip, or one model file.")]
+Form = Annotated[str | None, typer.Option(help="onnx, int8, safetensors or pickle; ONNX by default.")]
+TrustPickle = Annotated[bool, typer.Option(help="Load a pickle from elsewhere: it runs what it says.")]
+MinConfidence = Annotated[float, typer.Option(min=0, max=1, help="Below this it is said to be uncertain.")]
+Top = Annotated[int | None, typer.Option(min=1, help="Tell only the best so many labels.")]
 
 
 @app.callback()
@@ -22,32 +32,71 @@ def _predict() -> None:
 @app.command()
 def file(
     paths: Annotated[list[Path], typer.Argument(help="Sound files, or folders of them.")],
-    model: Annotated[Path, typer.Option(help="Folder of a run.")],
+    model: Model,
+    form: Form = None,
+    trust_pickle: TrustPickle = False,
+    top: Top = None,
+    min_confidence: MinConfidence = 0.0,
+    format: Annotated[str, typer.Option(help="table, csv, json or jsonl.")] = "table",
+    out: Annotated[Path | None, typer.Option(help="Write csv, json or jsonl there, not to standard output.")] = None,
+    explain: Annotated[Path | None, typer.Option(help="Draw the first recording's picture and what counted.")] = None,
 ) -> None:
     """Classify whole recordings: every class with its probability, best first.
 
     A recording that can't be classified is a line on stderr; the rest go on, and the exit code is 1
     (2 where none could be).
     """
-    from predict.console import print_prediction
-    from predict.sources import recordings
+    from data.corpora.sound_files import recordings
+    from predict.formats import FORMATS, write_predictions
 
+    if format not in FORMATS or (out and format == "table"):
+        raise UserError(f"--format {format}: expected one of {', '.join(FORMATS)} (with --out: not table)")
     found = recordings(paths)
+    from data.folders import file_moved_into_place
     from predict.classifier import Classifier
+    from predict.console import print_prediction
+
+    classifier = Classifier.load(model, form, trust_pickle, min_confidence)
+    said = _Said(classifier, found)
+    if format == "table":
+        for path, prediction in said:
+            print_prediction(path, prediction, top)
+    elif out:
+        with file_moved_into_place(out) as file:
+            write_predictions(file, format, classifier.bundle, said, top)
+    else:
+        write_predictions(sys.stdout, format, classifier.bundle, said, top)
+    if explain:
+        _explain(classifier, model, found[0], explain)
+    if said.failed:
+        raise typer.Exit(2 if said.failed == len(found) else 1)
+
+
+class _Said:
+    """Recordings with their predictions; one that fails is a line on stderr, and counted."""
+
+    def __init__(self, classifier: "Classifier", paths: Iterable[Path]) -> None:
+        self._classifier, self._paths, self.failed = classifier, paths, 0
+
+    def __iter__(self) -> "Iterator[tuple[Path, Prediction]]":
+        from spectrogram_gen.audio import read_mono
+
+        for path in self._paths:
+            try:
+                samples, rate_hz = read_mono(path)
+                with errors_name(path):
+                    yield path, self._classifier(samples, rate_hz)
+            except UserError as error:
+                self.failed += 1
+                print(f"error: {error}", file=sys.stderr)
+
+
+def _explain(classifier: "Classifier", model: Path, recording: Path, out: Path) -> None:
+    from predict.explain import explain
     from spectrogram_gen.audio import read_mono
 
-    classifier, failed = Classifier.load(model), 0
-    for path in found:
-        try:
-            samples, rate_hz = read_mono(path)
-            with errors_name(path):
-                probabilities = classifier(samples, rate_hz)
-            print_prediction(path, classifier.bundle.labels, probabilities)
-        except UserError as error:
-            failed += 1
-            print(f"error: {error}", file=sys.stderr)
-    if failed:
-        raise typer.Exit(2 if failed == len(found) else 1)
+    picture = classifier.picture(*read_mono(recording))
+    explain(model, picture, classifier.of_picture(picture), recording.name, out)
 
 
 def main() -> None:

@@ -90,7 +90,7 @@ def prepare(samples: Samples, rate_hz: int, spec: ImageSpec) -> Samples:
             f"give a longer recording"
         )
     resampled = soxr.resample(sound, rate_hz, spec.sample_rate_hz)
-    return level(resampled, spec.level_dbfs)
+    return level(resampled, spec.level_dbfs, cut(resampled, spec))
 
 
 def trim(samples: Samples, rate_hz: int, trim_db: float) -> Samples:
@@ -110,16 +110,23 @@ def trim(samples: Samples, rate_hz: int, trim_db: float) -> Samples:
     return samples[loud[0] * block : (loud[-1] + 1) * block]
 
 
-def level(samples: Samples, level_dbfs: float) -> Samples:
-    """The samples at a root mean square level of `level_dbfs`; peaks may pass full scale, none is clipped."""
-    rms = np.sqrt(np.mean(np.square(samples), dtype=np.float64))
+def level(samples: Samples, level_dbfs: float, heard: Samples | None = None) -> Samples:
+    """The samples at a root mean square level of `level_dbfs`; peaks may pass full scale, none is clipped.
+
+    Args:
+        heard: the part of the samples that the level is measured on; None: all.
+    """
+    rms = np.sqrt(np.mean(np.square(samples if heard is None else heard), dtype=np.float64))
     return samples * np.float32(10 ** (level_dbfs / 20) / rms)
 
 
 def fit(samples: Samples, spec: ImageSpec) -> Samples:
     """Exactly `spec.n_samples`: padded with zeros or cut, evenly at both ends."""
-    missing = spec.n_samples - samples.size
-    if missing >= 0:
-        return np.pad(samples, (missing // 2, missing - missing // 2))
-    start = -missing // 2
+    missing = max(0, spec.n_samples - samples.size)
+    return np.pad(cut(samples, spec), (missing // 2, missing - missing // 2))
+
+
+def cut(samples: Samples, spec: ImageSpec) -> Samples:
+    """At most `spec.n_samples`, from the middle: what a picture shows of sound."""
+    start = max(0, samples.size - spec.n_samples) // 2
     return samples[start : start + spec.n_samples]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spectrogram_gen.audio import Samples, level
+from spectrogram_gen.audio import Samples, cut, level
 from spectrogram_gen.spec import ImageSpec
 
 ORIGINAL = "original"
@@ -105,7 +105,7 @@ def _draw_step(name: str, rng: np.random.Generator) -> Step:
 def apply_to_voice(steps: Sequence[Step], samples: Samples, spec: ImageSpec) -> Samples:
     """The steps that change the voice; its level stays the spec's."""
     voice = _apply(steps, VOICE, samples, spec)
-    return voice if voice is samples else level(voice, spec.level_dbfs)
+    return voice if voice is samples else level(voice, spec.level_dbfs, cut(voice, spec))
 
 
 def apply_to_recording(steps: Sequence[Step], samples: Samples, spec: ImageSpec) -> Samples:

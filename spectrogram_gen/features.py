@@ -12,7 +12,8 @@ from spectrogram_gen.spec import ImageSpec
 
 Matrix = NDArray[np.float32]
 
-_FLOOR = np.float32(1e-20)  # power of digital silence, so that its logarithm exists
+POWER_FLOOR = 1e-20
+"""Power of digital silence, so that its logarithm exists."""
 
 
 def log_mel(samples: Samples, spec: ImageSpec) -> Matrix:
@@ -28,16 +29,21 @@ def log_mel(samples: Samples, spec: ImageSpec) -> Matrix:
     """
     padded = np.pad(samples, spec.n_fft // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, spec.n_fft)[:: spec.hop_length][: spec.n_frames]
-    window, filters = _window_and_filters(spec)
-    spectrum = rfft(frames * window, axis=1)
+    hann, filters = _window_and_filters(spec)
+    spectrum = rfft(frames * hann, axis=1)
     power = np.ascontiguousarray((spectrum.real**2 + spectrum.imag**2).T)
-    return 10 * np.log10(np.maximum(filters @ power, _FLOOR))
+    return 10 * np.log10(np.maximum(filters @ power, np.float32(POWER_FLOOR)))
 
 
 @lru_cache(maxsize=8)
 def _window_and_filters(spec: ImageSpec) -> tuple[Samples, csr_matrix]:
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(spec.n_fft) / spec.n_fft)
-    return (window / window.sum()).astype(np.float32), csr_matrix(mel_filters(spec))
+    return window(spec).astype(np.float32), csr_matrix(mel_filters(spec))
+
+
+def window(spec: ImageSpec) -> NDArray[np.float64]:
+    """The periodic Hann window of sum 1, shape (n_fft,)."""
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(spec.n_fft) / spec.n_fft)
+    return hann / hann.sum()
 
 
 def mel_filters(spec: ImageSpec) -> Matrix:

@@ -7,10 +7,14 @@ images/spec.json        the ImageSpec of them all
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from io import TextIOWrapper
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from data.errors import UserError
 from data.labels import ordered_labels
@@ -88,6 +92,15 @@ class ImageSet:
         if not pictures:
             raise UserError(f"{folder / MANIFEST}: lists no picture; run ser-images build again")
         return cls(folder, spec, pictures)
+
+
+def pictures_of(images: ImageSet, rows: Sequence[Picture]) -> NDArray[np.uint8]:
+    """These pictures as one array, shape (len(rows), n_mels, n_frames)."""
+    pictures = np.empty((len(rows), images.spec.n_mels, images.spec.n_frames), np.uint8)
+    for picture, row in zip(pictures, rows, strict=True):
+        with Image.open(images.folder / row.picture) as image:
+            picture[:] = np.asarray(image)
+    return pictures
 
 
 def read_manifest(path: Path) -> Iterator[Picture]:

@@ -20,7 +20,7 @@ class ImageSpec:
         duration_s: sound in one picture; shorter is padded with silence, longer is cut, both evenly at
             the two ends.
         trim_db: sound at either end is silence while its level over 10 ms stays this far below the loudest.
-        level_dbfs: root mean square level that the trimmed sound is brought to. Absolute level tells a
+        level_dbfs: root mean square level of the sound that the picture shows, padding left out. Absolute level tells a
             posed corpus's emotions apart and means nothing from another microphone.
         n_fft: samples in one Hann window.
         hop_length: samples from one column of the picture to the next.

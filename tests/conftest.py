@@ -1,8 +1,12 @@
 """What tests share: a small synthetic corpus, its image set, a run trained on it, and the command lines."""
 
+import json
+import os
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -10,12 +14,18 @@ import soundfile
 
 from data.corpora import find_clips, synthetic
 from spectrogram_gen.build import build
-from spectrogram_gen.image_set import ImageSet
+from spectrogram_gen.image_set import ImageSet, pictures_of
 from spectrogram_gen.plan import Plan
 from spectrogram_gen.spec import ImageSpec
 
+if TYPE_CHECKING:
+    import torch
+
 SMALL = ImageSpec(n_mels=32, hop_length=1500)
 """Pictures of 32 x 32, so that a ResNet34 trains on them in seconds."""
+
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="ser-images-state-")
+"""The notes of which runs the user wrote are the tests' own, not those of whoever runs them."""
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -51,6 +61,60 @@ def run_folder(images: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> Pa
         out,
         report=lambda _: None,
     )
+    return out
+
+
+class Tiny:
+    """An architecture for tests: a network of stock layers that answers at once and takes 10 KB."""
+
+    @staticmethod
+    def network(n_labels: int) -> "torch.nn.Module":
+        from torch import nn
+
+        layers = [nn.Conv2d(1, 8, 5, stride=2), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten()]
+        return nn.Sequential(*layers, nn.Linear(128, n_labels))
+
+
+@pytest.fixture(scope="session")
+def tiny_run(images: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run's bundle of a tiny network that was trained in a second; `model.onnx` and all, but no plots."""
+    from export.architectures import ARCHITECTURES
+
+    ARCHITECTURES["tiny"] = Tiny()  # type: ignore[assignment]
+    return write_tiny_run(images, tmp_path_factory.mktemp("runs") / "tiny")
+
+
+def write_tiny_run(images: ImageSet, out: Path) -> Path:
+    """Train and write it, as `ser-train` writes its own."""
+    import torch
+
+    from export.bundle import Bundle, Normalisation
+    from export.learner import plain_learner
+    from export.run_folder import add_onnx, new_run_folder, write_bundle
+    from export.torch_models import TorchModel
+    from export.weights import model_id
+
+    rows = [row for row in images.pictures if row.variant == "original"]
+    pictures = pictures_of(images, rows)
+    targets = torch.tensor([images.labels.index(row.label) for row in rows])
+    torch.manual_seed(0)
+    network = Tiny.network(len(images.labels))
+    grey = (torch.from_numpy(pictures)[:, None] / 255 - 0.3) / 0.2
+    optimiser = torch.optim.Adam(network.parameters(), 0.01)
+    for _ in range(60):
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(network(grey), targets).backward()
+        optimiser.step()
+    network.eval()
+    training = {"date": "2026-11-20", "protocol": "speaker", "fold": 0, "seed": 0, "corpora": ["synthetic"]}
+    normalisation = Normalisation(0.3, 0.2)
+    bundle = Bundle(model_id(network), "tiny", images.labels, images.spec, normalisation, training=training)
+    clips = [row.clip for row in rows]
+    with new_run_folder(out) as folder:
+        sides = {"train": clips[::2], "validation": clips[1::2], "test": clips[1::2]}
+        (folder / "run.json").write_text(json.dumps({"clips": sides}))
+        write_bundle(folder, plain_learner(network, images.labels, images.spec, normalisation), bundle)
+    add_onnx(out, network, bundle, pictures, TorchModel(network, bundle)(pictures))
     return out
 
 

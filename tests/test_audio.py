@@ -60,6 +60,13 @@ def test_level_clips_nothing() -> None:
     assert np.abs(level(click, -20)).max() > 1
 
 
+def test_the_level_is_that_of_what_the_picture_shows(tone: Samples) -> None:
+    voice = trim(tone, 16000, 40)
+    long = np.concatenate([np.tile(voice, 2), np.tile(voice / 5, 3), np.tile(voice, 2)])
+    shown = fit(prepare(long, 16000, SPEC), SPEC)
+    assert 20 * np.log10(np.sqrt(np.mean(shown**2))) == pytest.approx(-20, abs=1e-3)
+
+
 @pytest.mark.parametrize("size", [10, 47999, 48000, 48001, 96000])
 def test_fit_is_exact_and_centred(size: int) -> None:
     samples = np.ones(size, np.float32)

@@ -35,7 +35,7 @@ def test_imports_follow_the_house(room: str) -> None:
         assert set(imported_rooms(path)) & MAY_IMPORT.keys() <= MAY_IMPORT[room], path
 
 
-@pytest.mark.parametrize("room", ["spectrogram_gen", "train", "predict"])
+@pytest.mark.parametrize("room", ["spectrogram_gen", "train", "export", "predict"])
 def test_help_imports_nothing_heavy(room: str) -> None:
     code = f"import sys, {room}.cli; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()

@@ -10,17 +10,22 @@ from sklearn.metrics import balanced_accuracy_score, f1_score
 from conftest import Command
 from data.errors import UserError
 from data.splits import divide
+from export.bundle import Bundle, Normalisation
+from export.files import BundleFiles
 from spectrogram_gen.image_set import ImageSet
 from train.cli import main
 from train.evaluate import Predictions, confusion, metrics
 from train.fit import class_weights
-from train.images import Grey, data_loaders, grey_of, side
+from train.images import data_loaders, normalisation_of, side
+from train.intervals import intervals
 from train.recipe import Recipe
+from train.records import clips_hash
 from train.run import run
 
 FILES = {
-    "bundle.json", "confusion_matrix.csv", "confusion_matrix.png", "curves.png", "history.csv", "learner.pkl",
-    "metrics.json", "predictions.csv", "report.txt", "run.json", "top_losses.png",
+    "README.md", "SHA256SUMS", "bundle.json", "confusion_matrix.csv", "confusion_matrix.png", "curves.png",
+    "history.csv", "learner.pkl", "metrics.json", "model.onnx", "model.safetensors", "predictions.csv", "report.txt",
+    "run.json", "top_losses.png",
 }  # fmt: skip
 QUICK = Recipe(weights="none", epochs=1, lr=1e-3, schedule="one-cycle")
 
@@ -41,6 +46,51 @@ def history(folder: Path) -> list[dict[str, str]]:
 def test_the_exact_files_of_a_run(run_folder: Path) -> None:
     assert names(run_folder) == FILES
     assert names(run_folder.parent) == {run_folder.name}
+
+
+def test_a_run_whose_onnx_fails_is_kept_and_says_so(
+    command: Command, images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("export.run_folder.MAX_DIFFERENCE", -1.0)
+    out = tmp_path / "run"
+    arguments = ("resnet34", "--images", images.folder, "--weights", "none", "--epochs", 1, "--lr", 0.001, "--out", out)
+    code, _, error = command(main, *arguments)
+    assert code == 2
+    assert error.startswith(f"error: {out / 'model.onnx'}: differs from the network that it was made of by up to ")
+    assert error.endswith("not written; the rest of the run is whole\n")
+    assert names(out) == FILES - {"model.onnx"}
+    assert "model.onnx" not in BundleFiles.open(out)
+
+
+def test_what_a_bundle_tells_of_its_training(run_folder: Path, images: ImageSet) -> None:
+    bundle = Bundle.from_json((run_folder / "bundle.json").read_text())
+    assert (bundle.architecture, bundle.labels, bundle.spec) == ("resnet34", images.labels, images.spec)
+    training = bundle.training
+    assert training["metrics"] == json.loads((run_folder / "metrics.json").read_text())
+    assert (training["protocol"], training["fold"], training["seed"]) == ("speaker", 0, 0)
+    assert training["corpora"] == ["synthetic"]
+    assert training["clips_hash"] == clips_hash(images.pictures) != clips_hash(images.pictures[2:])
+    card = (run_folder / "README.md").read_text()
+    low, high = training["metrics"]["intervals"]["uar"]
+    assert f"| unweighted average recall (UAR) | {training['metrics']['uar']:.1%} | {low:.1%} to {high:.1%} |" in card
+    assert "Protocol `speaker`, fold 0: whole speakers held apart" in card
+
+
+def test_intervals_are_wider_when_speakers_differ() -> None:
+    targets = np.tile(np.arange(4), 50)
+    right = np.repeat([True, False], 100)
+    predicted = np.where(right, targets, (targets + 1) % 4)
+    by_halves = intervals(["a", "b"] * 100, targets, predicted, 4)
+    by_success = intervals(
+        [f"{'good' if good else 'bad'}{n % 5}" for n, good in enumerate(right)], targets, predicted, 4
+    )
+    alone = intervals(["a"] * 200, targets, predicted, 4)
+    assert by_halves["accuracy"] == pytest.approx((0.5, 0.5))
+    assert by_success["accuracy"] == pytest.approx((0.2, 0.8), abs=0.11)
+    assert alone["accuracy"] == pytest.approx((0.43, 0.57), abs=0.02)
+    for found in (by_success, alone):
+        for low, high in found.values():
+            assert 0 <= low < 0.5 < high <= 1
 
 
 def test_metrics_are_those_of_the_predictions(run_folder: Path, images: ImageSet) -> None:
@@ -99,7 +149,7 @@ def test_normalised_by_the_training_side(images: ImageSet) -> None:
     import torch
 
     division = divide(images.pictures, "speaker")
-    grey = grey_of(images, side(images, division.train))
+    grey = normalisation_of(images, side(images, division.train))
     loaders = data_loaders(images, division, grey, "pictures", 1000, torch.device("cpu"))
     pictures, _ = loaders.train.one_batch()
     assert pictures.shape == (120, 1, 32, 32)
@@ -113,13 +163,15 @@ def test_an_epoch_of_clips_shows_each_clip_once_in_any_variant(images: ImageSet)
     import torch
 
     division = divide(images.pictures, "speaker")
-    loaders = data_loaders(images, division, Grey(0, 1), "clips", 60, torch.device("cpu"))
+    loaders = data_loaders(images, division, Normalisation(0.5, 1), "clips", 60, torch.device("cpu"))
     assert [len(dl.dataset) for dl in loaders] == [60, 30]
     item = loaders.train_ds.items[0]
     assert len(item[0]) == 2
     shown = {loaders.train_ds[0][0].tobytes() for _ in range(20)}
     assert len(shown) == 2
-    assert len(data_loaders(images, division, Grey(0, 1), "pictures", 60, torch.device("cpu")).train_ds) == 120
+    assert (
+        len(data_loaders(images, division, Normalisation(0.5, 1), "pictures", 60, torch.device("cpu")).train_ds) == 120
+    )
 
 
 def test_a_training_that_diverges_is_said_and_not_kept(images: ImageSet, tmp_path: Path) -> None:

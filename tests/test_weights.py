@@ -26,6 +26,14 @@ def test_a_run_s_own_weights_come_back(model: torch.nn.Module, tmp_path: Path) -
         torch.testing.assert_close(value, changed[name])
 
 
+def test_weights_of_a_run_come_back_without_a_pickle(model: torch.nn.Module, run_folder: Path) -> None:
+    from safetensors.torch import load_file
+
+    load_weights(model, run_folder / "model.safetensors")
+    for name, value in load_file(run_folder / "model.safetensors").items():
+        torch.testing.assert_close(model.state_dict()[name], value)
+
+
 def test_torchvision_s_weights_fit_and_colours_are_summed(model: torch.nn.Module, tmp_path: Path) -> None:
     theirs = resnet34(weights=None)
     torch.save(theirs.state_dict(), tmp_path / "theirs.pth")
@@ -47,10 +55,13 @@ def test_torchvision_s_weights_fit_and_colours_are_summed(model: torch.nn.Module
 def test_weights_of_another_network_or_none(model: torch.nn.Module, tmp_path: Path) -> None:
     torch.save(resnet18(weights=None).state_dict(), tmp_path / "smaller.pth")
     (tmp_path / "text.pth").write_text("no weights")
+    (tmp_path / "text.safetensors").write_text("no weights")
     torch.save([1, 2], tmp_path / "list.pth")
     for name, message in (
         ("smaller.pth", "not of this network"),
         ("text.pth", "cannot be read"),
+        ("text.safetensors", "cannot be read"),
+        ("missing.safetensors", "cannot be read"),
         ("list.pth", "holds no state dict"),
         ("missing.pth", "cannot be read"),
     ):

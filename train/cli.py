@@ -60,7 +60,7 @@ def train(
 
     The best epoch and early stopping look at validation clips of training speakers, never at the test fold.
     """
-    from train.architectures import require_architecture
+    from export.architectures import require_architecture
     from train.recipe import Recipe
 
     require_architecture(architecture)

@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score, classification_report, confusion_mat
 
 from spectrogram_gen.image_set import ImageSet, Picture
 from train.fit import uar
+from train.intervals import intervals
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def predict(learner: Any, images: ImageSet, rows: Sequence[Picture]) -> Predicti
 
 
 def metrics(predictions: Predictions) -> dict[str, Any]:
-    """Accuracy, unweighted average recall, macro and weighted F1, and each label's figures."""
+    """Accuracy, unweighted average recall, macro and weighted F1, their intervals, and each label's figures."""
     targets, predicted = predictions.targets, predictions.predicted
     report = _report(predictions, output_dict=True)
     return {
@@ -61,6 +62,9 @@ def metrics(predictions: Predictions) -> dict[str, Any]:
         "uar": uar(targets, predicted),
         "macro_f1": float(f1_score(targets, predicted, average="macro", zero_division=0)),
         "weighted_f1": float(f1_score(targets, predicted, average="weighted", zero_division=0)),
+        "intervals": intervals(
+            [row.speaker or row.clip for row in predictions.rows], targets, predicted, len(predictions.labels)
+        ),
         "labels": {
             label: {
                 "precision": report[label]["precision"],

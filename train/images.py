@@ -4,58 +4,45 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from fastai.data.block import CategoryBlock, DataBlock
 from fastai.data.core import DataLoaders
-from fastai.data.transforms import IndexSplitter, ItemGetter, Normalize
-from fastai.vision.core import PILImageBW
-from fastai.vision.data import ImageBlock
+from fastai.data.transforms import IndexSplitter
 from fasttransform import ItemTransform
 from PIL import Image
 
 from data.splits import Division
+from export.bundle import Normalisation
+from export.learner import data_block
 from spectrogram_gen.image_set import ImageSet, Picture
 
 Item = tuple[tuple[Path, ...], str]
 """The pictures that stand for one training example, and its label."""
 
 
-class Grey(NamedTuple):
-    """Mean and standard deviation of grey values, where white is 1."""
-
-    mean: float
-    std: float
-
-
 def data_loaders(
-    images: ImageSet, division: Division, grey: Grey, epoch_of: str, batch_size: int, device: torch.device
+    images: ImageSet,
+    division: Division,
+    normalisation: Normalisation,
+    epoch_of: str,
+    batch_size: int,
+    device: torch.device,
 ) -> DataLoaders:
     """Training and validation DataLoaders of one division.
 
     Args:
-        grey: what the pictures are normalised by; the training side's, see `grey_of`.
+        normalisation: what the pictures are normalised by; the training side's, see `normalisation_of`.
         epoch_of: `clips`: an example is a clip, and shows one of its variants drawn anew each time;
             `pictures`: every picture is an example.
     """
     train, valid = side(images, division.train), side(images, division.valid)
     examples = _by_clip(images, train) if epoch_of == "clips" else list(_one_each(images, train))
     items = [*examples, *_one_each(images, valid)]
-    block = data_block(images.labels, grey, get_picture=_AnyVariant())
+    block = data_block(images.labels, normalisation, get_picture=_AnyVariant())
     block.splitter = IndexSplitter(range(len(examples), len(items)))
     workers = 0 if device.type == "cpu" else None  # on the CPU the training itself wants every core
     return block.dataloaders(items, bs=min(batch_size, len(examples)), device=device, num_workers=workers)
-
-
-def data_block(labels: Sequence[str], grey: Grey, get_picture: ItemTransform | None = None) -> DataBlock:
-    """(picture, label) pairs as a DataBlock; no flip, no rotation: the axes mean time and frequency."""
-    return DataBlock(
-        blocks=(ImageBlock(PILImageBW), CategoryBlock(vocab=list(labels), sort=False)),
-        getters=[get_picture or ItemGetter(0), ItemGetter(1)],
-        batch_tfms=[Normalize.from_stats([grey.mean], [grey.std], cuda=False)],
-    )
 
 
 def side(images: ImageSet, indices: Iterable[int]) -> list[Picture]:
@@ -63,14 +50,14 @@ def side(images: ImageSet, indices: Iterable[int]) -> list[Picture]:
     return [images.pictures[index] for index in indices]
 
 
-def grey_of(images: ImageSet, rows: Sequence[Picture]) -> Grey:
+def normalisation_of(images: ImageSet, rows: Sequence[Picture]) -> Normalisation:
     """Mean and standard deviation over every pixel of these pictures."""
     counts = np.zeros(256, np.int64)
     for row in rows:
         counts += np.bincount(np.asarray(Image.open(images.folder / row.picture)).ravel(), minlength=256)
     values = np.arange(256) / 255
     mean = np.average(values, weights=counts)
-    return Grey(float(mean), float(np.sqrt(np.average((values - mean) ** 2, weights=counts))))
+    return Normalisation(float(mean), float(np.sqrt(np.average((values - mean) ** 2, weights=counts))))
 
 
 def _one_each(images: ImageSet, rows: Iterable[Picture]) -> Iterable[Item]:

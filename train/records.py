@@ -1,17 +1,18 @@
 """The files of a run's folder that tell what came out, and of what."""
 
 import csv
+import hashlib
 import json
 import platform
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from data.splits import Division
-from spectrogram_gen.image_set import ImageSet
+from spectrogram_gen.image_set import ImageSet, Picture
 from train import plots
 from train.evaluate import Predictions, confusion, report_text
 from train.images import side
@@ -78,6 +79,7 @@ def provenance(
         "spec": json.loads(images.spec.to_json()),
         "spec_hash": images.spec.hash,
         "pictures": {name: len(indices) for name, indices in sides.items()},
+        "clips_hash": clips_hash(images.pictures),
         "clips": {
             name: sorted({row.picture if protocol == "leaky" else row.clip for row in side(images, indices)})
             for name, indices in sides.items()
@@ -85,3 +87,16 @@ def provenance(
         "left_out": list(division.left_out),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
     }
+
+
+def clips_hash(pictures: Iterable[Picture]) -> str:
+    """Twelve hexadecimal digits that are equal where, and only where, names, labels and sounds of all clips are."""
+    lines = {f"{row.corpus}\t{row.clip}\t{row.label}\t{row.sample_hash}\n" for row in pictures}
+    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()[:12]
+
+
+def training_of(content: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, Any]:
+    """What a bundle tells of its training: the figures, and of a run's provenance what needs no list of clips."""
+    told = ("date", "protocol", "fold", "corpora", "clips_hash", "pictures", "versions")
+    recipe = {"seed": content["recipe"]["seed"], "epochs": content["recipe"]["epochs"]}
+    return {name: content[name] for name in told} | recipe | {"metrics": dict(figures)}

@@ -10,25 +10,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from fastai.data.transforms import IndexSplitter
-from fastai.learner import Learner
-from fastai.losses import CrossEntropyLossFlat
 from fastai.torch_core import default_device, set_seed
 
 from data.splits import Division, divide
-from export.bundle import LEARNER, Bundle
-from export.learner_pickle import write_learner
-from export.run_folder import new_run_folder
-from spectrogram_gen.image_set import ImageSet
+from export.bundle import Bundle, Normalisation
+from export.learner import plain_learner
+from export.run_folder import add_onnx, new_run_folder, write_bundle
+from export.weights import model_id
+from spectrogram_gen.image_set import ImageSet, pictures_of
 from train import plots
 from train.callbacks import Report
 from train.evaluate import metrics, predict, report_text
 from train.fit import RateSearch, find_rate, fit, make_learner
-from train.images import Grey, data_block, data_loaders, grey_of, side
+from train.images import data_loaders, normalisation_of, side
 from train.recipe import Recipe
-from train.records import provenance, write_figures
+from train.records import provenance, training_of, write_figures
 
 
 def run(
@@ -59,26 +55,30 @@ def run(
     started = time.time()
     with new_run_folder(out) as folder:
         set_seed(recipe.seed, reproducible=True)
-        grey = grey_of(images, side(images, division.train))
-        dls = data_loaders(images, division, grey, recipe.epoch_of, recipe.batch_size, default_device())
+        normalisation = normalisation_of(images, side(images, division.train))
+        dls = data_loaders(images, division, normalisation, recipe.epoch_of, recipe.batch_size, default_device())
         learner = make_learner(dls, recipe, images.labels, folder)
         rate, search = _rate(learner, recipe, report)
         history = fit(learner, recipe, rate, report)
         shutil.rmtree(folder / "models", ignore_errors=True)
-        plain = _plain(learner, images, grey)
-        seen = division.test if test else division.valid
-        predictions = predict(plain, images, side(images, seen))
+        plain = plain_learner(learner.model, images.labels, images.spec, normalisation)
+        seen = side(images, division.test if test else division.valid)
+        predictions = predict(plain, images, seen)
         figures = {"side": "test" if test else "validation"} | metrics(predictions)
         write_figures(folder, images, predictions, figures, history)
         if search:
             plots.rate_search(search, rate).savefig(folder / "lr_find.png")
-        write_learner(plain, folder / LEARNER)
-        Bundle(recipe.architecture, images.labels, images.spec).write(folder)
-        content = provenance(images, division, protocol, fold, recipe, command)
-        content |= {"lr": rate, "lr_suggestions": search.suggestions if search else {}}
-        content |= {"duration_s": round(time.time() - started, 1)}
+        content = provenance(images, division, protocol, fold, recipe, command) | {
+            "lr": rate,
+            "lr_suggestions": search.suggestions if search else {},
+            "duration_s": round(time.time() - started, 1),
+        }
         (folder / "run.json").write_text(json.dumps(content, indent=2) + "\n")
+        bundle = _bundle(plain.model, recipe, images, normalisation, training_of(content, figures))
+        write_bundle(folder, plain, bundle)
     report(f"\n{report_text(predictions)}")
+    difference = add_onnx(out, plain.model, bundle, pictures_of(images, seen), predictions.probabilities)
+    report(f"model.onnx says the same of these {len(seen)} pictures, within {difference:.0e}")
     return figures
 
 
@@ -100,6 +100,13 @@ def _describe(images: ImageSet, division: Division, protocol: str, fold: int, re
         )
 
 
+def _bundle(
+    network: Any, recipe: Recipe, images: ImageSet, normalisation: Normalisation, training: dict[str, Any]
+) -> Bundle:
+    identity = model_id(network)
+    return Bundle(identity, recipe.architecture, images.labels, images.spec, normalisation, training=training)
+
+
 def _rate(learner: Any, recipe: Recipe, report: Report) -> tuple[float, RateSearch | None]:
     if recipe.lr is not None:
         return recipe.lr, None
@@ -107,13 +114,3 @@ def _rate(learner: Any, recipe: Recipe, report: Report) -> tuple[float, RateSear
     suggestions = ", ".join(f"{name} {rate:.2e}" for name, rate in search.suggestions.items())
     report(f"learning rate: {suggestions}; taking {recipe.suggestion}")
     return search.suggestions[recipe.suggestion], search
-
-
-def _plain(learner: Any, images: ImageSet, grey: Grey) -> Any:
-    """A learner of the same model on the CPU, in full precision, of stock parts alone and without a path."""
-    black = np.zeros((images.spec.n_mels, images.spec.n_frames), np.uint8)
-    block = data_block(images.labels, grey)
-    block.splitter = IndexSplitter([1])
-    dls = block.dataloaders([(black, label) for label in images.labels[:2]], bs=64, device="cpu", num_workers=0)
-    model = learner.model.cpu().to(memory_format=torch.contiguous_format)
-    return Learner(dls, model, loss_func=CrossEntropyLossFlat())

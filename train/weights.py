@@ -7,9 +7,12 @@ from typing import Any
 from urllib.error import URLError
 
 import torch
+from fastai.vision.learner import vision_learner
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from data.errors import UserError
-from train.architectures import ARCHITECTURES
+from export.architectures import ARCHITECTURES
 
 _TORCHVISION_TO_FASTAI = {
     "conv1": "0.0", "bn1": "0.1", "layer1": "0.4", "layer2": "0.5", "layer3": "0.6", "layer4": "0.7",
@@ -22,8 +25,11 @@ def learner_with_weights(architecture: str, weights: str, dls: Any, **kwargs: An
     Raises:
         UserError: ImageNet's weights are out of reach, or the file is not of this network.
     """
+    backbone = ARCHITECTURES[architecture]
     try:
-        learner = ARCHITECTURES[architecture](dls, pretrained=weights == "imagenet", **kwargs)
+        learner = vision_learner(
+            dls, backbone.body, pretrained=weights == "imagenet", normalize=False, **backbone.options, **kwargs
+        )
     except (URLError, OSError) as error:
         raise UserError(
             f"ImageNet weights of {architecture} are neither in torchvision's cache nor to be downloaded ({error}); "
@@ -38,7 +44,8 @@ def load_weights(model: torch.nn.Module, path: Path) -> None:
     """Copy a file's weights into `model`; a last layer for other labels keeps its own.
 
     Args:
-        path: a state dict that `torch.save` wrote, of such a learner or of torchvision's network.
+        path: `model.safetensors` of a run, or a state dict that `torch.save` wrote, of such a learner or of
+            torchvision's network.
 
     Raises:
         UserError: unreadable, or of another network.
@@ -56,8 +63,10 @@ def load_weights(model: torch.nn.Module, path: Path) -> None:
 
 def _read(path: Path) -> Mapping[str, torch.Tensor]:
     try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"--weights {path}: cannot be read ({reason}); give imagenet, none or a state dict") from error
     if isinstance(content, dict) and isinstance(content.get("model"), dict):

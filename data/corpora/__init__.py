@@ -8,6 +8,8 @@ from data.corpora.folder import Speakers
 from data.errors import UserError
 
 CORPORA = ("ravdess", "folder", "synthetic")
+LICENCES = {"ravdess": ravdess.LICENCE, "synthetic": "Its recordings were computed by ser-images; nobody spoke."}
+"""What whoever passes on a corpus, or a model that was trained on it, must know."""
 
 
 def find_clips(source: Path, corpus: str, speakers: Speakers | None = None) -> Listing:

@@ -12,6 +12,10 @@ from data.clip import Clip, Listing
 from data.corpora.sound_files import sound_files
 from data.labels import EMOTIONS
 
+LICENCE = (
+    "RAVDESS is licensed CC BY-NC-SA 4.0 (https://creativecommons.org/licenses/by-nc-sa/4.0/). Cite: Livingstone "
+    "SR, Russo FA (2018). PLoS ONE 13(5): e0196391. No commercial use without a licence from its authors."
+)
 NAME_FORMAT = "03-01-06-01-02-01-12.wav"
 CHANNELS = {"01": "speech", "02": "song"}
 INTENSITIES = {"01": "normal", "02": "strong"}

@@ -1,0 +1,13 @@
+"""The networks, by name: what the weights of a bundle mean, to training and to prediction alike."""
+
+from data.errors import UserError
+from export.architectures import resnet34
+from export.architectures.backbone import Backbone
+
+ARCHITECTURES: dict[str, Backbone] = {"resnet34": resnet34.RESNET34}
+
+
+def require_architecture(name: str) -> None:
+    """Raise UserError where no network has this name."""
+    if name not in ARCHITECTURES:
+        raise UserError(f"architecture {name!r}: expected one of {', '.join(ARCHITECTURES)}")

@@ -1,0 +1,130 @@
+"""ser-export: a trained run into what another machine can load.
+
+ser-export runs/first --to zip
+ser-export compare runs/first --clips recordings
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from data.errors import UserError, command_line
+
+TARGETS = ("onnx", "int8", "torch", "zip", "hub-folder")
+
+
+class _WriteByDefault(TyperGroup):
+    """`ser-export RUN --to zip` means `ser-export write RUN --to zip`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] != "--help":
+            args = ["write", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(cls=_WriteByDefault, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+Run = Annotated[Path, typer.Argument(help="Folder of a run, or a bundle's zip.")]
+
+
+@app.callback()
+def _export() -> None:
+    """A trained run into what another machine can load: ser-export RUN --to onnx|int8|torch|zip|hub-folder."""
+
+
+@app.command()
+def write(
+    run: Run,
+    to: Annotated[str, typer.Option(help="onnx, int8, torch (learner.pkl from the weights), zip or hub-folder.")],
+    images: Annotated[Path | None, typer.Option(help="The run's images, to check onnx and int8 on.")] = None,
+    with_frontend: Annotated[bool, typer.Option(help="onnx: the picture is made inside, of samples.")] = False,
+    clips: Annotated[Path | None, typer.Option(help="Recordings to check --with-frontend on.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where zip and hub-folder go; beside the run by default.")] = None,
+) -> None:
+    """Write a further form of a run's model (the word write may be left out)."""
+    if to not in TARGETS:
+        raise UserError(f"--to {to}: expected one of {', '.join(TARGETS)}")
+    if to == "zip":
+        from export.models import open_bundle
+        from export.packaging import write_zip
+
+        target = out or run.with_name(f"{run.name}.zip")
+        write_zip(open_bundle(run)[0], target)
+        typer.echo(target)
+    elif to == "hub-folder":
+        from export.models import open_bundle
+        from export.packaging import write_hub_folder
+
+        target = out or run.with_name(f"{run.name}-hub")
+        write_hub_folder(open_bundle(run)[0], target)
+        typer.echo(target)
+    elif to == "torch":
+        from export.convert import to_torch
+
+        to_torch(run)
+        typer.echo(run / "learner.pkl")
+    elif with_frontend:
+        _frontend(run, clips)
+    else:
+        _checked(run, to, images)
+
+
+def _frontend(run: Path, clips: Path | None) -> None:
+    if clips is None:
+        raise UserError("--with-frontend needs --clips DIR: recordings that its pictures are checked on")
+    from data.corpora.sound_files import recordings
+    from export.convert import to_frontend
+
+    grey, difference = to_frontend(run, recordings([clips]))
+    typer.echo(f"{run / 'model.frontend.onnx'}: equal labels, within {grey} grey level and {difference:.0e}")
+
+
+def _checked(run: Path, to: str, images: Path | None) -> None:
+    if images is None:
+        raise UserError(f"--to {to} needs --images DIR: the pictures that the run was trained on")
+    from export.convert import to_int8, to_onnx
+    from spectrogram_gen.image_set import ImageSet
+
+    if to == "onnx":
+        typer.echo(f"{run / 'model.onnx'}: equal labels, within {to_onnx(run, ImageSet.read(images)):.0e}")
+        return
+    comparison = to_int8(run, ImageSet.read(images))
+    for name, values in vars(comparison).items():
+        typer.echo(f"{name}: {values[0]:.6g} exact, {values[1]:.6g} in 8 bits ({values[1] / values[0]:.2f} x)")
+    typer.echo(run / "model.int8.onnx")
+
+
+@app.command()
+def compare(
+    run: Run,
+    clips: Annotated[Path, typer.Option(help="Recordings: files or a folder of them.")],
+    out: Annotated[Path | None, typer.Option(help="Write the table as JSON too.")] = None,
+) -> None:
+    """The same recordings through every form: labels, differences, size, cold start, latency, memory."""
+    import json
+
+    from data.corpora.sound_files import recordings
+    from export.compare import compare as compare_forms
+    from export.console import print_comparison
+
+    found = recordings([clips])
+    rows = compare_forms(run, found)
+    print_comparison(rows, len(found))
+    if out:
+        out.write_text(json.dumps([vars(row) for row in rows], indent=2) + "\n")
+
+
+@app.command()
+def verify(run: Run) -> None:
+    """Check every file against SHA256SUMS, and that the model loads and fits its bundle."""
+    from export.models import open_model
+
+    bundle, _ = open_model(run)
+    typer.echo(f"{run}: whole, model {bundle.model_id}, {len(bundle.labels)} labels, spec {bundle.spec.hash}")
+
+
+def main() -> None:
+    """The command `ser-export`."""
+    with command_line():
+        app()

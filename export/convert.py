@@ -1,0 +1,122 @@
+"""A run's model into a further form, each held against the network before it is written.
+
+to_onnx(Path("runs/first"), ImageSet.read(Path("images")))
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import UserError, errors_name
+from export.bundle import FRONTEND, INT8, LEARNER, ONNX, WEIGHTS, Bundle
+from export.files import BundleFiles
+from export.int8 import Comparison, write_int8
+from export.learner import plain_learner
+from export.learner_pickle import write_learner
+from export.models import open_bundle
+from export.onnx_model import OnnxModel, Pictures, in_batches, write_frontend_onnx
+from export.run_folder import add_onnx, seal
+from export.torch_models import TorchModel
+from export.weights import network_of
+from spectrogram_gen.audio import fit, prepare, read_mono
+from spectrogram_gen.image_set import ImageSet, pictures_of
+from spectrogram_gen.render import picture
+
+CALIBRATION_PICTURES = 256
+MAX_GREY = 1
+"""Grey levels that the picture made inside the graph may differ by."""
+
+
+def to_onnx(run: Path, images: ImageSet) -> float:
+    """Write `model.onnx` anew; the largest difference from the network on the run's test pictures."""
+    files, bundle, network = _network(run)
+    pictures, _ = _side(files, bundle, images, "test")
+    return add_onnx(run, network, bundle, pictures, in_batches(TorchModel(network, bundle), pictures))
+
+
+def to_frontend(run: Path, recordings: Sequence[Path]) -> tuple[int, float]:
+    """Write `model.frontend.onnx`, which takes samples; held against `render` and the network on these recordings.
+
+    Returns:
+        The largest differences, in grey levels and in a probability.
+
+    Raises:
+        UserError: the picture differs by more than one grey level, or a label is another.
+    """
+    _, bundle, network = _network(run)
+    part = run / f"new.{FRONTEND}"
+    sounds = [prepare(*read_mono(path), bundle.spec) for path in recordings]
+    samples = np.stack([fit(sound, bundle.spec) for sound in sounds])
+    pictures = np.stack([np.asarray(picture(sound, bundle.spec)) for sound in sounds])
+    try:
+        write_frontend_onnx(network, bundle, part)
+        model = OnnxModel.open(part)
+        grey = max(_most_apart(model.seen(samples[[n]]), pictures[[n]]) for n in range(len(samples)))
+        found, expected = in_batches(model, samples), in_batches(TorchModel(network, bundle), pictures)
+        others = int((found.argmax(axis=1) != expected.argmax(axis=1)).sum())
+        if grey > MAX_GREY or others:
+            raise UserError(
+                f"{run / FRONTEND}: {grey} grey levels from the picture ({MAX_GREY} allowed), another label for "
+                f"{others} of {len(samples)} recordings; not written"
+            )
+        part.replace(run / FRONTEND)
+    finally:
+        part.unlink(missing_ok=True)
+    seal(run, FRONTEND)
+    return grey, float(np.abs(found - expected).max())
+
+
+def to_int8(run: Path, images: ImageSet) -> Comparison:
+    """Write `model.int8.onnx`: ranges from training pictures, judged on validation pictures."""
+    files, bundle = open_bundle(run)
+    _require_folder(run)
+    if ONNX not in files:
+        raise UserError(f"{run / ONNX}: missing; make it first with ser-export {run} --to onnx --images …")
+    calibration, _ = _side(files, bundle, images, "train", CALIBRATION_PICTURES)
+    pictures, targets = _side(files, bundle, images, "validation")
+    comparison = write_int8(run / ONNX, calibration, pictures, targets, run / INT8)
+    seal(run, INT8)
+    return comparison
+
+
+def to_torch(run: Path) -> None:
+    """Write `learner.pkl` anew from the weights, for the versions of fastai and torch that are here."""
+    _, bundle, network = _network(run)
+    write_learner(plain_learner(network, bundle.labels, bundle.spec, bundle.normalisation), run / LEARNER)
+    seal(run, LEARNER)
+
+
+def _network(run: Path) -> tuple[BundleFiles, Bundle, Any]:
+    files, bundle = open_bundle(run)
+    _require_folder(run)
+    with errors_name(run / WEIGHTS):
+        return files, bundle, network_of(bundle, files.read(WEIGHTS))
+
+
+def _require_folder(run: Path) -> None:
+    if not run.is_dir():
+        raise UserError(f"{run}: a zip, and a form is written into a folder; unpack it first")
+
+
+def _side(
+    files: BundleFiles, bundle: Bundle, images: ImageSet, name: str, at_most: int | None = None
+) -> tuple[Pictures, NDArray[np.intp]]:
+    """The original pictures of one side of a run's division, and the index of each one's label."""
+    if images.spec != bundle.spec:
+        raise UserError(f"{images.folder}: of spec {images.spec.hash}, and the run's is {bundle.spec.hash}")
+    with errors_name(files.path / "run.json"):
+        wanted = set(json.loads(files.read("run.json"))["clips"][name])
+    rows = [row for row in images.pictures if row.variant == "original" and {row.clip, row.picture} & wanted]
+    if not rows:
+        raise UserError(f"{images.folder}: holds none of the run's {len(wanted)} {name} clips; give its own images")
+    rows = rows[:: max(1, len(rows) // at_most) if at_most else 1]
+    targets = np.array([bundle.labels.index(row.label) for row in rows])
+    return pictures_of(images, rows), targets
+
+
+def _most_apart(one: Pictures, other: Pictures) -> int:
+    return int(np.abs(one.astype(np.int16) - other).max())

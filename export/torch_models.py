@@ -1,0 +1,41 @@
+"""A bundle's model run by torch: from its weights, or through the fastai learner."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from fastai.callback.progress import ProgressCallback  # noqa: F401  # its module adds no_bar to Learner
+
+from data.errors import UserError
+from export.bundle import Bundle
+from export.onnx_model import Pictures, Probabilities
+from export.onnx_modules import FromPictures
+
+
+class TorchModel:
+    """A network and its bundle: uint8 pictures (n, rows, frames) to probabilities (n, labels)."""
+
+    def __init__(self, network: torch.nn.Module, bundle: Bundle) -> None:
+        self._module = FromPictures(network, bundle).eval()
+
+    def __call__(self, pictures: Pictures) -> Probabilities:
+        with torch.inference_mode():
+            return np.asarray(self._module(torch.from_numpy(pictures)))
+
+
+class FastaiModel:
+    """A fastai learner; its own loss has no temperature, so the bundle's is applied to what it says.
+
+    Raises:
+        UserError: the learner has other labels than the bundle.
+    """
+
+    def __init__(self, learner: Any, bundle: Bundle) -> None:
+        if tuple(learner.dls.vocab) != bundle.labels:
+            raise UserError(f"has the labels {list(learner.dls.vocab)}, and its bundle {list(bundle.labels)}")
+        self._learner, self._temperature = learner, bundle.temperature
+
+    def __call__(self, pictures: Pictures) -> Probabilities:
+        with self._learner.no_bar(), self._learner.no_logging():
+            said, _ = self._learner.get_preds(dl=self._learner.dls.test_dl(list(pictures)))
+        return np.asarray(torch.softmax(torch.log(said.clamp_min(1e-30)) / self._temperature, dim=1))

@@ -1,0 +1,311 @@
+"""Bundles that were damaged, altered or made up: each is refused with one line, exit code 2 and no traceback."""
+
+import json
+import shutil
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from safetensors.numpy import save_file
+
+from conftest import Command
+from data.errors import UserError
+from export.bundle import Bundle, Normalisation
+from export.files import BundleFiles, write_sums
+from export.models import open_model
+from export.onnx_model import BUNDLE_KEY
+from predict.cli import main
+from spectrogram_gen.spec import ImageSpec
+
+Change = Callable[[Path], None]
+FILES = ("bundle.json", "README.md", "model.onnx", "model.safetensors", "learner.pkl")
+
+
+def truncated(name: str) -> Change:
+    return lambda run: (run / name).write_bytes((run / name).read_bytes()[: (run / name).stat().st_size // 2])
+
+
+def flipped(name: str, seed: int) -> Change:
+    def change(run: Path) -> None:
+        content = bytearray((run / name).read_bytes())
+        place = int(np.random.default_rng(seed).integers(len(content)))
+        content[place] ^= 1 << seed % 8
+        (run / name).write_bytes(content)
+
+    return change
+
+
+def emptied(name: str) -> Change:
+    return lambda run: (run / name).write_bytes(b"")
+
+
+def removed(name: str) -> Change:
+    return lambda run: (run / name).unlink()
+
+
+DAMAGED = [
+    (f"{name} {how}", change, name)
+    for name in FILES
+    for how, change in (
+        ("truncated", truncated(name)),
+        ("one bit", flipped(name, 1)),
+        ("another bit", flipped(name, 2)),
+        ("emptied", emptied(name)),
+        ("removed", removed(name)),
+    )
+]
+
+
+def resealed(change: Change) -> Change:
+    """The change by somebody who writes SHA256SUMS anew."""
+
+    def both(run: Path) -> None:
+        change(run)
+        write_sums(run)
+
+    return both
+
+
+def altered(**values: object) -> Change:
+    def change(run: Path) -> None:
+        path = run / "bundle.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+    return resealed(change)
+
+
+def respecified(consistent: bool, **numbers: float) -> Change:
+    def change(run: Path) -> None:
+        path = run / "bundle.json"
+        content = json.loads(path.read_text())
+        content["spec"] |= numbers
+        if consistent:
+            content["spec_hash"] = ImageSpec.from_dict(content["spec"]).hash
+        path.write_text(json.dumps(content))
+
+    return resealed(change)
+
+
+def with_text(name: str, text: str) -> Change:
+    return resealed(lambda run: (run / name).write_text(text))
+
+
+def relabelled(run: Path) -> None:
+    path = run / "bundle.json"
+    content = json.loads(path.read_text())
+    content["labels"] = content["labels"][::-1]
+    path.write_text(json.dumps(content))
+    write_sums(run)
+
+
+def foreign_onnx(rows: int = 32, labels: int = 8, bundle: str | None = None, kind: int = TensorProto.UINT8) -> Change:
+    def change(run: Path) -> None:
+        takes = helper.make_tensor_value_info("pictures", kind, ["n", rows, 32])
+        gives = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", labels])
+        weights = helper.make_tensor("w", TensorProto.FLOAT, [32 * rows, labels], np.zeros(32 * rows * labels))
+        shape = helper.make_tensor("s", TensorProto.INT64, [2], [-1, 32 * rows])
+        nodes = [
+            helper.make_node("Cast", ["pictures"], ["f"], to=TensorProto.FLOAT),
+            helper.make_node("Reshape", ["f", "s"], ["r"]),
+            helper.make_node("MatMul", ["r", "w"], ["probabilities"]),
+        ]
+        graph = helper.make_graph(nodes, "foreign", [takes], [gives], [weights, shape])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+        if bundle is not None:
+            text = (run / "bundle.json").read_text() if bundle == "its own" else bundle
+            helper.set_model_props(model, {BUNDLE_KEY: text})
+        onnx.save(model, run / "model.onnx")
+        write_sums(run)
+
+    return change
+
+
+MADE_UP = [
+    ("fewer labels", altered(labels=["calm", "sad"]), "model.onnx: carries the bundle of"),
+    ("labels in another order", relabelled, "mixed up"),
+    ("a label twice", altered(labels=["sad", "sad"]), "bundle.json: labels"),
+    ("one label", altered(labels=["sad"]), "expected at least two"),
+    ("a label that is none", altered(labels=["sad", 3]), "expected texts"),
+    ("labels of no list", altered(labels=None), "bundle.json: damaged"),
+    ("another label scheme", altered(label_scheme="gender-emotion"), "altered"),
+    ("a newer format", altered(format_version=2), "format version 2, and this version reads up to 1"),
+    ("a format that is none", altered(format_version="1"), "no bundle of format version 1"),
+    ("an unknown key", altered(extra=1), "no bundle of format version 1"),
+    ("no temperature", altered(temperature=0), "temperature is 0"),
+    ("a temperature that is no number", altered(temperature=float("nan")), "temperature is nan"),
+    ("no normalisation", altered(normalisation={"mean": 0.3, "std": 0.0}), "std is 0.0"),
+    ("another normalisation", altered(normalisation={"mean": 0.4, "std": 0.2}), "mixed up"),
+    ("half a normalisation", altered(normalisation={"mean": 0.3}), "bundle.json: damaged"),
+    ("another training", altered(training={}), "mixed up"),
+    ("a training that is none", altered(training=[1]), "expected an object"),
+    ("a wrong spec", respecified(False, n_mels=64), "altered"),
+    ("a wrong spec with its hash", respecified(True, n_mels=64), "mixed up"),
+    ("a spec of another time", respecified(False, windows=2), "written by another version"),
+    ("a spec that can't be rendered", respecified(False, hop_length=0), "hop_length is 0"),
+    ("a spec of 16 bits", respecified(False, bit_depth=16), "bit_depth is 16"),
+    ("bundle.json of text", with_text("bundle.json", "model"), "bundle.json: not JSON"),
+    ("bundle.json of a list", with_text("bundle.json", "[]"), "no bundle of format version 1"),
+    ("onnx of text", with_text("model.onnx", "network"), "model.onnx: no ONNX that can be loaded"),
+    ("onnx cut short and resealed", resealed(truncated("model.onnx")), "model.onnx: no ONNX that can be loaded"),
+    ("foreign onnx", foreign_onnx(), "an ONNX that ser-images did not write"),
+    ("foreign onnx with a bundle", foreign_onnx(bundle="{}"), "no bundle of format version 1"),
+    ("onnx of other pictures", foreign_onnx(rows=16, bundle="its own"), "and its spec means"),
+    ("onnx of other numbers", foreign_onnx(kind=TensorProto.FLOAT, bundle="its own"), "and its spec means"),
+    ("onnx of other labels", foreign_onnx(labels=7, bundle="its own"), "probabilities for 8 labels"),
+    ("no sums", removed("SHA256SUMS"), "it has no SHA256SUMS"),
+    ("sums of text", lambda run: (run / "SHA256SUMS").write_text("all is well\n"), "SHA256SUMS: damaged"),
+    ("sums of a file elsewhere", lambda run: (run / "SHA256SUMS").write_text(f"{'0' * 64}  ../x\n"), "damaged at"),
+    ("sums of nothing", emptied("SHA256SUMS"), "bundle.json: missing"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def bundle(tiny_run: Path, tmp_path: Path) -> Path:
+    """A copy that a test may ruin."""
+    return Path(shutil.copytree(tiny_run, tmp_path / "bundle"))
+
+
+def refusal(command: Command, voices: Path, model: Path, *options: str) -> str:
+    code, out, error = command(main, "file", next(voices.rglob("*.wav")), "--model", model, *options)
+    assert (code, out) == (2, "")
+    assert error.startswith(f"error: {model}")
+    assert error.count("\n") == 1
+    return error
+
+
+@pytest.mark.parametrize(("change", "name"), [case[1:] for case in DAMAGED], ids=[case[0] for case in DAMAGED])
+def test_a_changed_file_is_refused_by_name(
+    command: Command, voices: Path, bundle: Path, change: Change, name: str
+) -> None:
+    change(bundle)
+    error = refusal(command, voices, bundle)
+    assert f"{bundle / name}: " in error
+
+
+@pytest.mark.parametrize(("change", "message"), [case[1:] for case in MADE_UP], ids=[case[0] for case in MADE_UP])
+def test_what_was_made_up_is_refused(
+    command: Command, voices: Path, bundle: Path, change: Change, message: str
+) -> None:
+    change(bundle)
+    assert message in refusal(command, voices, bundle)
+
+
+def test_there_are_fifty_of_them() -> None:
+    assert len(DAMAGED) + len(MADE_UP) >= 50
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (altered(architecture="resnet99"), "expected one of resnet34"),
+        (altered(architecture="resnet34"), "not the weights of resnet34"),
+        (with_text("model.safetensors", "weights"), "not the weights of tiny"),
+        (resealed(truncated("model.safetensors")), "not the weights of tiny"),
+        (
+            resealed(lambda run: save_file({"w": np.zeros(3)}, run / "model.safetensors")),
+            "not the weights of tiny for 8 labels",
+        ),
+    ],
+)
+def test_weights_that_are_not_the_network_s(
+    command: Command, voices: Path, bundle: Path, change: Change, message: str
+) -> None:
+    change(bundle)
+    assert message in refusal(command, voices, bundle, "--form", "safetensors")
+
+
+def zipped(run: Path, out: Path, names: dict[str, str] | None = None) -> Path:
+    with zipfile.ZipFile(out, "w") as archive:
+        for file in sorted(run.iterdir()):
+            archive.write(file, (names or {}).get(file.name, file.name))
+    return out
+
+
+def test_a_zip_says_what_its_folder_says(tiny_run: Path, tmp_path: Path) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 32, 32), np.uint8)
+    whole = zipped(tiny_run, tmp_path / "bundle.zip")
+    for form in ("onnx", "safetensors"):
+        said, expected = open_model(whole, form), open_model(tiny_run, form)
+        assert said[0] == expected[0]
+        assert np.array_equal(said[1](pictures), expected[1](pictures))
+    with pytest.raises(UserError, match=r"bundle.zip/learner.pkl: a pickle is not read from a zip"):
+        open_model(whole, "pickle", trust_pickle=True)
+
+
+@pytest.mark.parametrize("name", ["../bundle.json", "/etc/bundle.json", "folder/bundle.json", "..\\bundle.json"])
+def test_a_zip_that_would_write_elsewhere(
+    command: Command, voices: Path, tiny_run: Path, tmp_path: Path, name: str
+) -> None:
+    path = zipped(tiny_run, tmp_path / "bundle.zip", {"bundle.json": name})
+    assert "expected plain file names" in refusal(command, voices, path)
+    assert [file.name for file in tmp_path.iterdir()] == ["bundle.zip"]
+
+
+def test_a_bomb_in_a_zip(command: Command, voices: Path, tiny_run: Path, tmp_path: Path) -> None:
+    path = zipped(tiny_run, tmp_path / "bundle.zip")
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("predictions.csv", bytes(50_000_000))
+    assert "predictions.csv unpacks from " in refusal(command, voices, path)
+
+
+def test_a_bomb_that_lies_about_its_size(command: Command, voices: Path, tiny_run: Path, tmp_path: Path) -> None:
+    path = tmp_path / "bundle.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in tiny_run.iterdir():
+            archive.writestr(file.name, bytes(50_000_000) if file.name == "README.md" else file.read_bytes())
+    content = path.read_bytes().replace(struct.pack("<L", 50_000_000), struct.pack("<L", 1000))
+    path.write_bytes(content)
+    assert f"{path / 'README.md'}: " in refusal(command, voices, path)
+
+
+@pytest.mark.parametrize("kind", ["truncated", "text", "empty", "a name twice"])
+def test_a_zip_that_is_none(
+    command: Command, voices: Path, tiny_run: Path, tmp_path: Path, kind: str, recwarn: pytest.WarningsRecorder
+) -> None:
+    path = zipped(tiny_run, tmp_path / "bundle.zip")
+    if kind == "a name twice":
+        with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("bundle.json", "{}")
+    else:
+        path.write_bytes({"truncated": path.read_bytes()[:9000], "text": b"a bundle", "empty": b""}[kind])
+    assert ("each once" if kind == "a name twice" else "no zip that can be read") in refusal(command, voices, path)
+
+
+def test_a_file_that_nobody_listed_is_not_read(bundle: Path) -> None:
+    shutil.copy(bundle / "model.onnx", bundle / "model.int8.onnx")
+    with pytest.raises(UserError, match=r"model.int8.onnx: missing"):
+        open_model(bundle, "int8")
+
+
+def test_json_comes_back(tiny_run: Path) -> None:
+    text = (tiny_run / "bundle.json").read_text()
+    bundle = Bundle.from_json(text)
+    assert bundle.to_json() == text
+    assert (bundle.architecture, bundle.normalisation) == ("tiny", Normalisation(0.3, 0.2))
+    assert json.loads(text)["label_scheme"] == "emotion"
+
+
+def test_sums_are_those_of_sha256sum(tiny_run: Path) -> None:
+    import subprocess
+
+    done = subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=tiny_run, capture_output=True)
+    assert done.returncode == 0
+    assert set(BundleFiles.open(tiny_run).sums) == {"run.json", *FILES}
+
+
+def test_every_released_format_still_loads() -> None:
+    """Each was written by `conftest.write_tiny_run` and `ser-export --to zip` of its own time."""
+    fixtures = sorted((Path(__file__).parent / "fixtures").glob("bundle-*.zip"))
+    assert [path.name for path in fixtures] == ["bundle-1.zip"]
+    pictures = np.stack([np.zeros((32, 32)), np.full((32, 32), 128), np.full((32, 32), 255)]).astype(np.uint8)
+    for path in fixtures:
+        expected = np.array(json.loads(path.with_suffix(".json").read_text()), np.float32)
+        for form in ("onnx", "safetensors"):
+            bundle, model = open_model(path, form)
+            assert bundle.labels == ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
+            assert model(pictures) == pytest.approx(expected, abs=1e-5)

@@ -1,0 +1,80 @@
+"""Prediction where neither torch nor fastai is: the environment of requirements-predict.txt, made from nothing."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import Command
+from predict.cli import main
+
+ROOT = Path(__file__).parent.parent
+HEAVY = ("torch", "torchvision", "fastai", "numba", "librosa", "onnx", "safetensors")
+MAX_MB = 400
+
+
+def pip(python: Path, *arguments: str) -> None:
+    done = subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode and "CI" not in os.environ:
+        pytest.skip(f"no package registry in reach: {done.stderr.splitlines()[-1]}")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    python, source = folder / "bin" / "python", tmp_path_factory.mktemp("source")
+    pip(python, "--constraint", "constraints.txt", "--requirement", "requirements-predict.txt")
+    for name in ("data", "spectrogram_gen", "export", "train", "predict"):  # a build leaves folders behind
+        shutil.copytree(ROOT / name, source / name)
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, source)
+    pip(python, "--no-deps", str(source))
+    return folder
+
+
+def run(environment: Path, *command: object) -> subprocess.CompletedProcess[str]:
+    first, *rest = map(str, command)
+    return subprocess.run(
+        [environment / "bin" / first, *rest], cwd=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_it_is_small_and_has_nothing_heavy(environment: Path) -> None:
+    code = f"from importlib.util import find_spec; print([name for name in {HEAVY} if find_spec(name)])"
+    assert run(environment, "python", "-c", code).stdout == "[]\n"
+    size = sum(path.lstat().st_size for path in environment.rglob("*") if not path.is_symlink())
+    assert size < MAX_MB * 1e6
+
+
+def test_it_predicts_as_the_full_one_does(
+    command: Command, environment: Path, tiny_run: Path, voices: Path, tmp_path: Path
+) -> None:
+    recording = next(voices.rglob("*.wav"))
+    _, expected, _ = command(main, "file", recording, "--model", tiny_run)
+    done = run(environment, "ser-predict", "file", recording, "--model", tiny_run)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == expected
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("ser-train", "resnet34", "--images", "images", "--weights", "none"),
+        ("ser-predict", "file", "RECORDING", "--model", "RUN", "--form", "safetensors"),
+    ],
+)
+def test_what_it_cannot_do_is_said(environment: Path, tiny_run: Path, voices: Path, arguments: tuple[str, ...]) -> None:
+    places = {"RECORDING": str(next(voices.rglob("*.wav"))), "RUN": str(tiny_run)}
+    done = run(environment, *(places.get(argument, argument) for argument in arguments))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ")
+    assert "is not installed here, as where prediction alone was asked for; pip install ser-images" in done.stderr
+    assert done.stderr.count("\n") == 1

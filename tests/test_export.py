@@ -1,0 +1,273 @@
+"""ser-export: further forms of a run's model, each held against the network before it is written."""
+
+import json
+import re
+import shutil
+import textwrap
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from conftest import Command
+from data.errors import UserError
+from data.labels import scheme_of
+from export.bundle import Bundle
+from export.cli import main
+from export.convert import to_frontend, to_int8, to_onnx
+from export.files import BundleFiles
+from export.int8 import write_int8
+from export.models import open_model
+from export.onnx_model import OnnxModel, in_batches, require_parity
+from spectrogram_gen.audio import fit, prepare, read_mono
+from spectrogram_gen.image_set import ImageSet, pictures_of
+from spectrogram_gen.render import render
+
+
+@pytest.fixture
+def run(tiny_run: Path, tmp_path: Path) -> Path:
+    """A copy that a test may add to."""
+    return Path(shutil.copytree(tiny_run, tmp_path / "run"))
+
+
+@pytest.fixture
+def few_voices(voices: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "few"
+    folder.mkdir()
+    for path in sorted(voices.rglob("*.wav"))[::10]:
+        shutil.copy(path, folder)
+    return folder
+
+
+def originals(images: ImageSet) -> np.ndarray:
+    return pictures_of(images, [row for row in images.pictures if row.variant == "original"])
+
+
+def test_every_form_of_a_trained_resnet_says_the_same(run_folder: Path, images: ImageSet) -> None:
+    pictures = originals(images)[::6]
+    said = {form: open_model(run_folder, form)[1](pictures) for form in ("pickle", "onnx", "safetensors")}
+    for probabilities in said.values():
+        assert probabilities.shape == (20, 8)
+        assert probabilities.sum(axis=1) == pytest.approx(np.ones(20), abs=1e-5)
+        assert np.abs(probabilities - said["pickle"]).max() < 1e-4
+        assert (probabilities.argmax(axis=1) == said["pickle"].argmax(axis=1)).all()
+
+
+def test_onnx_alone_is_enough(tiny_run: Path, images: ImageSet, tmp_path: Path) -> None:
+    alone = Path(shutil.copy(tiny_run / "model.onnx", tmp_path / "anything.onnx"))
+    bundle, model = open_model(alone)
+    assert bundle.to_json() == (tiny_run / "bundle.json").read_text()
+    pictures = originals(images)
+    assert np.array_equal(model(pictures), open_model(tiny_run)[1](pictures))
+    assert model(pictures[:1]) == pytest.approx(model(pictures)[:1], abs=1e-6)
+
+
+def test_weights_alone_are_enough(tiny_run: Path, images: ImageSet, tmp_path: Path) -> None:
+    alone = Path(shutil.copy(tiny_run / "model.safetensors", tmp_path / "anything.safetensors"))
+    bundle, model = open_model(alone)
+    assert bundle.to_json() == (tiny_run / "bundle.json").read_text()
+    assert model(originals(images)) == pytest.approx(open_model(tiny_run)[1](originals(images)), abs=1e-4)
+
+
+def test_onnx_names_no_path_of_this_machine(run_folder: Path) -> None:
+    content = (run_folder / "model.onnx").read_bytes()
+    for path in (run_folder, Path.cwd(), Path.home(), Path(onnx.__file__).parent):
+        assert str(path).encode() not in content
+    assert set(re.findall(rb'File "', content)) == set()
+
+
+def test_the_ways_that_the_card_tells(run_folder: Path, voices: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Python of the model card, as it stands there."""
+    from predict.classifier import Classifier
+
+    card = (run_folder / "README.md").read_text()
+    blocks = [textwrap.dedent(block) for block in re.findall(r"(?:^ {7}.*\n)+", card, re.MULTILINE)]
+    assert len(blocks) == 2
+    samples, rate_hz = read_mono(next(voices.rglob("*.wav")))
+    monkeypatch.chdir(run_folder)
+    names = {"Path": Path, "samples": samples, "rate_hz": rate_hz, "onnxruntime": onnxruntime, "json": json}
+    exec(blocks[0].replace("FOLDER", "."), names)  # noqa: S102  # our own text
+    assert isinstance(names["classifier"], Classifier)
+    by_classifier = names["prediction"].probabilities
+    names["pictures"] = np.asarray(render(samples, rate_hz, names["classifier"].bundle.spec))[None]
+    exec(blocks[1], names)  # noqa: S102
+    assert names["probabilities"][0] == pytest.approx(by_classifier, abs=1e-6)
+    assert names["bundle"]["labels"] == list(names["classifier"].bundle.labels)
+
+
+def test_temperature_is_inside(tiny_run: Path, images: ImageSet, tmp_path: Path) -> None:
+    from export.onnx_model import write_onnx
+    from export.weights import network_of
+
+    bundle = Bundle.from_json((tiny_run / "bundle.json").read_text())
+    network = network_of(bundle, (tiny_run / "model.safetensors").read_bytes())
+    warm = Bundle(**{**vars(bundle), "temperature": 2.0})
+    write_onnx(network, warm, tmp_path / "warm.onnx")
+    model = OnnxModel.open(tmp_path / "warm.onnx")
+    logits = np.log(open_model(tiny_run)[1](originals(images))) / 2
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert model.bundle.temperature == 2
+    assert model(originals(images)) == pytest.approx(expected, abs=1e-5)
+
+
+def test_an_export_that_differs_is_refused(tiny_run: Path, images: ImageSet) -> None:
+    model, pictures = OnnxModel.open(tiny_run / "model.onnx"), originals(images)
+    expected = model(pictures)
+    assert require_parity(model, pictures, expected) < 1e-6
+    with pytest.raises(UserError, match=r"up to 0.0002 in a probability .*; not written"):
+        require_parity(model, pictures, expected + np.float32(2e-4))
+    with pytest.raises(UserError, match="in 120 of 120 labels"):
+        require_parity(model, pictures, expected[:, ::-1], tolerance=2)
+
+
+def test_onnx_anew(command: Command, run: Path, images: ImageSet) -> None:
+    before = (run / "model.onnx").read_bytes()
+    (run / "model.onnx").unlink()
+    sums = run / "SHA256SUMS"
+    sums.write_text("".join(line for line in sums.read_text().splitlines(True) if "model.onnx" not in line))
+    code, out, _ = command(main, run, "--to", "onnx", "--images", images.folder)
+    assert code == 0
+    assert out.startswith(f"{run / 'model.onnx'}: equal labels, within ")
+    assert (run / "model.onnx").read_bytes() == before
+    assert open_model(run)[0].architecture == "tiny"
+    assert not list(run.glob("*.part")) + list(run.glob("new.*"))
+
+
+def test_the_picture_inside_the_graph(command: Command, run: Path, few_voices: Path) -> None:
+    code, out, _ = command(main, run, "--to", "onnx", "--with-frontend", "--clips", few_voices)
+    assert code == 0
+    assert out.startswith(f"{run / 'model.frontend.onnx'}: equal labels, within ")
+    model = OnnxModel.open(run / "model.frontend.onnx")
+    assert model.takes == "samples"
+    spec = model.bundle.spec
+    for path in sorted(few_voices.iterdir())[:4]:
+        samples, rate_hz = read_mono(path)
+        sound = fit(prepare(samples, rate_hz, spec), spec)
+        for gain in (0.01, 1, 3):  # the level is the graph's own affair
+            seen = model.seen(np.float32(gain) * sound[None])[0]
+            picture = np.asarray(render(samples, rate_hz, spec))
+            assert np.abs(seen.astype(int) - picture).max() <= 1
+            assert (seen != picture).mean() < 0.02
+    with pytest.raises(UserError, match="takes samples, not pictures"):
+        open_model(run / "model.frontend.onnx")
+
+
+def test_sound_longer_than_the_window_too(run: Path, few_voices: Path, tmp_path: Path) -> None:
+    import soundfile
+
+    two = [read_mono(path) for path in sorted(few_voices.iterdir())[:2]]
+    long = tmp_path / "long.wav"
+    soundfile.write(long, np.concatenate([two[0][0], two[1][0] / 4, two[0][0]]), two[0][1])
+    assert to_frontend(run, [long])[0] <= 1
+
+
+def test_int8(command: Command, run: Path, images: ImageSet) -> None:
+    code, out, _ = command(main, run, "--to", "int8", "--images", images.folder)
+    assert code == 0
+    assert [line.split(":")[0] for line in out.splitlines()][:3] == ["accuracy", "size_bytes", "latency_ms"]
+    eight, exact = open_model(run, "int8"), open_model(run)
+    assert eight[0] == exact[0]
+    pictures = originals(images)
+    difference = np.abs(eight[1](pictures) - exact[1](pictures)).max()
+    assert 1e-5 < difference < 0.1
+    weights = {node.op_type for node in onnx.load(run / "model.int8.onnx").graph.node}
+    assert {"QuantizeLinear", "DequantizeLinear"} <= weights
+
+
+def test_int8_that_costs_more_than_a_point(tiny_run: Path, images: ImageSet, tmp_path: Path) -> None:
+    pictures = originals(images)
+    exact = tiny_run / "model.onnx"
+    targets = in_batches(OnnxModel.open(exact), pictures).argmax(axis=1)
+    black = np.zeros_like(pictures[:8])  # a range that no picture keeps to
+    with pytest.raises(UserError, match=r"falls from 100.0% to [\d.]+%, more than a point; not written"):
+        write_int8(exact, black, pictures, targets, tmp_path / "model.int8.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_learner_anew(command: Command, run: Path, images: ImageSet) -> None:
+    expected = open_model(run, "pickle")[1](originals(images))
+    (run / "learner.pkl").write_bytes(b"")
+    sums = run / "SHA256SUMS"
+    sums.write_text("".join(line for line in sums.read_text().splitlines(True) if "learner.pkl" not in line))
+    assert command(main, run, "--to", "torch")[0] == 0
+    assert np.array_equal(open_model(run, "pickle", trust_pickle=True)[1](originals(images)), expected)
+
+
+def test_zip_and_hub_folder(command: Command, run: Path) -> None:
+    assert command(main, run, "--to", "zip") == (0, f"{run}.zip\n", "")
+    with zipfile.ZipFile(f"{run}.zip") as archive:
+        assert set(archive.namelist()) == {
+            "README.md", "SHA256SUMS", "bundle.json", "learner.pkl", "model.onnx", "model.safetensors",
+        }  # fmt: skip
+    assert open_model(run.with_name("run.zip"))[0] == open_model(run)[0]
+    assert command(main, run.with_name("run.zip"), "--to", "hub-folder", "--out", run.with_name("hub"))[0] == 0
+    hub = run.with_name("hub")
+    assert set(BundleFiles.open(hub).sums) == {
+        ".gitattributes", "README.md", "bundle.json", "model.onnx", "model.safetensors",
+    }  # fmt: skip
+    assert (hub / "README.md").read_text().startswith("---\nlicense: other\npipeline_tag: audio-classification\n")
+    for target in ("zip", "hub-folder"):
+        out = run.with_name("hub") if target == "hub-folder" else Path(f"{run}.zip")
+        code, _, error = command(main, run, "--to", target, "--out", out)
+        assert (code, error) == (2, f"error: {out}: exists already; give another --out, or remove it\n")
+
+
+def test_compare(command: Command, run_folder: Path, few_voices: Path, tmp_path: Path) -> None:
+    out = tmp_path / "table.json"
+    code, said, _ = command(main, "compare", run_folder, "--clips", few_voices, "--out", out)
+    assert code == 0
+    rows = json.loads(out.read_text())
+    assert [row["form"] for row in rows] == ["pickle", "onnx", "safetensors"]
+    for row in rows:
+        assert row["form"] in said
+        assert row["equal_labels"] == 12
+        assert row["difference"] < 1e-4
+        assert row["size_mb"] == pytest.approx(85, abs=2)
+        assert 0 < row["warm_ms"] < 1000 * row["cold_s"]
+
+
+def test_verify(command: Command, tiny_run: Path) -> None:
+    code, out, _ = command(main, "verify", tiny_run)
+    assert code == 0
+    assert re.fullmatch(rf"{tiny_run}: whole, model [0-9a-f]{{12}}, 8 labels, spec [0-9a-f]{{12}}\n", out)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--to", "tflite"), "--to tflite: expected one of onnx, int8, torch, zip, hub-folder"),
+        (("--to", "onnx"), "--to onnx needs --images DIR"),
+        (("--to", "int8"), "--to int8 needs --images DIR"),
+        (("--to", "onnx", "--with-frontend"), "--with-frontend needs --clips DIR"),
+        (("--to", "int8", "--images", "missing"), "missing: no image set"),
+        (("--to", "onnx", "--with-frontend", "--clips", "missing"), "missing: no such file or folder"),
+    ],
+)
+def test_bad_options(command: Command, tiny_run: Path, options: tuple[str, ...], message: str) -> None:
+    code, out, error = command(main, tiny_run, *options)
+    assert (code, out, error.count("\n")) == (2, "", 1)
+    assert error.startswith(f"error: {message}")
+
+
+def test_images_of_another_spec_or_of_other_clips(run: Path, images: ImageSet) -> None:
+    from dataclasses import replace
+
+    with pytest.raises(UserError, match="and the run's is"):
+        to_onnx(run, replace(images, spec=replace(images.spec, max_db=0)))
+    with pytest.raises(UserError, match="holds none of the run's 60 train clips"):
+        to_int8(run, replace(images, pictures=images.pictures[:0]))
+
+
+def test_a_zip_takes_no_further_form(command: Command, run: Path) -> None:
+    command(main, run, "--to", "zip")
+    code, _, error = command(main, f"{run}.zip", "--to", "torch")
+    assert (code, error) == (2, f"error: {run}.zip: a zip, and a form is written into a folder; unpack it first\n")
+
+
+def test_label_schemes() -> None:
+    assert scheme_of(["calm", "sad"]) == "emotion"
+    assert scheme_of(["female_calm", "male_sad"]) == "gender-emotion"
+    assert scheme_of(["calm", "bored"]) == "own"

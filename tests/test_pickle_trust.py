@@ -1,0 +1,159 @@
+"""A learner.pkl from elsewhere: what it would import is told before anything in it runs."""
+
+import io
+import os
+import pickle
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from conftest import Command
+from data.errors import UserError
+from export.files import write_sums
+from export.learner_pickle import read_learner
+from export.models import open_model
+from export.pickle_names import imported_names, pickle_of_known_names, require_known_names
+from predict.cli import main
+
+
+class Writes:
+    """Unpickling one calls a function, as any pickle may."""
+
+    def __init__(self, function: Callable[..., object], *arguments: object) -> None:
+        self.call = function, arguments
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return self.call
+
+
+def plain(thing: object, protocol: int) -> bytes:
+    return pickle.dumps(thing, protocol)
+
+
+def archive(thing: object, protocol: int) -> bytes:
+    file = io.BytesIO()
+    torch.save(thing, file, pickle_protocol=protocol)
+    return file.getvalue()
+
+
+def hand_made(target: Path) -> bytes:
+    """os.system by STACK_GLOBAL, its strings taken from the memo, with other values pushed between."""
+    command = f"touch {target}".encode()
+    names = b"\x8c\x02os\x94\x8c\x06system\x940K\x01" + b"0h\x00h\x01\x93"
+    return b"\x80\x04" + names + b"\x8c" + bytes([len(command)]) + command + b"\x85R."
+
+
+@pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
+@pytest.mark.parametrize("wrap", [plain, archive])
+@pytest.mark.parametrize("named", [True, False])
+def test_a_malicious_pickle_is_named_and_never_run(
+    command: Command,
+    voices: Path,
+    tiny_run: Path,
+    tmp_path: Path,
+    wrap: Callable[[object, int], bytes],
+    protocol: int,
+    named: bool,
+) -> None:
+    run, target = Path(shutil.copytree(tiny_run, tmp_path / "run")), tmp_path / "written"
+    thing = {"model": [Writes(os.system, f"touch {target}")], "more": "text"}
+    (run / "learner.pkl").write_bytes(wrap(thing, protocol))
+    options = ["--form", "pickle", "--trust-pickle"] if named else []
+    if named:
+        write_sums(run)
+    code, _, error = command(main, "file", next(voices.rglob("*.wav")), "--model", run, *options)
+    assert (code, error.count("\n")) == (2, 1)
+    assert f"{run / 'learner.pkl'}: would import {os.system.__module__}.system" in error
+    assert not target.exists()
+
+
+def test_one_made_by_hand(tmp_path: Path) -> None:
+    target = tmp_path / "written"
+    path = tmp_path / "learner.pkl"
+    path.write_bytes(hand_made(target))
+    assert list(imported_names(path.read_bytes())) == ["os.system"]
+    with pytest.raises(UserError, match=r"learner.pkl: would import os.system"):
+        read_learner(path)
+    assert not target.exists()
+    pickle.loads(path.read_bytes())  # noqa: S301  # it would have worked
+    assert target.exists()
+
+
+def test_a_name_that_is_put_together_is_unknown() -> None:
+    joined = b"\x80\x04cbuiltins\ngetattr\n(\x8c\x01a\x8c\x01btR\x8c\x06system\x93."
+    assert list(imported_names(joined)) == ["builtins.getattr", "?"]
+
+
+def test_known_names_cannot_be_turned_against_files(tmp_path: Path) -> None:
+    """Only names of the allow list: getattr(Path, "write_text")(Path(…), …)."""
+    target = tmp_path / "written"
+    path = tmp_path / "learner.pkl"
+    path.write_bytes(archive(Writes(Writes, 0), 2))
+    opcodes = (
+        b"\x80\x02c__builtin__\ngetattr\ncpathlib\nPath\nX\x0a\x00\x00\x00write_text\x86R"
+        b"cpathlib\nPath\nX" + len(str(target)).to_bytes(4, "little") + str(target).encode() + b"\x85R"
+        b"X\x01\x00\x00\x00x\x86R."
+    )
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("learner/data.pkl", opcodes)
+        file.writestr("learner/version", "3\n")
+        file.writestr("learner/byteorder", "little")
+    require_known_names(path)
+    with pytest.raises(UserError, match=r"asks .* for 'write_text', as no learner of ser-train does"):
+        read_learner(path)
+    assert not target.exists()
+
+
+def test_what_the_walk_does_not_see_is_not_imported_either(tmp_path: Path) -> None:
+    path, target = tmp_path / "thing.pkl", tmp_path / "written"
+    path.write_bytes(archive(Writes(os.system, f"touch {target}"), 2))
+    with pytest.raises(pickle.UnpicklingError, match=r"imports \w+.system"):
+        torch.load(path, pickle_module=pickle_of_known_names(), weights_only=False)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 and no more", plain({"a": 1}, 4)])
+def test_what_fastai_never_exported(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "learner.pkl"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"learner.pkl: (no learner that fastai exported|damaged)"):
+        read_learner(path)
+
+
+def test_an_archive_with_two_pickles(tiny_run: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(tiny_run / "learner.pkl", tmp_path / "learner.pkl"))
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr("other/data.pkl", b"N.")
+    with pytest.raises(UserError, match="2 pickles in it"):
+        read_learner(path)
+
+
+def test_our_own_loads_and_a_stranger_s_only_when_trusted(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (4, 32, 32), np.uint8)
+    expected = open_model(tiny_run, "onnx")[1](pictures)
+    assert open_model(tiny_run, "pickle")[1](pictures) == pytest.approx(expected, abs=1e-4)
+    assert open_model(tiny_run / "learner.pkl")[1](pictures) == pytest.approx(expected, abs=1e-4)
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))  # another user, or another machine
+    with pytest.raises(UserError, match=r"learner.pkl: a pickle that you did not write here.*--trust-pickle"):
+        open_model(tiny_run, "pickle")
+    assert open_model(tiny_run, "pickle", trust_pickle=True)[1](pictures) == pytest.approx(expected, abs=1e-4)
+
+
+def test_adding_a_form_makes_no_stranger_s_run_one_s_own(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from export.run_folder import seal
+
+    run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    seal(run, "README.md")
+    with pytest.raises(UserError, match="a pickle that you did not write here"):
+        open_model(run, "pickle")
