@@ -20,7 +20,7 @@ class TorchModel:
 
     def __call__(self, pictures: Pictures) -> Probabilities:
         with torch.inference_mode():
-            return np.asarray(self._module(torch.from_numpy(pictures)))
+            return np.asarray(self._module(torch.tensor(pictures)))
 
 
 class FastaiModel:

@@ -10,7 +10,7 @@ import numpy as np
 
 from export.bundle import Bundle
 from export.models import Model, open_model
-from export.onnx_model import Pictures
+from export.onnx_model import Pictures, Probabilities
 from predict.prediction import Prediction
 from spectrogram_gen.audio import Samples
 from spectrogram_gen.render import render
@@ -21,11 +21,13 @@ class Classifier:
 
     Attributes:
         bundle: its labels and its spec.
+        min_confidence: a best probability below it is said as `uncertain`.
     """
 
     def __init__(self, bundle: Bundle, model: Model, min_confidence: float = 0.0) -> None:
         self.bundle = bundle
-        self._model, self._min_confidence = model, min_confidence
+        self.min_confidence = min_confidence
+        self._model = model
 
     @classmethod
     def load(
@@ -53,8 +55,12 @@ class Classifier:
 
     def picture(self, samples: Samples, rate_hz: int) -> Pictures:
         """The picture of mono samples, shape (rows, frames); raises UserError for silence or too little sound."""
-        return np.asarray(render(samples, rate_hz, self.bundle.spec))
+        return np.array(render(samples, rate_hz, self.bundle.spec))
 
     def of_picture(self, picture: Pictures) -> Prediction:
         """What it says of a picture of its own spec, shape (rows, frames)."""
-        return Prediction(self.bundle.labels, self._model(picture[None])[0], self._min_confidence)
+        return Prediction(self.bundle.labels, self.of_pictures(picture[None])[0], self.min_confidence)
+
+    def of_pictures(self, pictures: Pictures) -> Probabilities:
+        """Probabilities of pictures (n, rows, frames), shape (n, labels), in the order of `bundle.labels`."""
+        return self._model(pictures)

@@ -72,6 +72,49 @@ def file(
         raise typer.Exit(2 if said.failed == len(found) else 1)
 
 
+@app.command()
+def timeline(
+    path: Annotated[Path, typer.Argument(help="A sound file of any length.")],
+    model: Model,
+    form: Form = None,
+    trust_pickle: TrustPickle = False,
+    min_confidence: MinConfidence = 0.0,
+    hop: Annotated[float, typer.Option(min=0.1, max=10, help="Seconds from window to window.")] = 1.0,
+    margin: Annotated[float, typer.Option(min=0, max=1, help="How much surer another label must be.")] = 0.1,
+    format: Annotated[str, typer.Option(help="table, csv, json, audacity, textgrid or rttm.")] = "table",
+    out: Annotated[Path | None, typer.Option(help="Write there, not to standard output.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw waveform, spectrogram and emotion over time.")] = None,
+) -> None:
+    """Who speaks when is not told, but with what emotion: segments of speech with start, end, label, confidence."""
+    from data.folders import file_moved_into_place
+    from predict.classifier import Classifier
+    from predict.console import print_segments
+    from predict.segment_formats import SEGMENT_FORMATS, to_text
+    from predict.timeline import timeline as find
+    from spectrogram_gen.audio import duration_s
+    from spectrogram_gen.progress import progress_bar
+
+    if (format != "table" and format not in SEGMENT_FORMATS) or (out and format == "table"):
+        raise UserError(
+            f"--format {format}: expected one of table, {', '.join(SEGMENT_FORMATS)} (with --out: not table)"
+        )
+    length_s = duration_s(path)
+    classifier = Classifier.load(model, form, trust_pickle, min_confidence)
+    with progress_bar("hearing", round(length_s)) as hear:
+        found = find(path, classifier, hop, margin, lambda now_s: hear(round(now_s)))
+    if format == "table":
+        print_segments(path, found)
+    elif out:
+        with file_moved_into_place(out) as file:
+            file.write(to_text(format, found, path, classifier.bundle))
+    else:
+        sys.stdout.write(to_text(format, found, path, classifier.bundle))
+    if plot:
+        from predict.timeline_plot import draw
+
+        draw(path, found, plot)
+
+
 class _Said:
     """Recordings with their predictions; one that fails is a line on stderr, and counted."""
 

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from predict.prediction import Prediction
+from predict.timeline import Timeline
 
 BAR = 30
 """Characters of a bar for certainty."""
@@ -17,6 +18,27 @@ def print_prediction(path: Path, prediction: Prediction, top: int | None = None)
     console.print(str(path), markup=False, soft_wrap=True, end="  ")
     console.print(f"{prediction.label} {prediction.confidence:.0%}", style="bold", markup=False)
     console.print(bars(prediction, top))
+
+
+def print_segments(path: Path, found: Timeline) -> None:
+    """A line a segment: start, end, label, confidence."""
+    console = Console(highlight=False)
+    console.print(str(path), markup=False, soft_wrap=True)
+    if not found.segments:
+        console.print(f"no speech in {clock(found.duration_s)}")
+        return
+    table = Table.grid(padding=(0, 2))
+    for one in found.segments:
+        bar = "█" * round(BAR * one.confidence)
+        table.add_row(clock(one.start_s), clock(one.end_s), one.label, f"{one.confidence:.0%}", bar)
+    console.print(table)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as h:mm:ss.s, without the hours where there are none."""
+    minutes, rest = divmod(round(seconds, 1), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}:{minutes:02}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
 
 
 def bars(prediction: Prediction, top: int | None = None) -> Table:

@@ -55,7 +55,7 @@ def activation_map(network: torch.nn.Module, bundle: Bundle, picture: Pictures, 
 
     hooks = [module.register_forward_hook(keep) for module in network.modules()]
     mean, std = bundle.normalisation
-    grey = (torch.from_numpy(picture).float() / 255 - mean) / std
+    grey = (torch.tensor(picture, dtype=torch.float32) / 255 - mean) / std
     logits = network(grey[None, None].requires_grad_())
     for hook in hooks:
         hook.remove()

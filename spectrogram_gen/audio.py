@@ -6,6 +6,7 @@ sound = fit(prepare(samples, rate_hz, spec), spec)
 
 import hashlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,20 +34,55 @@ def read_mono(path: Path) -> tuple[Samples, int]:
     Raises:
         UserError: not a sound file, cut short, empty, or samples that are no numbers.
     """
+    rate_hz, blocks = read_blocks(path)
+    whole = list(blocks)
+    return whole[0] if len(whole) == 1 else np.concatenate(whole), rate_hz
+
+
+def duration_s(path: Path) -> float:
+    """How long a recording is, as its header says; raises UserError where it is no sound file."""
+    with _open(path) as file:
+        return float(file.frames / file.samplerate)
+
+
+def read_blocks(path: Path, block_s: float | None = None) -> tuple[int, Iterator[Samples]]:
+    """The recording's rate in Hz, and its mono samples a block at a time; None: all of it in one.
+
+    Raises:
+        UserError: as `read_mono`; for what lies in later blocks, when they are reached.
+    """
+    file = _open(path)
+    frames = -1 if block_s is None else max(1, round(block_s * file.samplerate))
+    return file.samplerate, _blocks(file, path, frames)
+
+
+def _open(path: Path) -> soundfile.SoundFile:
     try:
-        with soundfile.SoundFile(path) as file:
-            samples = file.read(dtype="float32", always_2d=True)
-            rate_hz, promised, log = file.samplerate, file.frames, file.extra_info
+        return soundfile.SoundFile(path)
     except (soundfile.LibsndfileError, OSError) as error:
         raise UserError(f"{path}: {_why_unreadable(path, error)}") from error
-    if len(samples) < promised or _is_cut_short(log):
-        raise UserError(f"{path}: cut short (its header promises more sound than it holds); copy or record it again")
-    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
-    if mono.size == 0:
-        raise UserError(f"{path}: holds no samples; record it again")
-    if not np.isfinite(mono).all():
-        raise UserError(f"{path}: holds samples that are no numbers (NaN or infinite); export it again")
-    return mono, rate_hz
+
+
+def _blocks(file: soundfile.SoundFile, path: Path, frames: int) -> Iterator[Samples]:
+    with file:
+        if file.frames == 0:
+            raise UserError(f"{path}: holds no samples; record it again")
+        heard = 0
+        while heard < file.frames:
+            try:
+                samples = file.read(frames, dtype="float32", always_2d=True)
+            except (soundfile.LibsndfileError, OSError) as error:
+                raise UserError(f"{path}: {_why_unreadable(path, error)}") from error
+            heard += len(samples)
+            at_end = frames < 0 or len(samples) < frames
+            if (at_end and heard < file.frames) or _is_cut_short(file.extra_info):
+                raise UserError(
+                    f"{path}: cut short (its header promises more sound than it holds); copy or record it again"
+                )
+            mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
+            if not np.isfinite(mono).all():
+                raise UserError(f"{path}: holds samples that are no numbers (NaN or infinite); export it again")
+            yield mono
 
 
 def hash_samples(samples: Samples, rate_hz: int) -> str:
