@@ -31,6 +31,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.developer: $(VENV)/.installed
+	sh system.sh $(PYTHON) tests
 	$(PIP) --constraint constraints.txt --editable '.[dev]'
 	touch $@
 

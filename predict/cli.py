@@ -115,6 +115,65 @@ def timeline(
         draw(path, found, plot)
 
 
+@app.command()
+def live(
+    model: Model,
+    form: Form = None,
+    trust_pickle: TrustPickle = False,
+    min_confidence: MinConfidence = 0.0,
+    device: Annotated[str | None, typer.Option(help="Index or part of the name, of ser-predict devices.")] = None,
+    window: Annotated[float, typer.Option(min=0.5, max=30, help="Seconds of sound that are judged.")] = 3.0,
+    hop: Annotated[float, typer.Option(min=0.1, max=30, help="Seconds from window to window.")] = 0.5,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="End by itself after so many.")] = None,
+    record: Annotated[Path | None, typer.Option(help="Keep the sound in this WAV file.")] = None,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="An object a window to standard output, no display.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Wait for one utterance, classify it, end.")] = False,
+) -> None:
+    """What the microphone hears: windows of speech, classified as they come. Ctrl-C ends it with a summary."""
+    import json
+
+    from predict.classifier import Classifier
+    from predict.listening import listen, one_utterance
+    from predict.live_display import display
+    from predict.microphone import Microphone
+
+    microphone = Microphone(device)
+    classifier = Classifier.load(model, form, trust_pickle, min_confidence)
+    if once:
+        _tell_once(one_utterance(microphone, classifier, seconds, record), microphone.name, classifier, jsonl)
+        return
+    if jsonl:
+        said = listen(
+            microphone, classifier, window, hop, seconds, record,
+            lambda heard, dropped: print(json.dumps(heard.to_dict(classifier, dropped)), flush=True),
+        )  # fmt: skip
+    else:
+        with display(microphone.name, len(classifier.bundle.labels)) as tell:
+            said = listen(microphone, classifier, window, hop, seconds, record, tell)
+    print(said, file=sys.stderr)
+
+
+def _tell_once(said: "Prediction", name: str, classifier: "Classifier", jsonl: bool) -> None:
+    from predict.console import print_prediction
+    from predict.formats import write_predictions
+
+    if jsonl:
+        write_predictions(sys.stdout, "jsonl", classifier.bundle, [(Path(name), said)])
+    else:
+        print_prediction(Path(name), said)
+
+
+@app.command()
+def devices() -> None:
+    """The inputs of this machine; * marks the one that ser-predict live takes by itself."""
+    from predict.microphone import input_devices
+
+    for one in input_devices():
+        typer.echo(
+            f"{'*' if one.default else ' '} {one.index:>3}  {one.name}  {one.channels} channels, {one.rate_hz} Hz"
+        )
+
+
 class _Said:
     """Recordings with their predictions; one that fails is a line on stderr, and counted."""
 

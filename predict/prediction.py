@@ -15,23 +15,29 @@ class Prediction:
     Attributes:
         labels: of the model, in the order of `probabilities`.
         probabilities: float32, shape (labels,), of sum 1.
-        min_confidence: a best probability below it is said as `uncertain`.
+        min_confidence: a probability below it is said as `uncertain`.
+        chosen: the index of the label that is said; None: the most probable one.
     """
 
     labels: tuple[str, ...]
     probabilities: NDArray[np.float32]
     min_confidence: float = 0.0
+    chosen: int | None = None
+
+    @property
+    def index(self) -> int:
+        """Of the label that is said."""
+        return int(self.probabilities.argmax()) if self.chosen is None else self.chosen
 
     @property
     def confidence(self) -> float:
-        """The best label's probability."""
-        return float(self.probabilities.max())
+        """The probability of the label that is said."""
+        return float(self.probabilities[self.index])
 
     @property
     def label(self) -> str:
-        """The best label, or `uncertain`."""
-        best = self.labels[int(self.probabilities.argmax())]
-        return best if self.confidence >= self.min_confidence else UNCERTAIN
+        """The label that is said, or `uncertain`."""
+        return self.labels[self.index] if self.confidence >= self.min_confidence else UNCERTAIN
 
     def ranked(self, top: int | None = None) -> dict[str, float]:
         """Labels with their probabilities, best first; at most `top` of them."""

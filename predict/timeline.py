@@ -144,12 +144,17 @@ def smoothed(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     return around @ np.array(_NEIGHBOURS, np.float32)
 
 
-def steady(probabilities: NDArray[np.float32], margin: float) -> list[int]:
-    """A label's index for each window, which changes only where another is more probable by the margin."""
+def steady(probabilities: NDArray[np.float32], margin: float, before: int | None = None) -> list[int]:
+    """A label's index for each window, which changes only where another is more probable by the margin.
+
+    Args:
+        probabilities: shape (windows, labels).
+        before: the label before the first window, if there was one.
+    """
     labels: list[int] = []
     for window in probabilities:
         best = int(window.argmax())
-        if labels and window[best] < window[labels[-1]] + margin:
-            best = labels[-1]
-        labels.append(best)
+        if before is None or window[best] >= window[before] + margin:
+            before = best
+        labels.append(before)
     return labels

@@ -1,0 +1,237 @@
+"""The live microphone: PortAudio on a virtual PulseAudio microphone, into which known voices are played."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from ctypes.util import find_library
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from conftest import Command
+from data.labels import EMOTIONS
+from predict.classifier import Classifier
+from predict.live import Listener
+from predict.microphone import Block
+from spectrogram_gen.audio import Samples, read_mono, trim
+
+RATE_HZ = 48000
+PACKAGES_ARE_HERE = all(map(shutil.which, ("pulseaudio", "pactl", "paplay"))) and find_library("portaudio")
+pytestmark = pytest.mark.skipif(
+    "CI" not in os.environ and not PACKAGES_ARE_HERE,
+    reason="pulseaudio, pulseaudio-utils, libasound2-plugins and libportaudio2 are not installed",
+)
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A sound server of the test's own, with a virtual microphone."""
+
+    environment: dict[str, str]
+    folder: Path
+
+    def pactl(self, *arguments: str) -> str:
+        done = subprocess.run(["pactl", *arguments], env=self.environment, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    def play(self, samples: Samples) -> None:
+        path = self.folder / "played.wav"
+        soundfile.write(path, samples, RATE_HZ)
+        subprocess.run(["paplay", "--device=vmic", path], env=self.environment, check=True)
+
+    def start(self, *arguments: object) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-W", "ignore", "-c", "from predict.cli import main; main()", *map(str, arguments)]
+        return subprocess.Popen(
+            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sound]:
+    folder = tmp_path_factory.mktemp("sound")
+    runtime = folder / "runtime"
+    runtime.mkdir(mode=0o700)
+    (folder / "asound.conf").write_text(
+        "</usr/share/alsa/alsa.conf>\npcm.!default { type pulse }\nctl.!default { type pulse }\n"
+    )
+    environment = os.environ | {
+        "XDG_RUNTIME_DIR": str(runtime), "HOME": str(folder), "ALSA_CONFIG_PATH": str(folder / "asound.conf"),
+    }  # fmt: skip
+    environment.pop("PULSE_SERVER", None)
+    microphone = f"module-null-sink sink_name=vmic rate={RATE_HZ}"
+    server = ["pulseaudio", "--daemonize=yes", "--exit-idle-time=-1", "-n", "-L", "module-native-protocol-unix"]
+    subprocess.run([*server, "-L", microphone], env=environment, check=True, capture_output=True)
+    sound = Sound(environment, folder)
+    sound.pactl("set-default-source", "vmic.monitor")
+    yield sound
+    subprocess.run(["pulseaudio", "--kill"], env=environment, check=True)
+
+
+@pytest.fixture(scope="module")
+def three(voices: Path) -> Samples:
+    """Three voices with a quiet room between them."""
+    rng = np.random.default_rng(0)
+    parts = []
+    for name in ("03-01-05-02-01-01-01", "03-01-04-01-02-01-02", "03-01-03-02-01-01-03"):
+        room = rng.normal(0, 1e-4, 2 * RATE_HZ).astype(np.float32)
+        parts += [room, trim(read_mono(voices / f"Actor_{name[-2:]}" / f"{name}.wav")[0], RATE_HZ, 25)]
+    return np.concatenate([*parts, rng.normal(0, 1e-4, 3 * RATE_HZ).astype(np.float32)])
+
+
+def ready(sound: Sound) -> None:
+    """Wait until somebody listens to the virtual microphone."""
+    for _ in range(200):
+        if sound.pactl("list", "short", "source-outputs"):
+            return
+        time.sleep(0.05)
+    raise AssertionError("nobody listens")
+
+
+def test_live_labels_are_those_of_the_recorded_sound(
+    sound: Sound, three: Samples, tiny_run: Path, tmp_path: Path
+) -> None:
+    record = tmp_path / "record.wav"
+    live = sound.start("live", "--model", tiny_run, "--jsonl", "--record", record, "--seconds", 13)
+    ready(sound)
+    sound.play(three)
+    out, error = live.communicate(timeout=60)
+    assert live.returncode == 0, error
+    windows = [json.loads(line) for line in out.splitlines()]
+    spoken = [window for window in windows if window["speech"]]
+    assert 12 <= len(spoken) < len(windows)
+    assert np.diff([window["start_s"] < window["end_s"] for window in windows]).sum() == 0
+
+    samples, rate_hz = read_mono(record)
+    assert rate_hz == RATE_HZ or rate_hz == 44100
+    classifier = Classifier.load(tiny_run)
+    for window in spoken:
+        heard = samples[round(window["start_s"] * rate_hz) : round(window["end_s"] * rate_hz)]
+        said = classifier(heard, rate_hz)
+        assert window["label"] == said.label
+        assert window["confidence"] == pytest.approx(said.confidence, abs=1e-3)
+        assert (window["model"], window["spec"]) == (classifier.bundle.model_id, classifier.bundle.spec.hash)
+    assert windows[-1]["dropped"] == 0
+    assert "s heard, speech in" in error
+    assert error.rstrip().endswith("; 0 blocks dropped")
+
+
+def test_one_utterance(sound: Sound, voices: Path, tiny_run: Path, tmp_path: Path) -> None:
+    samples, _ = read_mono(next(voices.rglob("*.wav")))
+    record = tmp_path / "once.wav"
+    live = sound.start("live", "--model", tiny_run, "--once", "--jsonl", "--record", record, "--seconds", 30)
+    ready(sound)
+    sound.play(np.concatenate([np.full(RATE_HZ, 1e-5, np.float32), samples, np.full(2 * RATE_HZ, 1e-5, np.float32)]))
+    out, error = live.communicate(timeout=60)
+    assert live.returncode == 0, error
+    (said,) = [json.loads(line) for line in out.splitlines()]
+    heard, rate_hz = read_mono(record)
+    assert said["label"] == Classifier.load(tiny_run)(heard, rate_hz).label
+
+
+def test_lines_where_nobody_watches_and_ctrl_c(sound: Sound, three: Samples, tiny_run: Path) -> None:
+    live = sound.start("live", "--model", tiny_run)
+    ready(sound)
+    sound.play(three[: 5 * RATE_HZ])
+    live.send_signal(signal.SIGINT)
+    out, error = live.communicate(timeout=30)
+    assert live.returncode == 0
+    assert out.split()[2] in EMOTIONS
+    assert "s heard, speech in" in error
+
+
+def test_devices(sound: Sound) -> None:
+    out, error = sound.start("devices").communicate(timeout=30)
+    assert error == ""
+    assert any(line.startswith("*") for line in out.splitlines())
+    assert all(line.endswith(" Hz") for line in out.splitlines())
+
+
+def test_a_device_that_is_not_there(sound: Sound, tiny_run: Path) -> None:
+    for device in ("99", "no such microphone"):
+        live = sound.start("live", "--model", tiny_run, "--device", device)
+        out, error = live.communicate(timeout=30)
+        assert (live.returncode, out, error.count("\n")) == (2, "", 1)
+        assert error.startswith(f"error: --device {device}: no such input")
+
+
+def test_a_muted_microphone_is_said(sound: Sound, tiny_run: Path) -> None:
+    sound.pactl("set-source-mute", "vmic.monitor", "1")
+    live = sound.start("live", "--model", tiny_run, "--jsonl", "--seconds", 3)
+    _, error = live.communicate(timeout=30)
+    sound.pactl("set-source-mute", "vmic.monitor", "0")
+    assert error.startswith(
+        "warning: nothing but zeros for 2 s: the microphone is muted, or this program may not use it"
+    )
+    assert live.returncode == 0
+
+
+def test_nobody_spoke(sound: Sound, tiny_run: Path) -> None:
+    live = sound.start("live", "--model", tiny_run, "--once", "--seconds", 1)
+    _, error = live.communicate(timeout=30)
+    assert live.returncode == 2
+    assert error == "error: nobody spoke within 1 s; see ser-predict devices for other inputs\n"
+
+
+def test_unplugged_in_the_middle(sound: Sound, tiny_run: Path, tmp_path: Path) -> None:
+    module = sound.pactl("load-module", "module-null-sink", "sink_name=usb", f"rate={RATE_HZ}")
+    sound.pactl("set-default-source", "usb.monitor")
+    record = tmp_path / "kept.wav"
+    live = sound.start("live", "--model", tiny_run, "--jsonl", "--record", record)
+    assert live.stdout
+    for _ in range(4):  # two seconds were heard
+        live.stdout.readline()
+    sound.pactl("unload-module", module)
+    sound.pactl("unload-module", "module-null-sink")
+    _, error = live.communicate(timeout=30)
+    sound.pactl("load-module", "module-null-sink", "sink_name=vmic", f"rate={RATE_HZ}")
+    sound.pactl("set-default-source", "vmic.monitor")
+    assert live.returncode == 2
+    assert "no sound comes any more; was it unplugged? See ser-predict devices" in error.splitlines()[-1]
+    assert read_mono(record)[0].size > RATE_HZ
+
+
+def test_no_portaudio(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    from predict.cli import main
+
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    monkeypatch.setattr("ctypes.util.find_library", lambda _: None)
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    code, out, error = command(main, "devices")
+    assert (code, out) == (2, "")
+    assert error.startswith("error: PortAudio is not installed: apt-get install libportaudio2")
+
+
+def test_no_input_device(tmp_path: Path) -> None:
+    """No sound card and no sound server, as on this machine before the fixture starts one."""
+    if Path("/proc/asound/cards").exists() and "no soundcards" not in Path("/proc/asound/cards").read_text():
+        pytest.skip("this machine has a sound card")
+    environment = os.environ | {"XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", "from predict.cli import main; main()", "devices"],
+        env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: no input device: plug in a microphone")
+
+
+def test_a_listener_by_itself(tiny_run: Path, three: Samples) -> None:
+    """Windows end every half second, speech comes and goes, and memory stays."""
+    listener = Listener(Classifier.load(tiny_run), RATE_HZ)
+    heard = [
+        window
+        for start in range(0, three.size, 2400)
+        for window in listener.feed(Block(three[start : start + 2400], time.perf_counter()))
+    ]
+    assert [window.end_s for window in heard] == [pytest.approx(0.5 * (n + 1)) for n in range(len(heard))]
+    assert heard[0].prediction is None
+    assert heard[-1].prediction is None or heard[-1].level_dbfs < -70
+    assert {window.smoothed is None for window in heard} == {True, False}
+    assert all(window.start_s == max(0, window.end_s - 3) for window in heard)
