@@ -14,11 +14,11 @@ from predict.live import Heard, Listener, Summary
 from predict.microphone import Block, Microphone, is_dead
 from predict.prediction import Prediction
 from predict.speech import SpeechDetector, Stretches
-from predict.windows import Recent
+from predict.windows import AFTER_S, BEFORE_S, Recent
 from spectrogram_gen.audio import Samples
 
 DEAD_AFTER_S = 2.0
-_MARGIN_S = 0.05
+_KEPT_S = 2.0
 _DEAD = (
     "warning: nothing but zeros for {:.0f} s: the microphone is muted, or this program may not use it (Linux: "
     "pavucontrol, or pactl set-source-mute SOURCE 0; macOS: System Settings, Privacy & Security, Microphone)"
@@ -66,16 +66,16 @@ def one_utterance(
     Raises:
         UserError: nobody spoke within `seconds`, or the device went away.
     """
-    detector, stretches = SpeechDetector(microphone.rate_hz), Stretches(min_silence_s=0.8)
+    detector, stretches = SpeechDetector(microphone.rate_hz), Stretches()
     recent = Recent(microphone.rate_hz)
     with recording(microphone, record) as blocks:
         for block in blocks:
             recent.add(block.samples)
             for stretch in stretches.feed(detector(block.samples)):
-                heard = recent.cut(stretch.start_s - _MARGIN_S, stretch.end_s + _MARGIN_S)
+                heard = recent.cut(max(0.0, stretch.start_s - BEFORE_S), stretch.end_s + AFTER_S)
                 return classifier(heard, microphone.rate_hz)
             if stretches.current is None:
-                recent.forget(recent.end_s - 1)
+                recent.forget(recent.end_s - _KEPT_S)
                 if seconds is not None and recent.end_s >= seconds:
                     break
     raise UserError(f"nobody spoke within {recent.end_s:.0f} s; see ser-predict devices for other inputs")

@@ -75,7 +75,7 @@ class Stretches:
     """
 
     def __init__(
-        self, begin: float = 0.5, end: float = 0.35, min_silence_s: float = 0.4, min_speech_s: float = 0.15
+        self, begin: float = 0.3, end: float = 0.15, min_silence_s: float = 0.7, min_speech_s: float = 0.15
     ) -> None:
         self._begin, self._end, self._min_silence_s, self._min_speech_s = begin, end, min_silence_s, min_speech_s
         self._now_s = 0.0

@@ -4,7 +4,7 @@ found = timeline(Path("meeting.wav"), classifier)
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from pathlib import Path
 
@@ -17,12 +17,11 @@ from predict.classifier import Classifier
 from predict.prediction import UNCERTAIN
 from predict.speech import SpeechDetector, Stretches
 from predict.windows import Recent, Window, WindowPlan
-from spectrogram_gen.audio import read_blocks
+from spectrogram_gen.audio import read_blocks, sounding
 
 BLOCK_S = 5.0
 _BATCH = 16
-_MARGIN_S = 0.05
-_KEPT_S = 1.0  # speech detection lags, and a window reaches back by its margin
+_KEPT_S = 2.0  # speech detection lags, and a window reaches back
 _NEIGHBOURS = (0.25, 0.5, 0.25)
 
 
@@ -106,12 +105,18 @@ def _windows(
 def _pictures(
     windows: Iterator[Window], recent: Recent, rate_hz: int, classifier: Classifier
 ) -> Iterator[tuple[Window, Pictures]]:
+    """Windows with their pictures; where a stretch begins or ends, the window does so with its sound."""
     for window in windows:
-        heard = recent.cut(window.start_s - _MARGIN_S, window.end_s + _MARGIN_S)
+        from_s, to_s = max(0.0, window.start_s - window.before_s), window.end_s + window.after_s
+        heard = recent.cut(from_s, to_s)
         try:
-            yield window, classifier.picture(heard, rate_hz)
+            start, end = sounding(heard, rate_hz, classifier.bundle.spec.trim_db)
+            picture = classifier.picture(heard, rate_hz)
         except UserError:  # too little sound for a picture: no emotion is told from it
             continue
+        start_s = from_s + start / rate_hz if window.before_s else window.start_s
+        end_s = from_s + end / rate_hz if window.after_s else window.end_s
+        yield replace(window, start_s=start_s, end_s=end_s), picture
 
 
 def _classified(

@@ -8,14 +8,24 @@ import numpy as np
 from predict.speech import Stretch
 from spectrogram_gen.audio import Samples
 
+BEFORE_S, AFTER_S = 0.7, 0.35
+"""Sound around a stretch of speech that belongs to it; less where another stretch ended just before."""
+
 
 @dataclass(frozen=True)
 class Window:
-    """Sound from `start_s` to `end_s`, within the stretch of speech that begins at `stretch_s`."""
+    """Sound from `start_s` to `end_s`, within the stretch of speech that begins at `stretch_s`.
+
+    Attributes:
+        before_s, after_s: seconds around it that are heard too, where the stretch begins and ends: breaths and
+            final consonants are no speech to the detector, but sound to the picture.
+    """
 
     start_s: float
     end_s: float
     stretch_s: float
+    before_s: float = 0.0
+    after_s: float = 0.0
 
 
 class WindowPlan:
@@ -28,19 +38,23 @@ class WindowPlan:
 
     def __init__(self, window_s: float, hop_s: float) -> None:
         self._window_s, self._hop_s = window_s, hop_s
-        self._stretch_s = -1.0
+        self._stretch_s, self._ended_s = -1.0, 0.0
         self._next_s, self._last_end_s = 0.0, 0.0
 
     def feed(self, stretch: Stretch) -> Iterator[Window]:
         """The windows of a stretch that weren't told yet; of an open one, those that are full."""
         if stretch.start_s != self._stretch_s:
-            self._stretch_s = self._next_s = self._last_end_s = stretch.start_s
-        while self._next_s + self._window_s <= stretch.end_s:
-            self._last_end_s = self._next_s + self._window_s
-            yield Window(self._next_s, self._last_end_s, stretch.start_s)
+            self._stretch_s = self._next_s = stretch.start_s
+        while self._next_s + self._window_s < stretch.end_s:
+            yield self._window(stretch, self._next_s, self._next_s + self._window_s)
             self._next_s += self._hop_s
-        if not stretch.open and self._last_end_s < stretch.end_s:
-            yield Window(max(stretch.start_s, stretch.end_s - self._window_s), stretch.end_s, stretch.start_s)
+        if not stretch.open:
+            yield self._window(stretch, max(stretch.start_s, stretch.end_s - self._window_s), stretch.end_s)
+            self._ended_s = stretch.end_s + AFTER_S
+
+    def _window(self, stretch: Stretch, start_s: float, end_s: float) -> Window:
+        before_s = min(BEFORE_S, max(0.0, start_s - self._ended_s)) if start_s == stretch.start_s else 0.0
+        return Window(start_s, end_s, stretch.start_s, before_s, AFTER_S if end_s == stretch.end_s else 0.0)
 
     def needs_from_s(self, stretch: Stretch | None, now_s: float) -> float:
         """What is older by more than a moment will not be asked for again."""

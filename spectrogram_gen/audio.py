@@ -130,7 +130,16 @@ def prepare(samples: Samples, rate_hz: int, spec: ImageSpec) -> Samples:
 
 
 def trim(samples: Samples, rate_hz: int, trim_db: float) -> Samples:
-    """The samples without the silence at both ends, in whole blocks of 10 ms.
+    """The samples without the silence at both ends, in whole blocks of 10 ms; raises UserError as `sounding`."""
+    start, end = sounding(samples, rate_hz, trim_db)
+    return samples[start:end]
+
+
+def sounding(samples: Samples, rate_hz: int, trim_db: float) -> tuple[int, int]:
+    """The first sample that is no silence and the one after the last, in whole blocks of 10 ms.
+
+    Args:
+        trim_db: silence is this far below the loudest block.
 
     Raises:
         UserError: nothing above `SILENCE_DBFS`.
@@ -140,10 +149,10 @@ def trim(samples: Samples, rate_hz: int, trim_db: float) -> Samples:
     power = np.einsum("ij,ij->i", whole, whole) / block
     if power.max(initial=0.0) < 10 ** (SILENCE_DBFS / 10):
         if samples.size < MIN_SOUND_S * rate_hz:
-            return samples
+            return 0, samples.size
         raise UserError(f"silence (nothing above {SILENCE_DBFS:.0f} dBFS); check the microphone and its level")
     loud = np.flatnonzero(power >= power.max() * 10 ** (-trim_db / 10))
-    return samples[loud[0] * block : (loud[-1] + 1) * block]
+    return int(loud[0]) * block, int(loud[-1] + 1) * block
 
 
 def level(samples: Samples, level_dbfs: float, heard: Samples | None = None) -> Samples:

@@ -22,7 +22,7 @@ from predict.classifier import Classifier
 from predict.cli import main
 from predict.speech import BLOCK_S, SpeechDetector, Stretch, Stretches
 from predict.timeline import Segment, Timeline, smoothed, steady, timeline
-from predict.windows import Recent, Window, WindowPlan
+from predict.windows import AFTER_S, BEFORE_S, Recent, Window, WindowPlan
 from spectrogram_gen.audio import Samples, read_mono, trim
 
 RATE_HZ = 48000
@@ -125,10 +125,10 @@ def ended(probabilities: list[float]) -> list[tuple[float, float]]:
 
 def test_stretches_begin_high_and_end_low() -> None:
     assert ended(blocks((0, 1), (0.9, 1), (0, 1))) == [(1.0, 2.0)]
-    assert ended(blocks((0, 1), (0.4, 1), (0, 1))) == []
-    assert ended(blocks((0.9, 1), (0.4, 1), (0, 1))) == [(0, 2.0)]
-    assert ended(blocks((0.9, 1), (0, 0.3), (0.9, 1), (0, 1))) == [(0, 2.3)]
-    assert ended(blocks((0.9, 1), (0, 0.5), (0.9, 1))) == [(0, 1.0), (1.5, 2.5)]
+    assert ended(blocks((0, 1), (0.2, 1), (0, 1))) == []
+    assert ended(blocks((0.9, 1), (0.2, 1), (0, 1))) == [(0, 2.0)]
+    assert ended(blocks((0.9, 1), (0, 0.5), (0.9, 1), (0, 1))) == [(0, 2.5)]
+    assert ended(blocks((0.9, 1), (0, 0.8), (0.9, 1))) == [(0, 1.0), (1.8, 2.8)]
     assert ended(blocks((0, 1), (0.9, 0.1), (0, 1))) == []
 
 
@@ -145,7 +145,11 @@ def test_windows_cover_a_stretch() -> None:
 
 
 def test_windows_know_their_stretch() -> None:
-    assert list(WindowPlan(3, 1).feed(Stretch(5, 6))) == [Window(5, 6, 5)]
+    plan = WindowPlan(3, 1)
+    assert list(plan.feed(Stretch(5, 6))) == [Window(5, 6, 5, BEFORE_S, AFTER_S)]
+    first, second = plan.feed(Stretch(6.75, 10))
+    assert (first.stretch_s, first.before_s, first.after_s) == (6.75, pytest.approx(0.75 - AFTER_S), 0)
+    assert (second.stretch_s, second.before_s, second.after_s) == (6.75, 0, AFTER_S)
 
 
 def test_recent_sound_is_cut_by_time_and_let_go() -> None:
