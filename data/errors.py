@@ -1,11 +1,9 @@
 """The one exception that a person at the keyboard can mend, and how a command line says it."""
 
-import re
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
@@ -52,6 +50,9 @@ def _stop(message: str) -> NoReturn:
 
 
 def _is_requirement(module: str) -> bool:
+    import re
+    from importlib import metadata  # 30 ms, for the one who needs it
+
     name = module.partition(".")[0].replace("_", "-")
     try:
         requirements = metadata.requires("ser-images") or []

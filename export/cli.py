@@ -24,7 +24,13 @@ class _WriteByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(cls=_WriteByDefault, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app = typer.Typer(
+    cls=_WriteByDefault,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
 Run = Annotated[Path, typer.Argument(help="Folder of a run, or a bundle's zip.")]
 
 

@@ -12,16 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import UserError, errors_name
-from export.bundle import FRONTEND, INT8, LEARNER, ONNX, WEIGHTS, Bundle
+from export.bundle import FRONTEND, INT8, LEARNER, ONNX, Bundle
 from export.files import BundleFiles
 from export.int8 import Comparison, write_int8
 from export.learner import plain_learner
 from export.learner_pickle import write_learner
-from export.models import open_bundle
+from export.models import open_bundle, read_network
 from export.onnx_model import OnnxModel, Pictures, in_batches, write_frontend_onnx
 from export.run_folder import add_onnx, seal
 from export.torch_models import TorchModel
-from export.weights import network_of
 from spectrogram_gen.audio import fit, prepare, read_mono
 from spectrogram_gen.image_set import ImageSet, pictures_of
 from spectrogram_gen.render import picture
@@ -93,8 +92,7 @@ def to_torch(run: Path) -> None:
 def _network(run: Path) -> tuple[BundleFiles, Bundle, Any]:
     files, bundle = open_bundle(run)
     _require_folder(run)
-    with errors_name(run / WEIGHTS):
-        return files, bundle, network_of(bundle, files.read(WEIGHTS))
+    return files, bundle, read_network(files, bundle)
 
 
 def _require_folder(run: Path) -> None:

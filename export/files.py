@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,13 @@ class BundleFiles:
         Raises:
             UserError: none there, a file missing or changed, or a zip that may not be unpacked.
         """
+        files = cls.listed(path)
+        files.require_unchanged()
+        return files
+
+    @classmethod
+    def listed(cls, path: Path) -> "BundleFiles":
+        """The files as `SHA256SUMS` lists them, their bytes not checked yet: see `checked_meanwhile`."""
         if not path.exists():
             raise UserError(f"{path}: no such file or folder; give the folder of a run, or a bundle")
         if path.is_file():
@@ -52,9 +60,19 @@ class BundleFiles:
             raise UserError(
                 f"{path}: no run of ser-train and no bundle (it has no {SUMS}); give the folder of a run, or a bundle"
             )
-        files = cls(path, _parse_sums(b"".join(files._chunks(SUMS)), path))
-        files._require_unchanged()
-        return files
+        return cls(path, _parse_sums(b"".join(files._chunks(SUMS)), path))
+
+    @contextmanager
+    def checked_meanwhile(self) -> Iterator[None]:
+        """Check every byte while something else goes on; a changed file is told rather than what comes of it."""
+        with ThreadPoolExecutor(1) as thread:
+            check = thread.submit(self.require_unchanged)
+            try:
+                yield
+            except UserError:
+                check.result()
+                raise
+            check.result()
 
     def __contains__(self, name: str) -> bool:
         return name in self.sums
@@ -87,7 +105,8 @@ class BundleFiles:
         with zipfile.ZipFile(self.path) as archive:
             return set(archive.namelist())
 
-    def _require_unchanged(self) -> None:
+    def require_unchanged(self) -> None:
+        """Raise UserError where a listed file is missing, or its bytes are not as `SHA256SUMS` says."""
         names = self._names()
         for name in self.sums:
             if name not in names:

@@ -59,9 +59,8 @@ def write_int8(
             activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, op_types_to_quantize=["Conv"],
             reduce_range=True,  # 7 bits: without VNNI, 8-bit products of x86 saturate
         )  # fmt: skip
-        before, after = OnnxModel.open(exact), None
-        proto = onnx.load(part)
-        write_proto(proto, before.bundle, part)
+        before = OnnxModel.open(exact)
+        write_proto(onnx.load(part), before.bundle, part)
         after = OnnxModel.open(part)
         comparison = Comparison(
             (_accuracy(before, pictures, targets), _accuracy(after, pictures, targets)),

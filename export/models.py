@@ -4,8 +4,10 @@ bundle, model = open_model(Path("runs/first"))
 probabilities = model(pictures)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from data.errors import UserError, errors_name
 from export.bundle import BUNDLE, INT8, LEARNER, ONNX, WEIGHTS, Bundle
@@ -20,13 +22,16 @@ FORMS = {"onnx": ONNX, "safetensors": WEIGHTS, "int8": INT8, "pickle": LEARNER}
 _FORM_OF_SUFFIX = {".onnx": "onnx", ".safetensors": "safetensors", ".pkl": "pickle"}
 
 
-def open_model(path: Path, form: str | None = None, trust_pickle: bool = False) -> tuple[Bundle, Model]:
+def open_model(
+    path: Path, form: str | None = None, trust_pickle: bool = False, soon: bool = False
+) -> tuple[Bundle, Model]:
     """The model of a run's folder, of its zip, or in a single file.
 
     Args:
         path: a folder or a zip with SHA256SUMS, or an .onnx, .safetensors or .pkl file.
         form: a key of `FORMS`; None: the file's own, or the first of ONNX and safetensors that is there.
         trust_pickle: load learner.pkl though it came from elsewhere.
+        soon: it is asked for a few pictures only, see `OnnxModel.open`.
 
     Raises:
         UserError: nothing there, or anything that is damaged, altered, foreign or not to be trusted.
@@ -35,30 +40,42 @@ def open_model(path: Path, form: str | None = None, trust_pickle: bool = False) 
         raise UserError(f"form {form!r}: expected one of {', '.join(FORMS)}")
     alone = _FORM_OF_SUFFIX.get(path.suffix.lower()) if path.is_file() else None
     if alone == "pickle":
-        return _in_bundle(path.parent, "pickle", trust_pickle)
+        return _in_bundle(path.parent, "pickle", trust_pickle, soon)
     if alone:
         with errors_name(path):
-            return _alone(path, alone)
-    return _in_bundle(path, form, trust_pickle)
+            return _alone(path, alone, soon)
+    return _in_bundle(path, form, trust_pickle, soon)
 
 
 def open_bundle(path: Path) -> tuple[BundleFiles, Bundle]:
     """The checked files of a run's folder or zip, and the bundle that they hold; raises UserError as `open_model`."""
-    try:
+    with _names_of_an_exchanged_pickle(path):
         files = BundleFiles.open(path)
+    return files, _bundle(files)
+
+
+def _bundle(files: BundleFiles) -> Bundle:
+    content = files.read(BUNDLE)
+    with errors_name(files.path / BUNDLE):
+        return Bundle.from_json(content)
+
+
+@contextmanager
+def _names_of_an_exchanged_pickle(path: Path) -> Iterator[None]:
+    """Where a run's files were changed, what its pickle would do says more than that it was changed."""
+    try:
+        yield
     except UserError:
-        if (path / LEARNER).is_file():  # what an exchanged pickle would do says more than that it was changed
+        if (path / LEARNER).is_file():
             from export.pickle_names import require_known_names
 
             require_known_names(path / LEARNER)
         raise
-    with errors_name(path / BUNDLE):
-        return files, Bundle.from_json(files.read(BUNDLE))
 
 
-def _alone(path: Path, form: str) -> tuple[Bundle, Model]:
+def _alone(path: Path, form: str, soon: bool) -> tuple[Bundle, Model]:
     if form == "onnx":
-        model = _of_pictures(OnnxModel.open(path))
+        model = _of_pictures(OnnxModel.open(path, soon))
         return model.bundle, model
     from export.torch_models import TorchModel
     from export.weights import bundle_in_weights, network_of
@@ -67,21 +84,37 @@ def _alone(path: Path, form: str) -> tuple[Bundle, Model]:
     return bundle, TorchModel(network_of(bundle, path.read_bytes()), bundle)
 
 
-def _in_bundle(path: Path, form: str | None, trust_pickle: bool) -> tuple[Bundle, Model]:
-    files, bundle = open_bundle(path)
-    form = form or next((form for form in ("onnx", "safetensors") if FORMS[form] in files), "onnx")
-    with errors_name(path / FORMS[form]):
-        if form == "pickle":
-            return bundle, _of_pickle(files, bundle, trust_pickle)
+def _in_bundle(path: Path, form: str | None, trust_pickle: bool, soon: bool) -> tuple[Bundle, Model]:
+    if form == "pickle":
+        files, bundle = open_bundle(path)
+        return bundle, _of_pickle(files, bundle, trust_pickle)
+    files = BundleFiles.listed(path)
+    with _names_of_an_exchanged_pickle(path), files.checked_meanwhile():
+        bundle = _bundle(files)
+        form = form or next((form for form in ("onnx", "safetensors") if FORMS[form] in files), "onnx")
         if form == "safetensors":
             from export.torch_models import TorchModel
-            from export.weights import network_of
 
-            return bundle, TorchModel(network_of(bundle, files.read(WEIGHTS)), bundle)
-        model = _of_pictures(OnnxModel.open(files.local(FORMS[form]) or files.read(FORMS[form])))
+            return bundle, TorchModel(read_network(files, bundle), bundle)
+        return bundle, _of_onnx(files, FORMS[form], bundle, soon)
+
+
+def _of_onnx(files: BundleFiles, name: str, bundle: Bundle, soon: bool) -> Model:
+    source = files.local(name) or files.read(name)
+    with errors_name(files.path / name):
+        model = _of_pictures(OnnxModel.open(source, soon))
         if model.bundle != bundle:
             raise UserError(f"carries the bundle of model {model.bundle.model_id}, not this {BUNDLE}: mixed up")
-        return bundle, model
+    return model
+
+
+def read_network(files: BundleFiles, bundle: Bundle) -> Any:
+    """The bundle's network, from its weights, on the CPU; raises UserError where they are missing or another's."""
+    from export.weights import network_of
+
+    content = files.read(WEIGHTS)
+    with errors_name(files.path / WEIGHTS):
+        return network_of(bundle, content)
 
 
 def _of_pictures(model: OnnxModel) -> OnnxModel:
@@ -98,11 +131,13 @@ def _of_pickle(files: BundleFiles, bundle: Bundle, trust_pickle: bool) -> Model:
 
     place = files.local(LEARNER)
     if place is None:
-        raise UserError("a pickle is not read from a zip; use its ONNX, or unpack it first")
+        raise UserError(f"{files.path / LEARNER}: a pickle is not read from a zip; use its ONNX, or unpack it first")
     require_known_names(place)
     if not (trust_pickle or is_ours(files.path)):
         raise UserError(
-            "a pickle that you did not write here, and loading one runs what it says; use the bundle's ONNX or "
-            "safetensors, or --trust-pickle where you trust whoever sent it"
+            f"{place}: a pickle that you did not write here, and loading one runs what it says; use the bundle's ONNX "
+            f"or safetensors, or --trust-pickle where you trust whoever sent it"
         )
-    return FastaiModel(read_learner(place), bundle)
+    learner = read_learner(place)
+    with errors_name(place):
+        return FastaiModel(learner, bundle)

@@ -31,7 +31,12 @@ class Classifier:
 
     @classmethod
     def load(
-        cls, path: Path, form: str | None = None, trust_pickle: bool = False, min_confidence: float = 0.0
+        cls,
+        path: Path,
+        form: str | None = None,
+        trust_pickle: bool = False,
+        min_confidence: float = 0.0,
+        soon: bool = False,
     ) -> "Classifier":
         """The classifier of a run's folder, of a bundle's zip, or of a single model file.
 
@@ -39,11 +44,12 @@ class Classifier:
             form: `onnx`, `int8`, `safetensors` or `pickle`; None: ONNX where it is there.
             trust_pickle: load learner.pkl though it came from elsewhere; unpickling runs what the file says.
             min_confidence: below it a prediction is `uncertain`.
+            soon: it is asked for a few sounds only: ready sooner, a little slower then.
 
         Raises:
             UserError: no run, or one that is damaged, altered or not to be trusted.
         """
-        return cls(*open_model(path, form, trust_pickle), min_confidence)
+        return cls(*open_model(path, form, trust_pickle, soon), min_confidence)
 
     def __call__(self, samples: Samples, rate_hz: int) -> Prediction:
         """What it says of mono samples, shape (n,), full scale 1.

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from predict.classifier import Classifier
     from predict.prediction import Prediction
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+FEW = 20
+"""Up to so many recordings it is worth while to be ready sooner rather than faster."""
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None)
 Model = Annotated[Path, typer.Option(help="Folder of a run, a bundle's zip, or one model file.")]
 Form = Annotated[str | None, typer.Option(help="onnx, int8, safetensors or pickle; ONNX by default.")]
 TrustPickle = Annotated[bool, typer.Option(help="Load a pickle from elsewhere: it runs what it says.")]
@@ -56,7 +58,7 @@ def file(
     from predict.classifier import Classifier
     from predict.console import print_prediction
 
-    classifier = Classifier.load(model, form, trust_pickle, min_confidence)
+    classifier = Classifier.load(model, form, trust_pickle, min_confidence, soon=len(found) <= FEW)
     said = _Said(classifier, found)
     if format == "table":
         for path, prediction in said:

@@ -8,11 +8,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from data.errors import UserError, errors_name
+from data.errors import UserError
 from export.bundle import WEIGHTS, Bundle
-from export.models import open_bundle
+from export.models import open_bundle, read_network
 from export.onnx_model import Pictures
-from export.weights import network_of
 from predict.prediction import Prediction
 from spectrogram_gen.axes import draw_picture
 
@@ -26,9 +25,7 @@ def explain(model: Path, picture: Pictures, prediction: Prediction, title: str, 
     if model.is_file() and model.suffix.lower() != ".zip":
         raise UserError(f"--explain needs the run's folder or zip, with {WEIGHTS} in it, not {model}")
     files, bundle = open_bundle(model)
-    with errors_name(model / WEIGHTS):
-        network = network_of(bundle, files.read(WEIGHTS))
-    heat = activation_map(network, bundle, picture, int(prediction.probabilities.argmax()))
+    heat = activation_map(read_network(files, bundle), bundle, picture, int(prediction.probabilities.argmax()))
     figure = Figure(figsize=(9, 4), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(2, 1))
     draw_picture(left, Image.fromarray(picture), bundle.spec)

@@ -18,15 +18,15 @@ from spectrogram_gen.audio import SILENCE_DBFS, Samples
 RATE_HZ, BLOCK = 16000, 512
 """Silero VAD hears 16 kHz, 32 ms at a time. https://github.com/snakers4/silero-vad"""
 BLOCK_S = BLOCK / RATE_HZ
-_LEVEL_DBFS = -20.0
+_LEVEL_DBFS = -14.0
 _MAX_GAIN_DB = 45.0
-_FADE_DB_PER_S = 3.0
+_FADE_DB_PER_S = 10.0
 
 
 class SpeechDetector:
     """The probability of speech in each 32 ms of a stream, whatever its level.
 
-    The stream is brought to -20 dBFS by an envelope that jumps up with the sound and sinks by 3 dB a second, because
+    The stream is brought to -14 dBFS by an envelope that jumps up with the sound and sinks by 10 dB a second, because
     the network misses whispers and far microphones otherwise.
 
     Args:
@@ -53,7 +53,7 @@ class SpeechDetector:
         self._envelope_dbfs = max(level_dbfs, self._envelope_dbfs - _FADE_DB_PER_S * BLOCK_S, SILENCE_DBFS)
         gain_db = min(_LEVEL_DBFS - self._envelope_dbfs, _MAX_GAIN_DB)
         louder = np.clip(block * np.float32(10 ** (gain_db / 20)), -1, 1)
-        return float(self._vad.process_samples(louder.tolist()))
+        return float(self._vad.process_array(louder))
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Stretches:
     """
 
     def __init__(
-        self, begin: float = 0.3, end: float = 0.15, min_silence_s: float = 0.7, min_speech_s: float = 0.15
+        self, begin: float = 0.3, end: float = 0.1, min_silence_s: float = 0.9, min_speech_s: float = 0.15
     ) -> None:
         self._begin, self._end, self._min_silence_s, self._min_speech_s = begin, end, min_silence_s, min_speech_s
         self._now_s = 0.0

@@ -8,7 +8,7 @@ import numpy as np
 from predict.speech import Stretch
 from spectrogram_gen.audio import Samples
 
-BEFORE_S, AFTER_S = 0.7, 0.35
+BEFORE_S, AFTER_S = 0.9, 0.7
 """Sound around a stretch of speech that belongs to it; less where another stretch ended just before."""
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from data.clip import Listing
     from data.corpora.folder import Speakers
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None)
 
 Source = Annotated[Path, typer.Argument(help="Folder of recordings.")]
 Corpus = Annotated[str, typer.Option(help="How recordings are named: ravdess, folder (LABEL/RECORDING) or synthetic.")]

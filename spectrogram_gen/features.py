@@ -1,11 +1,11 @@
 """Samples to a matrix (rows, frames): the log-mel spectrogram."""
 
 from functools import lru_cache
+from typing import NamedTuple
 
+import ducc0
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import rfft
-from scipy.sparse import csr_matrix
 
 from spectrogram_gen.audio import Samples
 from spectrogram_gen.spec import ImageSpec
@@ -29,15 +29,29 @@ def log_mel(samples: Samples, spec: ImageSpec) -> Matrix:
     """
     padded = np.pad(samples, spec.n_fft // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, spec.n_fft)[:: spec.hop_length][: spec.n_frames]
-    hann, filters = _window_and_filters(spec)
-    spectrum = rfft(frames * hann, axis=1)
+    parts = _parts(spec)
+    spectrum = ducc0.fft.r2c(frames * parts.window, axes=(1,))
     power = np.ascontiguousarray((spectrum.real**2 + spectrum.imag**2).T)
-    return 10 * np.log10(np.maximum(filters @ power, np.float32(POWER_FLOOR)))
+    mel = np.add.reduceat(parts.weights[:, None] * power[parts.bins], parts.starts, axis=0)
+    return 10 * np.log10(np.maximum(mel, np.float32(POWER_FLOOR)))
+
+
+class _Parts(NamedTuple):
+    """What every picture of a spec shares; the mel filters are sparse: each band's few weights, one after another."""
+
+    window: Samples
+    weights: Samples
+    bins: NDArray[np.intp]
+    starts: NDArray[np.intp]
 
 
 @lru_cache(maxsize=8)
-def _window_and_filters(spec: ImageSpec) -> tuple[Samples, csr_matrix]:
-    return window(spec).astype(np.float32), csr_matrix(mel_filters(spec))
+def _parts(spec: ImageSpec) -> _Parts:
+    filters = mel_filters(spec)
+    used = filters > 0
+    used[~used.any(axis=1), 0] = True  # a band between two bins is empty: it sums one weight, of 0
+    starts = np.concatenate([[0], np.cumsum(used.sum(axis=1))[:-1]])
+    return _Parts(window(spec).astype(np.float32), filters[used], np.nonzero(used)[1], starts)
 
 
 def window(spec: ImageSpec) -> NDArray[np.float64]:

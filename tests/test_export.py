@@ -229,6 +229,14 @@ def test_compare(command: Command, run_folder: Path, few_voices: Path, tmp_path:
         assert 0 < row["warm_ms"] < 1000 * row["cold_s"]
 
 
+def test_a_form_that_the_run_has_not_is_named_once(command: Command, tiny_run: Path, voices: Path) -> None:
+    from predict.cli import main as predict
+
+    _, _, error = command(predict, "file", next(voices.rglob("*.wav")), "--model", tiny_run, "--form", "int8")
+    path = tiny_run / "model.int8.onnx"
+    assert error == f"error: {path}: missing; copy the whole bundle, or make it with ser-export\n"
+
+
 def test_verify(command: Command, tiny_run: Path) -> None:
     code, out, _ = command(main, "verify", tiny_run)
     assert code == 0

@@ -11,7 +11,7 @@ import typer
 
 from data.errors import UserError, command_line
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
