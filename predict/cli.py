@@ -54,7 +54,10 @@ def file(
     if format not in FORMATS or (out and format == "table"):
         raise UserError(f"--format {format}: expected one of {', '.join(FORMATS)} (with --out: not table)")
     found = recordings(paths)
-    from data.folders import file_moved_into_place
+    from data.folders import file_moved_into_place, require_writable
+
+    if explain:
+        require_writable(explain.parent)
     from predict.classifier import Classifier
     from predict.console import print_prediction
 
@@ -88,7 +91,7 @@ def timeline(
     plot: Annotated[Path | None, typer.Option(help="Draw waveform, spectrogram and emotion over time.")] = None,
 ) -> None:
     """Who speaks when is not told, but with what emotion: segments of speech with start, end, label, confidence."""
-    from data.folders import file_moved_into_place
+    from data.folders import file_moved_into_place, require_writable
     from predict.classifier import Classifier
     from predict.console import print_segments
     from predict.segment_formats import SEGMENT_FORMATS, to_text
@@ -100,6 +103,8 @@ def timeline(
         raise UserError(
             f"--format {format}: expected one of table, {', '.join(SEGMENT_FORMATS)} (with --out: not table)"
         )
+    if plot:
+        require_writable(plot.parent)
     length_s = duration_s(path)
     classifier = Classifier.load(model, form, trust_pickle, min_confidence)
     with progress_bar("hearing", round(length_s)) as hear:

@@ -291,6 +291,14 @@ def test_bad_input(command: Command, tiny_run: Path, tmp_path: Path, content: by
     assert not out.exists()
 
 
+def test_a_plot_that_cannot_be_written(command: Command, long: Long, tiny_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    plot = tmp_path / "file" / "plot.png"
+    code, said, error = command(main, "timeline", long.path, "--model", tiny_run, "--plot", plot)
+    assert (code, said, error.count("\n")) == (2, "", 1)
+    assert error.startswith(f"error: {tmp_path / 'file'}: cannot be written")
+
+
 @pytest.mark.parametrize("kind", ["truncated", "NaN"])
 def test_what_is_wrong_further_on_leaves_nothing(
     command: Command, write_wav: Write, long: Long, tiny_run: Path, tmp_path: Path, kind: str
