@@ -51,20 +51,10 @@ def write(
     """Write a further form of a run's model (the word write may be left out)."""
     if to not in TARGETS:
         raise UserError(f"--to {to}: expected one of {', '.join(TARGETS)}")
-    if to == "zip":
-        from export.models import open_bundle
-        from export.packaging import write_zip
-
-        target = out or run.with_name(f"{run.name}.zip")
-        write_zip(open_bundle(run)[0], target)
-        typer.echo(target)
-    elif to == "hub-folder":
-        from export.models import open_bundle
-        from export.packaging import write_hub_folder
-
-        target = out or run.with_name(f"{run.name}-hub")
-        write_hub_folder(open_bundle(run)[0], target)
-        typer.echo(target)
+    if with_frontend and to != "onnx":
+        raise UserError(f"--with-frontend goes with --to onnx, not {to}")
+    if to in ("zip", "hub-folder"):
+        _package(run, to, out)
     elif to == "torch":
         from export.convert import to_torch
 
@@ -74,6 +64,16 @@ def write(
         _frontend(run, clips)
     else:
         _checked(run, to, images)
+
+
+def _package(run: Path, to: str, out: Path | None) -> None:
+    from export.models import open_bundle
+    from export.packaging import write_hub_folder, write_zip
+
+    write_target, ending = (write_zip, ".zip") if to == "zip" else (write_hub_folder, "-hub")
+    target = out or run.with_name(f"{run.name}{ending}")
+    write_target(open_bundle(run)[0], target)
+    typer.echo(target)
 
 
 def _frontend(run: Path, clips: Path | None) -> None:
@@ -111,14 +111,18 @@ def compare(
     import json
 
     from data.corpora.sound_files import recordings
+    from data.folders import file_moved_into_place, require_writable
     from export.compare import compare as compare_forms
     from export.console import print_comparison
 
     found = recordings([clips])
+    if out:
+        require_writable(out.parent)
     rows = compare_forms(run, found)
     print_comparison(rows, len(found))
     if out:
-        out.write_text(json.dumps([vars(row) for row in rows], indent=2) + "\n")
+        with file_moved_into_place(out) as file:
+            file.write(json.dumps([vars(row) for row in rows], indent=2) + "\n")
 
 
 @app.command()

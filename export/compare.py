@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.errors import UserError
+from data.errors import UserError, errors_name
 from export.models import FORMS, open_bundle
 from export.onnx_model import Pictures
 from export.trust import is_ours
@@ -55,6 +55,8 @@ def compare(run: Path, recordings: Sequence[Path]) -> list[Row]:
     files, bundle = open_bundle(run)
     order = ("pickle", "onnx", "int8", "safetensors")
     forms = [form for form in order if FORMS[form] in files and (form != "pickle" or is_ours(run))]
+    if not forms:
+        raise UserError(f"{run}: holds no model but a pickle from elsewhere, which is not loaded to be compared")
     with tempfile.TemporaryDirectory() as folder:
         pictures = Path(folder) / "pictures.npy"
         np.save(pictures, render_all(recordings, bundle.spec))
@@ -74,7 +76,13 @@ def compare(run: Path, recordings: Sequence[Path]) -> list[Row]:
 
 def render_all(recordings: Sequence[Path], spec: ImageSpec) -> Pictures:
     """The pictures of these recordings, shape (n, rows, frames)."""
-    return np.stack([np.asarray(render(*read_mono(path), spec)) for path in recordings])
+    return np.stack([_rendered(path, spec) for path in recordings])
+
+
+def _rendered(path: Path, spec: ImageSpec) -> Pictures:
+    samples, rate_hz = read_mono(path)
+    with errors_name(path):
+        return np.asarray(render(samples, rate_hz, spec))
 
 
 def _measure(run: Path, form: str, pictures: Path) -> tuple[np.ndarray, dict[str, float]]:

@@ -21,7 +21,7 @@ from export.models import open_bundle, read_network
 from export.onnx_model import OnnxModel, Pictures, in_batches, write_frontend_onnx
 from export.run_folder import add_onnx, seal
 from export.torch_models import TorchModel
-from spectrogram_gen.audio import fit, prepare, read_mono
+from spectrogram_gen.audio import Samples, fit, prepare, read_mono
 from spectrogram_gen.image_set import ImageSet, pictures_of
 from spectrogram_gen.render import picture
 
@@ -48,7 +48,7 @@ def to_frontend(run: Path, recordings: Sequence[Path]) -> tuple[int, float]:
     """
     _, bundle, network = _network(run)
     part = run / f"new.{FRONTEND}"
-    sounds = [prepare(*read_mono(path), bundle.spec) for path in recordings]
+    sounds = [_sound(path, bundle) for path in recordings]
     samples = np.stack([fit(sound, bundle.spec) for sound in sounds])
     pictures = np.stack([np.asarray(picture(sound, bundle.spec)) for sound in sounds])
     try:
@@ -89,6 +89,12 @@ def to_torch(run: Path) -> None:
     seal(run, LEARNER)
 
 
+def _sound(path: Path, bundle: Bundle) -> Samples:
+    samples, rate_hz = read_mono(path)
+    with errors_name(path):
+        return prepare(samples, rate_hz, bundle.spec)
+
+
 def _network(run: Path) -> tuple[BundleFiles, Bundle, Any]:
     files, bundle = open_bundle(run)
     _require_folder(run)
@@ -106,8 +112,12 @@ def _side(
     """The original pictures of one side of a run's division, and the index of each one's label."""
     if images.spec != bundle.spec:
         raise UserError(f"{images.folder}: of spec {images.spec.hash}, and the run's is {bundle.spec.hash}")
-    with errors_name(files.path / "run.json"):
+    if strange := set(images.labels) - set(bundle.labels):
+        raise UserError(f"{images.folder}: has labels that the run has not ({', '.join(sorted(strange))})")
+    try:
         wanted = set(json.loads(files.read("run.json"))["clips"][name])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{files.path / 'run.json'}: does not tell the {name} clips ({error!r})") from error
     rows = [row for row in images.pictures if row.variant == "original" and {row.clip, row.picture} & wanted]
     if not rows:
         raise UserError(f"{images.folder}: holds none of the run's {len(wanted)} {name} clips; give its own images")

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from data.errors import UserError
 
@@ -89,15 +90,14 @@ class BundleFiles:
 
     def size(self, name: str) -> int:
         """Bytes of a file."""
-        place = self._place(name)
-        return place.root.getinfo(place.at).file_size if isinstance(place, zipfile.Path) else place.stat().st_size
+        if self.path.is_dir():
+            return (self.path / name).stat().st_size
+        with zipfile.ZipFile(self.path) as archive:
+            return archive.getinfo(name).file_size
 
     def _require(self, name: str) -> None:
         if name not in self.sums:
             raise UserError(f"{self.path / name}: missing; copy the whole bundle, or make it with ser-export")
-
-    def _place(self, name: str) -> "Path | zipfile.Path":
-        return self.path / name if self.path.is_dir() else zipfile.Path(self.path, name)
 
     def _names(self) -> set[str]:
         if self.path.is_dir():
@@ -122,11 +122,21 @@ class BundleFiles:
             digest.update(chunk)
         return digest.hexdigest()
 
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[IO[bytes]]:
+        if self.path.is_dir():
+            with (self.path / name).open("rb") as file:
+                yield file
+        else:
+            with zipfile.ZipFile(self.path) as archive, archive.open(name) as member:
+                yield member
+
     def _chunks(self, name: str) -> Iterator[bytes]:
         try:
-            with self._place(name).open("rb") as file:
+            with self._opened(name) as file:
                 while chunk := file.read(_CHUNK_BYTES):
                     yield chunk
+        # what zipfile raises for a member: damaged, cut short, or of a compression that it doesn't know
         except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
             raise UserError(f"{self.path / name}: cannot be read ({error}); copy the bundle again") from error
 
@@ -167,6 +177,7 @@ def _require_harmless_zip(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
+    # ValueError: a directory with impossible offsets; NotImplementedError: a version that zipfile doesn't know
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise UserError(f"{path}: no folder and no zip that can be read ({error})") from error
     if len({member.filename for member in members}) < len(members) or len(members) > MAX_FILES:

@@ -4,8 +4,8 @@ write_int8(Path("runs/first/model.onnx"), calibration, pictures, targets, Path("
 """
 
 import logging
-import time
-from collections.abc import Iterator, Sequence
+import timeit
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,14 +90,9 @@ class _Reader:
         return None if picture is None else {"pictures": picture[None]}
 
 
-def _accuracy(model: OnnxModel, pictures: Pictures, targets: Sequence[int] | NDArray[np.intp]) -> float:
+def _accuracy(model: OnnxModel, pictures: Pictures, targets: NDArray[np.intp]) -> float:
     return float(np.mean(in_batches(model, pictures).argmax(axis=1) == targets))
 
 
 def _latency_ms(model: OnnxModel, picture: Pictures, rounds: int = 50) -> float:
-    seconds = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        model(picture)
-        seconds.append(time.perf_counter() - start)
-    return 1000 * float(np.median(seconds))
+    return 1000 * float(np.median(timeit.repeat(lambda: model(picture), number=1, repeat=rounds)))

@@ -4,6 +4,7 @@ python -m export.measure RUN FORM PICTURES.npy PROBABILITIES.npy
 """
 
 import json
+import os
 import resource
 import sys
 import time
@@ -20,7 +21,7 @@ def main() -> None:
     pictures = np.load(pictures_path)
     _, model = open_model(Path(run), form)
     model(pictures[:1])
-    cold_s = time.time() - _started()
+    cold_s = time.time() - float(os.environ["SER_IMAGES_STARTED"])
     said, seconds = [], []
     for picture in pictures:
         start = time.perf_counter()
@@ -29,12 +30,6 @@ def main() -> None:
     np.save(probabilities_path, np.array(said))
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"cold_s": cold_s, "warm_ms": 1000 * float(np.median(seconds)), "peak_mb": peak_mb}))
-
-
-def _started() -> float:
-    import os
-
-    return float(os.environ["SER_IMAGES_STARTED"])
 
 
 if __name__ == "__main__":

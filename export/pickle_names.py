@@ -117,6 +117,7 @@ def _pickle_in_archive(path: Path) -> bytes:
             if len(pickles) != 1 or not pickles[0].endswith("data.pkl") or len(set(names)) < len(names):
                 raise UserError(f"{path}: {len(pickles)} pickles in it, expected data.pkl alone; not loaded")
             return archive.read(pickles[0])
+    # NotImplementedError: a compression that zipfile doesn't know
     except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
         raise UserError(f"{path}: damaged ({error}); copy the run again") from error
 

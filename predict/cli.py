@@ -204,7 +204,9 @@ def _explain(classifier: "Classifier", model: Path, recording: Path, out: Path) 
     from predict.explain import explain
     from spectrogram_gen.audio import read_mono
 
-    picture = classifier.picture(*read_mono(recording))
+    samples, rate_hz = read_mono(recording)
+    with errors_name(recording):
+        picture = classifier.picture(samples, rate_hz)
     explain(model, picture, classifier.of_picture(picture), recording.name, out)
 
 

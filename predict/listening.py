@@ -88,6 +88,8 @@ def recording(microphone: Microphone, out: Path | None) -> Iterator[Iterator[Blo
         with microphone:
             yield _watched(microphone, lambda _: None)
         return
+    if out.exists():
+        raise UserError(f"{out}: exists already; give --record another name, or remove it")
     require_writable(out.parent)
     part = out.with_name(f".{out.name}.part")
     try:

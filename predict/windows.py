@@ -39,7 +39,7 @@ class WindowPlan:
     def __init__(self, window_s: float, hop_s: float) -> None:
         self._window_s, self._hop_s = window_s, hop_s
         self._stretch_s, self._ended_s = -1.0, 0.0
-        self._next_s, self._last_end_s = 0.0, 0.0
+        self._next_s = 0.0
 
     def feed(self, stretch: Stretch) -> Iterator[Window]:
         """The windows of a stretch that weren't told yet; of an open one, those that are full."""

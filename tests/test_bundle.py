@@ -264,9 +264,7 @@ def test_a_bomb_that_lies_about_its_size(command: Command, voices: Path, tiny_ru
 
 
 @pytest.mark.parametrize("kind", ["truncated", "text", "empty", "a name twice"])
-def test_a_zip_that_is_none(
-    command: Command, voices: Path, tiny_run: Path, tmp_path: Path, kind: str, recwarn: pytest.WarningsRecorder
-) -> None:
+def test_a_zip_that_is_none(command: Command, voices: Path, tiny_run: Path, tmp_path: Path, kind: str) -> None:
     path = zipped(tiny_run, tmp_path / "bundle.zip")
     if kind == "a name twice":
         with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import soundfile
 
 from conftest import Command
 from data.errors import UserError
@@ -156,8 +157,6 @@ def test_the_picture_inside_the_graph(command: Command, run: Path, few_voices: P
 
 
 def test_sound_longer_than_the_window_too(run: Path, few_voices: Path, tmp_path: Path) -> None:
-    import soundfile
-
     two = [read_mono(path) for path in sorted(few_voices.iterdir())[:2]]
     long = tmp_path / "long.wav"
     soundfile.write(long, np.concatenate([two[0][0], two[1][0] / 4, two[0][0]]), two[0][1])
@@ -251,6 +250,7 @@ def test_verify(command: Command, tiny_run: Path) -> None:
         (("--to", "int8"), "--to int8 needs --images DIR"),
         (("--to", "onnx", "--with-frontend"), "--with-frontend needs --clips DIR"),
         (("--to", "int8", "--images", "missing"), "missing: no image set"),
+        (("--to", "int8", "--with-frontend"), "--with-frontend goes with --to onnx, not int8"),
         (("--to", "onnx", "--with-frontend", "--clips", "missing"), "missing: no such file or folder"),
     ],
 )
@@ -267,6 +267,36 @@ def test_images_of_another_spec_or_of_other_clips(run: Path, images: ImageSet) -
         to_onnx(run, replace(images, spec=replace(images.spec, max_db=0)))
     with pytest.raises(UserError, match="holds none of the run's 60 train clips"):
         to_int8(run, replace(images, pictures=images.pictures[:0]))
+
+
+def test_a_division_or_labels_that_are_not_the_images(run: Path, images: ImageSet) -> None:
+    from dataclasses import replace
+
+    from export.files import write_sums
+
+    renamed = tuple(replace(picture, label=f"female_{picture.label}") for picture in images.pictures)
+    with pytest.raises(UserError, match="has labels that the run has not"):
+        to_onnx(run, replace(images, pictures=renamed))
+    (run / "run.json").write_text("{}")
+    write_sums(run)
+    with pytest.raises(UserError, match=r"run.json: does not tell the test clips \(KeyError\('clips'\)\)"):
+        to_onnx(run, images)
+
+
+def test_a_bad_recording_and_a_bad_place_are_named(
+    command: Command, tiny_run: Path, few_voices: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "table.json"
+    code, _, error = command(main, "compare", tiny_run, "--clips", few_voices, "--out", out)
+    assert (code, error.count("\n")) == (2, 1)
+    assert error.startswith(f"error: {tmp_path / 'file'}: cannot be written")
+    silent = few_voices / "silent.wav"
+    soundfile.write(silent, np.zeros(16000), 16000)
+    for arguments in (("compare", tiny_run), (tiny_run, "--to", "onnx", "--with-frontend")):
+        code, _, error = command(main, *arguments, "--clips", few_voices)
+        assert (code, error.count("\n")) == (2, 1)
+        assert error.startswith(f"error: {silent}: silence")
 
 
 def test_a_zip_takes_no_further_form(command: Command, run: Path) -> None:

@@ -136,6 +136,16 @@ def test_explain_draws_what_counted(command: Command, voices: Path, run_folder: 
     )
 
 
+def test_a_sound_that_cannot_be_explained_is_named(
+    command: Command, write_wav: Write, tiny_run: Path, tmp_path: Path
+) -> None:
+    path = write_wav("silent.wav", np.zeros(16000))
+    code, _, error = command(main, "file", path, "--model", tiny_run, "--explain", tmp_path / "why.png")
+    assert code == 2
+    assert all(line.startswith(f"error: {path}: silence") for line in error.splitlines())
+    assert not (tmp_path / "why.png").exists()
+
+
 def test_the_map_is_where_the_label_was_decided() -> None:
     """A network that looks at one corner alone."""
     corner = torch.nn.Conv2d(1, 1, 8, stride=8, bias=False)
