@@ -5,32 +5,17 @@ ser-export compare runs/first --clips recordings
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
-from data.errors import UserError, command_line
+from data.command_line import command_line, new_app
+from data.errors import UserError
 
 TARGETS = ("onnx", "int8", "torch", "zip", "hub-folder")
 
 
-class _WriteByDefault(TyperGroup):
-    """`ser-export RUN --to zip` means `ser-export write RUN --to zip`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] != "--help":
-            args = ["write", *args]
-        return super().parse_args(ctx, args)
-
-
-app = typer.Typer(
-    cls=_WriteByDefault,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    rich_markup_mode=None,
-)
+app = new_app("write")
 Run = Annotated[Path, typer.Argument(help="Folder of a run, or a bundle's zip.")]
 
 

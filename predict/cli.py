@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from data.errors import UserError, command_line, errors_name
+from data.command_line import command_line, new_app
+from data.errors import UserError, errors_name
 
 if TYPE_CHECKING:
     from predict.classifier import Classifier
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 FEW = 20
 """Up to so many recordings it is worth while to be ready sooner rather than faster."""
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None)
+app = new_app()
 Model = Annotated[Path, typer.Option(help="Folder of a run, a bundle's zip, or one model file.")]
 Form = Annotated[str | None, typer.Option(help="onnx, int8, safetensors or pickle; ONNX by default.")]
 TrustPickle = Annotated[bool, typer.Option(help="Load a pickle from elsewhere: it runs what it says.")]

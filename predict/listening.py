@@ -92,14 +92,12 @@ def recording(microphone: Microphone, out: Path | None) -> Iterator[Iterator[Blo
         raise UserError(f"{out}: exists already; give --record another name, or remove it")
     require_writable(out.parent)
     part = out.with_name(f".{out.name}.part")
-    try:
-        with (
-            soundfile.SoundFile(part, "w", microphone.rate_hz, 1, subtype="PCM_24", format="WAV") as file,
-            microphone,
-        ):
-            yield _watched(microphone, file.write)
-    finally:
-        part.replace(out)
+    with microphone:
+        try:
+            with soundfile.SoundFile(part, "w", microphone.rate_hz, 1, subtype="PCM_24", format="WAV") as file:
+                yield _watched(microphone, file.write)
+        finally:
+            part.replace(out)
 
 
 def _watched(microphone: Microphone, keep: Callable[[Samples], object]) -> Iterator[Block]:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from data.errors import UserError, command_line
+from data.command_line import command_line, new_app
+from data.errors import UserError
 
 if TYPE_CHECKING:
     from data.clip import Listing
     from data.corpora.folder import Speakers
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None)
+app = new_app()
 
 Source = Annotated[Path, typer.Argument(help="Folder of recordings.")]
 Corpus = Annotated[str, typer.Option(help="How recordings are named: ravdess, folder (LABEL/RECORDING) or synthetic.")]

@@ -64,23 +64,26 @@ def run_folder(images: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return out
 
 
-class Tiny:
-    """An architecture for tests: a network of stock layers that answers at once and takes 10 KB."""
+def tiny_body(pretrained: bool = False) -> "torch.nn.Module":
+    """As torchvision's functions, for a network of stock layers that answers at once and takes 10 KB."""
+    from torch import nn
 
-    @staticmethod
-    def network(n_labels: int) -> "torch.nn.Module":
-        from torch import nn
+    layers = [nn.Conv2d(3, 8, 5, stride=2), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(3)]
+    return nn.Sequential(*layers, nn.Conv2d(8, 32, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Linear(32, 1000))
 
-        layers = [nn.Conv2d(1, 8, 5, stride=2), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten()]
-        return nn.Sequential(*layers, nn.Linear(128, n_labels))
+
+def add_tiny_architecture() -> None:
+    """Make it known as `tiny`."""
+    from export.architectures import ARCHITECTURES
+    from export.architectures.backbone import Backbone
+
+    ARCHITECTURES["tiny"] = Backbone(tiny_body, {"n_in": 1, "lin_ftrs": [], "ps": 0})
 
 
 @pytest.fixture(scope="session")
 def tiny_run(images: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run's bundle of a tiny network that was trained in a second; `model.onnx` and all, but no plots."""
-    from export.architectures import ARCHITECTURES
-
-    ARCHITECTURES["tiny"] = Tiny()  # type: ignore[assignment]
+    add_tiny_architecture()
     return write_tiny_run(images, tmp_path_factory.mktemp("runs") / "tiny")
 
 
@@ -88,6 +91,7 @@ def write_tiny_run(images: ImageSet, out: Path) -> Path:
     """Train and write it, as `ser-train` writes its own."""
     import torch
 
+    from export.architectures import ARCHITECTURES
     from export.bundle import Bundle, Normalisation
     from export.learner import plain_learner
     from export.run_folder import add_onnx, new_run_folder, write_bundle
@@ -98,7 +102,7 @@ def write_tiny_run(images: ImageSet, out: Path) -> Path:
     pictures = pictures_of(images, rows)
     targets = torch.tensor([images.labels.index(row.label) for row in rows])
     torch.manual_seed(0)
-    network = Tiny.network(len(images.labels))
+    network = ARCHITECTURES["tiny"].network(len(images.labels))
     grey = (torch.from_numpy(pictures)[:, None] / 255 - 0.3) / 0.2
     optimiser = torch.optim.Adam(network.parameters(), 0.01)
     for _ in range(60):

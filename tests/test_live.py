@@ -9,12 +9,10 @@ import sys
 import time
 from collections.abc import Iterator
 from ctypes.util import find_library
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 
 from conftest import Command
 from data.labels import EMOTIONS
@@ -22,8 +20,8 @@ from predict.classifier import Classifier
 from predict.live import Listener
 from predict.microphone import Block
 from spectrogram_gen.audio import Samples, read_mono, trim
+from virtual_microphone import RATE_HZ, Sound, virtual_microphone
 
-RATE_HZ = 48000
 PACKAGES_ARE_HERE = all(map(shutil.which, ("pulseaudio", "pactl", "paplay"))) and find_library("portaudio")
 pytestmark = pytest.mark.skipif(
     "CI" not in os.environ and not PACKAGES_ARE_HERE,
@@ -31,48 +29,10 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@dataclass(frozen=True)
-class Sound:
-    """A sound server of the test's own, with a virtual microphone."""
-
-    environment: dict[str, str]
-    folder: Path
-
-    def pactl(self, *arguments: str) -> str:
-        done = subprocess.run(["pactl", *arguments], env=self.environment, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
-    def play(self, samples: Samples) -> None:
-        path = self.folder / "played.wav"
-        soundfile.write(path, samples, RATE_HZ)
-        subprocess.run(["paplay", "--device=vmic", path], env=self.environment, check=True)
-
-    def start(self, *arguments: object) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-W", "ignore", "-c", "from predict.cli import main; main()", *map(str, arguments)]
-        return subprocess.Popen(
-            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sound]:
-    folder = tmp_path_factory.mktemp("sound")
-    runtime = folder / "runtime"
-    runtime.mkdir(mode=0o700)
-    (folder / "asound.conf").write_text(
-        "</usr/share/alsa/alsa.conf>\npcm.!default { type pulse }\nctl.!default { type pulse }\n"
-    )
-    environment = os.environ | {
-        "XDG_RUNTIME_DIR": str(runtime), "HOME": str(folder), "ALSA_CONFIG_PATH": str(folder / "asound.conf"),
-    }  # fmt: skip
-    environment.pop("PULSE_SERVER", None)
-    microphone = f"module-null-sink sink_name=vmic rate={RATE_HZ}"
-    server = ["pulseaudio", "--daemonize=yes", "--exit-idle-time=-1", "-n", "-L", "module-native-protocol-unix"]
-    subprocess.run([*server, "-L", microphone], env=environment, check=True, capture_output=True)
-    sound = Sound(environment, folder)
-    sound.pactl("set-default-source", "vmic.monitor")
-    yield sound
-    subprocess.run(["pulseaudio", "--kill"], env=environment, check=True)
+    with virtual_microphone(tmp_path_factory.mktemp("sound")) as sound:
+        yield sound
 
 
 @pytest.fixture(scope="module")
@@ -86,21 +46,12 @@ def three(voices: Path) -> Samples:
     return np.concatenate([*parts, rng.normal(0, 1e-4, 3 * RATE_HZ).astype(np.float32)])
 
 
-def ready(sound: Sound) -> None:
-    """Wait until somebody listens to the virtual microphone."""
-    for _ in range(200):
-        if sound.pactl("list", "short", "source-outputs"):
-            return
-        time.sleep(0.05)
-    raise AssertionError("nobody listens")
-
-
 def test_live_labels_are_those_of_the_recorded_sound(
     sound: Sound, three: Samples, tiny_run: Path, tmp_path: Path
 ) -> None:
     record = tmp_path / "record.wav"
     live = sound.start("live", "--model", tiny_run, "--jsonl", "--record", record, "--seconds", 13)
-    ready(sound)
+    sound.wait_for_a_listener()
     sound.play(three)
     out, error = live.communicate(timeout=60)
     assert live.returncode == 0, error
@@ -128,7 +79,7 @@ def test_one_utterance(sound: Sound, voices: Path, tiny_run: Path, tmp_path: Pat
     samples, _ = read_mono(next(voices.rglob("*.wav")))
     record = tmp_path / "once.wav"
     live = sound.start("live", "--model", tiny_run, "--once", "--jsonl", "--record", record, "--seconds", 30)
-    ready(sound)
+    sound.wait_for_a_listener()
     sound.play(np.concatenate([np.full(RATE_HZ, 1e-5, np.float32), samples, np.full(2 * RATE_HZ, 1e-5, np.float32)]))
     out, error = live.communicate(timeout=60)
     assert live.returncode == 0, error
@@ -139,7 +90,7 @@ def test_one_utterance(sound: Sound, voices: Path, tiny_run: Path, tmp_path: Pat
 
 def test_lines_where_nobody_watches_and_ctrl_c(sound: Sound, three: Samples, tiny_run: Path) -> None:
     live = sound.start("live", "--model", tiny_run)
-    ready(sound)
+    sound.wait_for_a_listener()
     sound.play(three[: 5 * RATE_HZ])
     live.send_signal(signal.SIGINT)
     out, error = live.communicate(timeout=30)

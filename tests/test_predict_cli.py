@@ -52,7 +52,7 @@ def test_prediction_and_evaluation_say_the_same(voices: Path, run_folder: Path, 
         rows = list(csv.DictReader(file))[::6]
     for row in rows:
         said = classifier(*read_mono(recording(voices, row["clip"])))
-        assert said.probabilities == pytest.approx([float(row[label]) for label in images.labels], abs=1e-4)
+        assert said.probabilities == pytest.approx([float(row[f"p_{label}"]) for label in images.labels], abs=1e-4)
 
 
 def test_a_folder_and_one_bad_file_among_good_ones(

@@ -14,10 +14,11 @@ from export.bundle import Bundle, Normalisation
 from export.files import BundleFiles
 from spectrogram_gen.image_set import ImageSet
 from train.cli import main
-from train.evaluate import Predictions, confusion, metrics
+from train.evaluate import confusion, metrics
 from train.fit import class_weights
 from train.images import data_loaders, normalisation_of, side
 from train.intervals import intervals
+from train.predictions import Predictions
 from train.recipe import Recipe
 from train.records import clips_hash
 from train.run import run
@@ -25,7 +26,7 @@ from train.run import run
 FILES = {
     "README.md", "SHA256SUMS", "bundle.json", "confusion_matrix.csv", "confusion_matrix.png", "curves.png",
     "history.csv", "learner.pkl", "metrics.json", "model.onnx", "model.safetensors", "predictions.csv", "report.txt",
-    "run.json", "top_losses.png",
+    "run.json", "top_losses.png", "validation.csv",
 }  # fmt: skip
 QUICK = Recipe(weights="none", epochs=1, lr=1e-3, schedule="one-cycle")
 
@@ -109,7 +110,7 @@ def test_metrics_are_those_of_the_predictions(run_folder: Path, images: ImageSet
         hits = sum(a == b == label for a, b in zip(true, predicted, strict=True))
         assert figures["recall"] == pytest.approx(hits / true.count(label))
     for row in rows:
-        shares = {label: float(row[label]) for label in images.labels}
+        shares = {label: float(row[f"p_{label}"]) for label in images.labels}
         assert sum(shares.values()) == pytest.approx(1, abs=1e-5)
         assert max(shares, key=shares.__getitem__) == row["predicted"]
     with (run_folder / "confusion_matrix.csv").open(newline="") as file:

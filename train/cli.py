@@ -1,6 +1,7 @@
-"""ser-train: an image set to a trained network with its figures.
+"""ser-train: an image set to a trained network with its figures, and those figures to a report.
 
-ser-train resnet34 --images images --protocol speaker --fold 0 --weights none
+ser-train resnet34 --images images --protocol speaker --folds all --weights none
+ser-train report runs/resnet34-speaker --images images
 """
 
 import sys
@@ -9,9 +10,15 @@ from typing import Annotated
 
 import typer
 
-from data.errors import UserError, command_line
+from data.command_line import command_line, new_app
+from data.errors import UserError
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None)
+app = new_app("train")
+
+
+@app.callback()
+def _train() -> None:
+    """An image set to a trained network: ser-train resnet34 --images DIR (see ser-train resnet34 --help)."""
 
 
 @app.command()
@@ -19,10 +26,14 @@ def train(
     architecture: Annotated[str, typer.Argument(help="Network: resnet34.")],
     images: Annotated[Path, typer.Option(help="Image set that ser-images build made.")],
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the run.", show_default="runs/ARCHITECTURE-PROTOCOL-FOLD")
+        Path | None, typer.Option(help="Folder of the run.", show_default="runs/ARCHITECTURE-PROTOCOL[-FOLD]")
     ] = None,
     protocol: Annotated[str, typer.Option(help="speaker, loso, stratified, kfold or leaky.")] = "speaker",
     fold: Annotated[int, typer.Option(min=0, help="Which part is the test.")] = 0,
+    folds: Annotated[
+        str | None, typer.Option(help="Several: all, or such as 0,2; each is stored when it is done, and kept.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Folds at a time.", show_default="one a GPU, else 1")] = None,
     epochs: Annotated[int, typer.Option(help="Passes at most.")] = 20,
     epoch_of: Annotated[
         str, typer.Option(help="A pass shows every clip once, in a variant drawn anew (clips), or all (pictures).")
@@ -56,7 +67,7 @@ def train(
         bool, typer.Option("--validate-only", help="Leave the test fold unseen; figures of the validation clips.")
     ] = False,
 ) -> None:
-    """Find a learning rate, train, evaluate on the test fold, and write a run folder.
+    """Find a learning rate, train, evaluate on the test fold, and write a run folder (the word train may be left out).
 
     The best epoch and early stopping look at validation clips of training speakers, never at the test fold.
     """
@@ -89,20 +100,19 @@ def train(
         seed=seed,
     )
     from spectrogram_gen.image_set import ImageSet
+    from train.folds import cross_validate, folds_of
     from train.run import run
 
-    folder = out or Path("runs") / f"{architecture}-{protocol}-{fold}"
-    run(
-        ImageSet.read(images),
-        recipe,
-        protocol,
-        fold,
-        folder,
-        typer.echo,
-        not validate_only,
-        ["ser-train", *sys.argv[1:]],
-    )
-    typer.echo(f"run folder: {folder}")
+    picked, said = ImageSet.read(images), ["ser-train", *sys.argv[1:]]
+    place = Path("runs") / f"{architecture}-{protocol}"
+    if folds is not None:
+        place = out or place
+        parts = folds_of(folds, picked, protocol)
+        cross_validate(picked, recipe, protocol, parts, place, typer.echo, not validate_only, said, jobs)
+    else:
+        place = out or place.with_name(f"{place.name}-{fold}")
+        run(picked, recipe, protocol, fold, place, typer.echo, not validate_only, said)
+    typer.echo(f"run folder: {place}")
 
 
 def _rate(text: str) -> float | None:

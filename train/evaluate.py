@@ -1,7 +1,6 @@
 """Probabilities of one side of a division to figures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,37 +10,7 @@ from sklearn.metrics import accuracy_score, classification_report, confusion_mat
 from spectrogram_gen.image_set import ImageSet, Picture
 from train.fit import uar
 from train.intervals import intervals
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What a learner says of some pictures.
-
-    Attributes:
-        rows: the pictures.
-        labels: the labels, in the order of the columns of `probabilities`.
-        probabilities: shape (pictures, labels), each row of sum 1.
-    """
-
-    rows: tuple[Picture, ...]
-    labels: tuple[str, ...]
-    probabilities: NDArray[np.float32]
-
-    @property
-    def targets(self) -> NDArray[np.intp]:
-        """The index of each picture's true label."""
-        return np.array([self.labels.index(row.label) for row in self.rows])
-
-    @property
-    def predicted(self) -> NDArray[np.intp]:
-        """The index of each picture's most probable label."""
-        return self.probabilities.argmax(axis=1)
-
-    @property
-    def losses(self) -> NDArray[np.float64]:
-        """Cross entropy of each picture, in nats."""
-        true = self.probabilities[np.arange(len(self.rows)), self.targets]
-        return -np.log(np.maximum(true.astype(np.float64), 1e-12))
+from train.predictions import Predictions
 
 
 def predict(learner: Any, images: ImageSet, rows: Sequence[Picture]) -> Predictions:

@@ -12,7 +12,7 @@ LEVEL = 0.95
 def intervals(
     speakers: Sequence[str], targets: NDArray[np.intp], predicted: NDArray[np.intp], n_labels: int, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
-    """95 % percentile intervals of accuracy, UAR and macro F1; speakers are drawn with replacement, whole.
+    """95 % percentile intervals of accuracy, UAR, macro and weighted F1; speakers are drawn with replacement, whole.
 
     Clips of one speaker succeed or fail together, so drawing clips would promise too much (Field and Welsh 2007,
     Bootstrapping clustered data, JRSS B 69(3): 369-390). Where there is one speaker only, clips are drawn.
@@ -36,10 +36,12 @@ def intervals(
 def _figures(confusions: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     hits = np.einsum("dll->dl", confusions)
     true, said = confusions.sum(axis=2), confusions.sum(axis=1)
+    f1 = np.divide(2 * hits, true + said, out=np.zeros_like(hits), where=true + said > 0)
     return {
         "accuracy": hits.sum(axis=1) / true.sum(axis=1),
         "uar": _mean(hits, true),
         "macro_f1": _mean(2 * hits, true + said),
+        "weighted_f1": (f1 * true).sum(axis=1) / true.sum(axis=1),
     }
 
 

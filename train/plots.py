@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.metrics import ConfusionMatrixDisplay
 
-from train.evaluate import Predictions
 from train.fit import RateSearch
+from train.predictions import Predictions
 
 
 def confusion_matrix(counts: NDArray[np.int64], labels: Sequence[str]) -> Figure:

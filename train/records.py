@@ -14,41 +14,35 @@ from typing import Any
 from data.splits import Division
 from spectrogram_gen.image_set import ImageSet, Picture
 from train import plots
-from train.evaluate import Predictions, confusion, report_text
+from train.evaluate import confusion, report_text
 from train.images import side
+from train.predictions import Predictions
 from train.recipe import Recipe
 
 LIBRARIES = ("fastai", "torch", "torchvision", "numpy", "scikit-learn", "librosa", "soundfile", "soxr", "pillow")
 
 
-def write_figures(
-    folder: Path,
-    images: ImageSet,
-    predictions: Predictions,
-    figures: dict[str, Any],
-    history: Sequence[dict[str, float]],
-) -> None:
-    """Write metrics, report, confusion matrix, predictions and every plot into a run's folder."""
+def write_figures(folder: Path, predictions: Predictions, figures: Mapping[str, Any], images: Path) -> None:
+    """Write metrics, report, predictions, confusion matrix and the worst pictures into a run's folder.
+
+    Args:
+        images: the folder of the image set.
+    """
     (folder / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n")
     (folder / "report.txt").write_text(report_text(predictions))
+    predictions.write(folder / "predictions.csv")
     counts = confusion(predictions)
     _write_csv(
         folder / "confusion_matrix.csv",
         ["true", *predictions.labels],
         ([label, *row] for label, row in zip(predictions.labels, counts.tolist(), strict=True)),
     )
-    _write_csv(
-        folder / "predictions.csv",
-        ["clip", "picture", "label", "predicted", *predictions.labels],
-        (
-            [row.clip, row.picture, row.label, predictions.labels[said], *(f"{share:.6f}" for share in shares)]
-            for row, said, shares in zip(
-                predictions.rows, predictions.predicted, predictions.probabilities, strict=True
-            )
-        ),
-    )
     plots.confusion_matrix(counts, predictions.labels).savefig(folder / "confusion_matrix.png")
-    plots.top_losses(predictions, images.folder).savefig(folder / "top_losses.png")
+    plots.top_losses(predictions, images).savefig(folder / "top_losses.png")
+
+
+def write_history(folder: Path, history: Sequence[Mapping[str, float]]) -> None:
+    """Write the figures of each epoch into a run's folder, as a table and as curves."""
     _write_csv(
         folder / "history.csv",
         ["epoch", *history[0]],

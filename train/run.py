@@ -7,11 +7,13 @@ import json
 import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fastai.torch_core import default_device, set_seed
 
+from data.leaks import Leaks, require_no_leak
 from data.splits import Division, divide
 from export.bundle import Bundle, Normalisation
 from export.learner import plain_learner
@@ -19,12 +21,48 @@ from export.run_folder import add_onnx, new_run_folder, write_bundle
 from export.weights import model_id
 from spectrogram_gen.image_set import ImageSet, pictures_of
 from train import plots
+from train.calibration import Calibrated, calibration, fit_temperature, threshold, with_temperature
 from train.callbacks import Report
 from train.evaluate import metrics, predict, report_text
 from train.fit import RateSearch, find_rate, fit, make_learner
 from train.images import data_loaders, normalisation_of, side
+from train.predictions import Predictions
 from train.recipe import Recipe
-from train.records import provenance, training_of, write_figures
+from train.records import provenance, training_of, write_figures, write_history
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of a training.
+
+    Attributes:
+        learner: a plain fastai learner, on the CPU.
+        history: the figures of each epoch.
+        rate: the highest learning rate.
+        search: where lr_find found it.
+    """
+
+    learner: Any
+    normalisation: Normalisation
+    history: list[dict[str, float]]
+    rate: float
+    search: RateSearch | None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What it says of the clips that it was not trained on, calibrated.
+
+    Attributes:
+        validation: the clips that epoch, temperature and threshold were chosen on.
+        predictions: the clips that are reported: the test fold, or the validation clips once more.
+        figures: the content of `metrics.json`.
+    """
+
+    temperature: float
+    validation: Predictions
+    predictions: Predictions
+    figures: dict[str, Any]
 
 
 def run(
@@ -48,41 +86,64 @@ def run(
         The content of `metrics.json`.
 
     Raises:
-        UserError: images, protocol and recipe don't fit, or `out` is taken.
+        UserError: images, protocol and recipe don't fit, the division leaks, or `out` is taken.
     """
     division = divide(images.pictures, protocol, fold, recipe.seed)
-    _describe(images, division, protocol, fold, report)
+    _describe(images, division, protocol, fold, report, require_no_leak(images.pictures, division, protocol))
     started = time.time()
     with new_run_folder(out) as folder:
-        set_seed(recipe.seed, reproducible=True)
-        normalisation = normalisation_of(images, side(images, division.train))
-        dls = data_loaders(images, division, normalisation, recipe.epoch_of, recipe.batch_size, default_device())
-        learner = make_learner(dls, recipe, images.labels, folder)
-        rate, search = _rate(learner, recipe, report)
-        history = fit(learner, recipe, rate, report)
-        shutil.rmtree(folder / "models", ignore_errors=True)
-        plain = plain_learner(learner.model, images.labels, images.spec, normalisation)
-        seen = side(images, division.test if test else division.valid)
-        predictions = predict(plain, images, seen)
-        figures = {"side": "test" if test else "validation"} | metrics(predictions)
-        write_figures(folder, images, predictions, figures, history)
-        if search:
-            plots.rate_search(search, rate).savefig(folder / "lr_find.png")
+        trained = _train(images, division, recipe, folder, report)
+        judged = _judge(trained, images, division, test)
+        write_figures(folder, judged.predictions, judged.figures, images.folder)
+        judged.validation.write(folder / "validation.csv")
+        write_history(folder, trained.history)
+        if trained.search:
+            plots.rate_search(trained.search, trained.rate).savefig(folder / "lr_find.png")
         content = provenance(images, division, protocol, fold, recipe, command) | {
-            "lr": rate,
-            "lr_suggestions": search.suggestions if search else {},
+            "lr": trained.rate,
+            "lr_suggestions": trained.search.suggestions if trained.search else {},
             "duration_s": round(time.time() - started, 1),
         }
         (folder / "run.json").write_text(json.dumps(content, indent=2) + "\n")
-        bundle = _bundle(plain.model, recipe, images, normalisation, training_of(content, figures))
-        write_bundle(folder, plain, bundle)
-    report(f"\n{report_text(predictions)}")
-    difference = add_onnx(out, plain.model, bundle, pictures_of(images, seen), predictions.probabilities)
+        bundle = _bundle(trained, judged, recipe, images, training_of(content, judged.figures))
+        write_bundle(folder, trained.learner, bundle)
+    report(f"\n{report_text(judged.predictions)}")
+    seen = judged.predictions.rows
+    difference = add_onnx(
+        out, trained.learner.model, bundle, pictures_of(images, seen), judged.predictions.probabilities
+    )
     report(f"model.onnx says the same of these {len(seen)} pictures, within {difference:.0e}")
-    return figures
+    return judged.figures
 
 
-def _describe(images: ImageSet, division: Division, protocol: str, fold: int, report: Report) -> None:
+def _train(images: ImageSet, division: Division, recipe: Recipe, folder: Path, report: Report) -> Trained:
+    set_seed(recipe.seed, reproducible=True)
+    normalisation = normalisation_of(images, side(images, division.train))
+    dls = data_loaders(images, division, normalisation, recipe.epoch_of, recipe.batch_size, default_device())
+    learner = make_learner(dls, recipe, images.labels, folder)
+    rate, search = _rate(learner, recipe, report)
+    history = fit(learner, recipe, rate, report)
+    shutil.rmtree(folder / "models", ignore_errors=True)
+    plain = plain_learner(learner.model, images.labels, images.spec, normalisation)
+    return Trained(plain, normalisation, history, rate, search)
+
+
+def _judge(trained: Trained, images: ImageSet, division: Division, test: bool) -> Judged:
+    raw = predict(trained.learner, images, side(images, division.valid))
+    temperature = fit_temperature(raw)
+    validation = with_temperature(raw, temperature)
+    predictions = validation
+    if test:
+        predictions = with_temperature(predict(trained.learner, images, side(images, division.test)), temperature)
+    figures = {
+        "side": "test" if test else "validation",
+        **metrics(predictions),
+        "calibration": calibration([Calibrated(predictions, temperature, threshold(validation))]),
+    }
+    return Judged(temperature, validation, predictions, figures)
+
+
+def _describe(images: ImageSet, division: Division, protocol: str, fold: int, report: Report, leaks: Leaks) -> None:
     names = ("train", "validation", "test")
     sides = [side(images, part) for part in (division.train, division.valid, division.test)]
     counts = ", ".join(
@@ -93,18 +154,17 @@ def _describe(images: ImageSet, division: Division, protocol: str, fold: int, re
     if division.left_out:
         report(f"left out, as exact duplicates of clips on another side: {', '.join(division.left_out)}")
     if protocol == "leaky":
-        shared = {row.clip for row in sides[2]} & {row.clip for row in (*sides[0], *sides[1])}
         report(
-            f"LEAKY: {len(shared)} clips stand on both sides of the test, as variants of one another. "
+            f"LEAKY: {leaks.text()} stand on two sides. "
             f"These figures say nothing about new speech; they only reproduce published ones."
         )
 
 
-def _bundle(
-    network: Any, recipe: Recipe, images: ImageSet, normalisation: Normalisation, training: dict[str, Any]
-) -> Bundle:
-    identity = model_id(network)
-    return Bundle(identity, recipe.architecture, images.labels, images.spec, normalisation, training=training)
+def _bundle(trained: Trained, judged: Judged, recipe: Recipe, images: ImageSet, training: dict[str, Any]) -> Bundle:
+    return Bundle(
+        model_id(trained.learner.model), recipe.architecture, images.labels, images.spec, trained.normalisation,
+        judged.temperature, training,
+    )  # fmt: skip
 
 
 def _rate(learner: Any, recipe: Recipe, report: Report) -> tuple[float, RateSearch | None]:

@@ -1,0 +1,90 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from spectrogram_gen.image_set import ImageSet
+from train.calibration import (
+    Calibrated,
+    calibration,
+    expected_calibration_error,
+    fit_temperature,
+    reliability,
+    risk_coverage,
+    threshold,
+    with_temperature,
+)
+from train.predictions import Predictions
+
+N = 6000
+
+
+def believable(images: ImageSet, temperature: float, n: int = N, seed: int = 0) -> Predictions:
+    """Labels drawn from the very probabilities, whose logits are then multiplied by `temperature`."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 2, (n, len(images.labels)))
+    shares = softmax(logits, axis=1)
+    true = [rng.choice(images.labels, p=share) for share in shares]
+    rows = tuple(replace(images.pictures[0], label=label) for label in true)
+    return Predictions(rows, images.labels, softmax(logits * temperature, axis=1).astype(np.float32))
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
+def test_the_temperature_is_found_and_makes_it_believable(images: ImageSet, temperature: float) -> None:
+    validation, test = believable(images, temperature, seed=1), believable(images, temperature, seed=2)
+    found = fit_temperature(validation)
+    assert found == pytest.approx(temperature, rel=0.05)
+    after = with_temperature(test, found)
+    assert np.array_equal(after.predicted, test.predicted)
+    assert after.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert expected_calibration_error(after) < 0.025
+    if temperature != 1:
+        assert expected_calibration_error(test) > 0.08
+    assert with_temperature(after, 1 / found).probabilities == pytest.approx(test.probabilities, abs=1e-4)
+
+
+def test_a_few_right_clips_ask_for_no_absurd_temperature(images: ImageSet) -> None:
+    sure = np.full((3, len(images.labels)), 0.01, np.float32)
+    sure[:, images.labels.index(images.pictures[0].label)] = 1 - 0.01 * (len(images.labels) - 1)
+    right = Predictions((images.pictures[0],) * 3, images.labels, sure)
+    assert fit_temperature(right) == pytest.approx(0.25, abs=0.01)
+    wrong = replace(right, rows=(next(row for row in images.pictures if row.label != images.pictures[0].label),) * 3)
+    assert fit_temperature(wrong) == pytest.approx(4, abs=0.01)
+
+
+@pytest.fixture
+def four(images: ImageSet) -> Predictions:
+    """Two labels; confidences 0.9, 0.8, 0.7, 0.6, the second wrong."""
+    calm = next(row for row in images.pictures if row.label == "calm")
+    sad = next(row for row in images.pictures if row.label == "sad")
+    shares = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.4, 0.6]], np.float32)
+    return Predictions((calm, calm, calm, sad), ("calm", "sad"), shares)
+
+
+def test_figures_by_hand(four: Predictions) -> None:
+    assert [(one.clips, one.confidence, one.accuracy) for one in reliability(four)] == [
+        (1, pytest.approx(0.6), 1),
+        (1, pytest.approx(0.7), 1),
+        (1, pytest.approx(0.8), 0),
+        (1, pytest.approx(0.9), 1),
+    ]
+    assert expected_calibration_error(four) == pytest.approx((0.4 + 0.3 + 0.8 + 0.1) / 4)
+    coverage, risk = risk_coverage(four)
+    assert coverage.tolist() == [0.25, 0.5, 0.75, 1]
+    assert risk == pytest.approx([0, 1 / 2, 1 / 3, 1 / 4])
+    assert threshold(four) == pytest.approx(0.66)
+
+
+def test_several_folds_have_their_own_thresholds(four: Predictions) -> None:
+    figures = calibration([Calibrated(four, 1.0, 0.75), Calibrated(with_temperature(four, 2), 2.0, 0.0)])
+    assert figures["answered"] == (2 + 4) / 8
+    assert figures["accuracy_of_answered"] == (1 + 3) / 6
+    assert (figures["temperature"], figures["uncertain_below"]) == ([1, 2], [0.75, 0])
+    assert figures["ece_before"] == pytest.approx(expected_calibration_error(four))
+    assert sum(one["clips"] for one in figures["reliability"]) == 8
+
+
+def test_nothing_is_sure_enough(four: Predictions) -> None:
+    figures = calibration([Calibrated(four, 1.0, 0.99)])
+    assert (figures["answered"], figures["accuracy_of_answered"]) == (0, None)

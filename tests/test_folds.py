@@ -1,0 +1,140 @@
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import Command, add_tiny_architecture
+from data.errors import UserError
+from spectrogram_gen.image_set import ImageSet
+from train.cli import main
+from train.folds import cross_validate, folds_of
+from train.recipe import Recipe
+from train.results import FIGURES, Result
+
+RECIPE = Recipe(architecture="tiny", weights="none", epochs=2, lr=1e-2, schedule="one-cycle", average=0)
+add_tiny_architecture()
+POOLED = {
+    "confusion_matrix.csv", "confusion_matrix.png", "metrics.json", "predictions.csv", "report.txt", "top_losses.png",
+}  # fmt: skip
+
+
+def silent(_: str) -> None:
+    pass
+
+
+def stamps(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def test_every_clip_is_tested_once_and_a_stopped_run_goes_on(images: ImageSet, tmp_path: Path) -> None:
+    out, lines = tmp_path / "all", list[str]()
+    stop_after_two = iter([silent, silent])
+
+    def first(line: str) -> None:
+        if line.startswith("protocol") and next(stop_after_two, None) is None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cross_validate(images, RECIPE, "speaker", folds_of("all", images, "speaker"), out, first)
+    assert {path.name for path in out.iterdir()} == {"fold-0", "fold-1"}
+    before = stamps(out)
+
+    figures = cross_validate(images, RECIPE, "speaker", [0, 1, 2, 3], out, lines.append)
+    assert {path.name for path in out.iterdir()} == POOLED | {f"fold-{fold}" for fold in range(4)}
+    after = stamps(out)
+    assert all(after[path] == stamp for path, stamp in before.items())
+    assert lines[:2] == ["fold 0: done before, kept", "fold 1: done before, kept"]
+
+    result = Result.read(out)
+    assert sorted(row.clip for row in result.predictions.rows) == sorted({row.clip for row in images.pictures})
+    assert [{row.speaker for row in fold.predictions.rows} for fold in result.folds].count({"01"}) == 1
+    assert json.loads((out / "metrics.json").read_text()) == json.loads(json.dumps(figures))
+    assert figures["clips"] == 120 == sum(fold["clips"] for fold in figures["folds"])
+    for name in FIGURES:
+        each = [fold[name] for fold in figures["folds"]]
+        assert figures["mean_of_folds"][name] == pytest.approx(np.mean(each))
+        assert figures["sd_of_folds"][name] == pytest.approx(np.std(each, ddof=1))
+        assert figures["intervals"][name][0] <= figures[name] <= figures["intervals"][name][1]
+    assert figures["accuracy"] == pytest.approx(np.mean([fold["accuracy"] for fold in figures["folds"]]))
+    assert len(figures["calibration"]["temperature"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"recipe": replace(RECIPE, epochs=3)}, "trained otherwise (recipe)"),
+        ({"protocol": "kfold"}, "trained otherwise (protocol"),
+        ({"test": False}, "trained otherwise (the side that is reported)"),
+    ],
+)
+def test_a_fold_that_was_trained_otherwise_is_not_kept(
+    images: ImageSet, tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    asked = {"recipe": RECIPE, "protocol": "speaker", "test": True}
+    cross_validate(images, folds=[1], out=tmp_path, report=silent, **asked)  # type: ignore[arg-type]
+    before = stamps(tmp_path)
+    with pytest.raises(UserError) as error:
+        cross_validate(images, folds=[0, 1], out=tmp_path, report=silent, **asked | changes)  # type: ignore[arg-type]
+    assert str(error.value).startswith(f"{tmp_path / 'fold-1'}: {message}")
+    assert stamps(tmp_path) == before
+
+
+def test_validation_alone(images: ImageSet, tmp_path: Path) -> None:
+    figures = cross_validate(images, RECIPE, "stratified", [0], tmp_path, silent, test=False)
+    assert figures["side"] == "validation"
+    assert figures["sd_of_folds"]["uar"] is None
+
+
+def test_in_parallel_as_one_after_the_other(command: Command, images: ImageSet, tmp_path: Path) -> None:
+    given = ("resnet34", "--images", images.folder, "--weights", "none", "--epochs", 1, "--lr", 0.001, "--seed", 2)
+    for jobs in (1, 2):
+        code, said, error = command(main, *given, "--folds", "0,1", "--jobs", jobs, "--out", tmp_path / str(jobs))
+        assert (code, error) == (0, "")
+        assert said.endswith(f"run folder: {tmp_path / str(jobs)}\n")
+    assert "fold 1: protocol speaker, fold 1: train 60 clips of 2 speakers" in said
+    one, two = (json.loads((tmp_path / str(jobs) / "metrics.json").read_text()) for jobs in (1, 2))
+    for figures in (one, two):
+        for fold in figures["folds"]:
+            del fold["duration_s"]
+    assert one["accuracy"] == pytest.approx(two["accuracy"], abs=0.1)  # threads add in another order
+    assert [fold["clips"] for fold in one["folds"]] == [fold["clips"] for fold in two["folds"]]
+
+
+@pytest.mark.parametrize(
+    ("folds", "message"),
+    [
+        ("some", "--folds some: expected all, or numbers such as 0,2"),
+        ("0,4", "--folds 0,4: 4 is none of protocol speaker, which has 0 to 3"),
+        ("-1", "--folds -1: -1 is none of protocol speaker"),
+    ],
+)
+def test_folds_that_are_none(command: Command, images: ImageSet, tmp_path: Path, folds: str, message: str) -> None:
+    given = ("resnet34", "--images", images.folder, "--weights", "none", "--out", tmp_path / "run")
+    code, out, error = command(main, *given, f"--folds={folds}")
+    assert (code, out) == (2, "")
+    assert error.startswith(f"error: {message}")
+    assert not (tmp_path / "run").exists()
+
+
+def test_folders_that_are_no_result(run_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no run of ser-train"):
+        Result.read(tmp_path)
+    damages: dict[str, Callable[[Path], object]] = {
+        "metrics.json": lambda path: path.write_text("[]"),
+        "run.json": lambda path: path.write_text("{"),
+        "history.csv": lambda path: path.unlink(),
+        "predictions.csv": lambda path: path.write_text("a\n"),
+    }
+    for name, damage in damages.items():
+        copy = Path(shutil.copytree(run_folder, tmp_path / name))
+        damage(copy / name)
+        with pytest.raises(UserError, match=name):
+            Result.read(copy)
+    old = Path(shutil.copytree(run_folder, tmp_path / "old"))
+    (old / "metrics.json").write_text("{}")
+    with pytest.raises(UserError, match="a run of an older version"):
+        Result.read(old)

@@ -1,0 +1,78 @@
+"""A microphone that hears what is played into it: a PulseAudio server of its own, its sink's monitor the input.
+
+with virtual_microphone(folder) as sound:
+    live = sound.start("live", "--model", run, "--jsonl")
+    sound.wait_for_a_listener()
+    sound.play(samples)
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import soundfile
+
+from spectrogram_gen.audio import Samples
+
+RATE_HZ = 48000
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A sound server with a virtual microphone, and the environment of programs that shall hear it."""
+
+    environment: dict[str, str]
+    folder: Path
+
+    def pactl(self, *arguments: str) -> str:
+        done = subprocess.run(["pactl", *arguments], env=self.environment, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    def play(self, samples: Samples) -> None:
+        """Play mono samples at `RATE_HZ` into the microphone, and wait until they have been heard."""
+        path = self.folder / "played.wav"
+        soundfile.write(path, samples, RATE_HZ)
+        subprocess.run(["paplay", "--device=vmic", path], env=self.environment, check=True)
+
+    def start(self, *arguments: object) -> "subprocess.Popen[str]":
+        """Start `ser-predict` with these arguments."""
+        command = [sys.executable, "-W", "ignore", "-c", "from predict.cli import main; main()", *map(str, arguments)]
+        return subprocess.Popen(
+            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )  # fmt: skip
+
+    def wait_for_a_listener(self) -> None:
+        """Wait until somebody listens to the virtual microphone."""
+        for _ in range(200):
+            if self.pactl("list", "short", "source-outputs"):
+                return
+            time.sleep(0.05)
+        raise AssertionError("nobody listens")
+
+
+@contextmanager
+def virtual_microphone(folder: Path) -> Iterator[Sound]:
+    """The server, with its files in this folder, until the end of the block."""
+    runtime = folder / "runtime"
+    runtime.mkdir(mode=0o700)
+    (folder / "asound.conf").write_text(
+        "</usr/share/alsa/alsa.conf>\npcm.!default { type pulse }\nctl.!default { type pulse }\n"
+    )
+    environment = os.environ | {
+        "XDG_RUNTIME_DIR": str(runtime), "HOME": str(folder), "ALSA_CONFIG_PATH": str(folder / "asound.conf"),
+    }  # fmt: skip
+    environment.pop("PULSE_SERVER", None)
+    microphone = f"module-null-sink sink_name=vmic rate={RATE_HZ}"
+    server = ["pulseaudio", "--daemonize=yes", "--exit-idle-time=-1", "-n", "-L", "module-native-protocol-unix"]
+    subprocess.run([*server, "-L", microphone], env=environment, check=True, capture_output=True)
+    try:
+        sound = Sound(environment, folder)
+        sound.pactl("set-default-source", "vmic.monitor")
+        yield sound
+    finally:
+        subprocess.run(["pulseaudio", "--kill"], env=environment, check=True)
