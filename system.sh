@@ -20,17 +20,20 @@ install() { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install
 }
 [ "${2:-}" = tests ] || exit 0
 
-# A sound system without a sound card, for the tests of the live microphone.
-has_sound() {
+has_sound() { # a sound system without a sound card, for the live microphone
     command -v pulseaudio && command -v pactl && command -v paplay \
         && "$python" -c 'import sys, ctypes.util; sys.exit(not ctypes.util.find_library("portaudio"))' \
         && ls /usr/lib/*/alsa-lib/libasound_module_pcm_pulse.so
 } >/dev/null 2>&1
-has_sound && exit 0
-packages="libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins"
-# shellcheck disable=SC2086  # they are several
-if may_install; then
-    install $packages >/dev/null
-else
-    echo "left out: tests/test_live.py, for want of $packages (Debian, Ubuntu); install them to run it" >&2
-fi
+has_browser() { command -v chromium >/dev/null; }
+
+need() { # TESTS PACKAGES: install them, or say which tests are left out without them
+    if may_install; then
+        # shellcheck disable=SC2086  # they are several
+        install $2 >/dev/null
+    else
+        echo "left out: $1, for want of $2 (Debian, Ubuntu); install them to run it" >&2
+    fi
+}
+has_sound || need tests/test_live.py "libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins"
+has_browser || need "the browser's test in tests/test_report.py" chromium

@@ -8,7 +8,7 @@ from data.corpora import LICENCES
 from export.bundle import Bundle
 
 _NAMES = {"accuracy": "accuracy", "uar": "unweighted average recall (UAR)", "macro_f1": "macro F1"}
-_PROTOCOLS = {
+PROTOCOLS = {
     "speaker": "whole speakers held apart: what a stranger's voice gets",
     "loso": "one speaker held apart: what a stranger's voice gets",
     "kfold": "clips held apart, speakers known: a new voice gets less",
@@ -61,13 +61,23 @@ def _figures(bundle: Bundle) -> str:
     calibrated = "not calibrated" if bundle.temperature == 1 else f"temperature {bundle.temperature:.3g}"
     return f"""## Figures
 
-Protocol `{protocol}`, fold {training.get("fold")}: {_PROTOCOLS.get(protocol, "unknown")}. Measured on
+Protocol `{protocol}`, fold {training.get("fold")}: {PROTOCOLS.get(protocol, "unknown")}. Measured on
 {metrics["clips"]} {metrics["side"]} clips; intervals are 95 %, by bootstrap over speakers.
 
 | figure | value | 95 % interval |
 |---|---|---|
 {rows}
 Least recognised: {named}. Probabilities are {calibrated}.
+{_sureness(metrics.get("calibration"))}"""
+
+
+def _sureness(calibration: Mapping[str, Any] | None) -> str:
+    if not calibration:
+        return ""
+    below, right = calibration["uncertain_below"][0], calibration["accuracy_of_answered"] or 0
+    return f"""Expected calibration error {calibration["ece"]:.1%}, before calibration {calibration["ece_before"]:.1%}.
+With `--min-confidence {below:.2f}`, chosen on validation clips, {calibration["answered"]:.0%} of these clips are
+answered rather than called uncertain, {right:.0%} of them rightly.
 """
 
 

@@ -37,5 +37,5 @@ class FastaiModel:
 
     def __call__(self, pictures: Pictures) -> Probabilities:
         with self._learner.no_bar(), self._learner.no_logging():
-            said, _ = self._learner.get_preds(dl=self._learner.dls.test_dl(list(pictures)))
-        return np.asarray(torch.softmax(torch.log(said.clamp_min(1e-30)) / self._temperature, dim=1))
+            logits, _ = self._learner.get_preds(dl=self._learner.dls.test_dl(list(pictures)), act=torch.nn.Identity())
+        return np.asarray(torch.softmax(logits / self._temperature, dim=1))

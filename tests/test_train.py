@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -228,7 +229,9 @@ def test_leaky_says_so_loudly(images: ImageSet, tmp_path: Path) -> None:
     run(images, QUICK, "leaky", 0, tmp_path / "run", lines.append)
     loud = [line for line in lines if line.startswith("LEAKY: ")]
     assert len(loud) == 1
-    assert int(loud[0].split()[1]) > 20
+    found = re.fullmatch(r"LEAKY: 4 speakers .*, (\d+) clips .*, (\d+) variants .* stand on two sides\. .*", loud[0])
+    assert found
+    assert 20 < int(found[1]) < int(found[2]) <= 240
 
 
 def test_class_weights_balance_and_factors() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, classification_report, confusion_matrix, f1_score
 
@@ -13,12 +14,12 @@ from train.intervals import intervals
 from train.predictions import Predictions
 
 
-def predict(learner: Any, images: ImageSet, rows: Sequence[Picture]) -> Predictions:
-    """The learner's probabilities for these pictures."""
+def predict(learner: Any, images: ImageSet, rows: Sequence[Picture], temperature: float = 1.0) -> Predictions:
+    """The learner's probabilities for these pictures, its logits divided by the temperature."""
     loader = learner.dls.test_dl([images.folder / row.picture for row in rows])
     with learner.no_bar():
-        probabilities, _ = learner.get_preds(dl=loader)
-    return Predictions(tuple(rows), images.labels, probabilities.numpy())
+        logits, _ = learner.get_preds(dl=loader, act=torch.nn.Identity())
+    return Predictions(tuple(rows), images.labels, torch.softmax(logits / temperature, dim=1).numpy())
 
 
 def metrics(predictions: Predictions) -> dict[str, Any]:

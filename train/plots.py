@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -9,8 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.metrics import ConfusionMatrixDisplay
 
+from train.calibration import risk_coverage as coverage_and_risk
 from train.fit import RateSearch
 from train.predictions import Predictions
+from train.published import HUMAN_LISTENERS, Published
 
 
 def confusion_matrix(counts: NDArray[np.int64], labels: Sequence[str]) -> Figure:
@@ -71,4 +74,60 @@ def top_losses(predictions: Predictions, folder: Path, most: int = 12) -> Figure
         title = f"{row.clip}\n{row.label}, said {predictions.labels[said]} {certainty:.0%}"
         axes.set_title(title, fontsize=9)
     figure.suptitle("Highest losses (columns: time, rows: mel bands, low at the bottom)")
+    return figure
+
+
+def reliability(calibration: Mapping[str, Any]) -> Figure:
+    """Accuracy over confidence, a point a bin whose size tells its clips."""
+    bins = calibration["reliability"]
+    figure = Figure(figsize=(5, 4.4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="0.7", linestyle="--", label="as sure as right")
+    most = max(one["clips"] for one in bins)
+    confidences, accuracies = [one["confidence"] for one in bins], [one["accuracy"] for one in bins]
+    axes.plot(confidences, accuracies, color="C0", linewidth=1)
+    axes.scatter(confidences, accuracies, [20 + 180 * one["clips"] / most for one in bins], color="C0")
+    axes.set(xlabel="confidence", ylabel="share that is right", xlim=(0, 1), ylim=(0, 1))
+    axes.set_title(f"Calibration error {calibration['ece']:.1%}, before {calibration['ece_before']:.1%}")
+    axes.legend(loc="upper left")
+    return figure
+
+
+def risk_coverage(predictions: Predictions) -> Figure:
+    """The share of wrong answers over the share of clips answered, surest first."""
+    figure = Figure(figsize=(5, 4.4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(*coverage_and_risk(predictions), color="C3")
+    axes.set(xlabel="share of clips answered, surest first", ylabel="share of those that is wrong", xlim=(0, 1))
+    axes.set_ylim(0, None)
+    axes.set_title("What saying `uncertain` buys")
+    return figure
+
+
+def standing(figures: Mapping[str, Any], published: Sequence[Published]) -> Figure:
+    """This run's accuracy and UAR beside published figures; a line marks human listeners."""
+    ours = [(f"this run, {name}", figures[name], figures["intervals"][name]) for name in ("accuracy", "uar")]
+    theirs = [(f"{one.what}, {one.figure}", one.value) for one in published if one is not HUMAN_LISTENERS]
+    figure = Figure(figsize=(9, 1.3 + 0.36 * (len(ours) + len(theirs))), layout="constrained")
+    axes = figure.subplots()
+    for name, value, (low, high) in ours:
+        axes.barh(name, value, color="C0", xerr=[[value - low], [high - value]], capsize=3)
+    for name, value in theirs:
+        axes.barh(name, value, color="0.75")
+    label = f"human listeners {HUMAN_LISTENERS.value:.1%}"
+    axes.axvline(HUMAN_LISTENERS.value, color="C1", linestyle="--", label=label)
+    axes.invert_yaxis()
+    axes.set(xlabel="share", xlim=(0, 1))
+    axes.legend(loc="lower right")
+    return figure
+
+
+def robustness(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """UAR under each condition beside that of the recordings as they are."""
+    figure = Figure(figsize=(8, 1.2 + 0.32 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    axes.barh([row["condition"] for row in rows], [row["uar"] for row in rows], color="C0")
+    axes.axvline(rows[0]["uar"], color="0.4", linestyle="--")
+    axes.invert_yaxis()
+    axes.set(xlabel="UAR", xlim=(0, 1))
     return figure

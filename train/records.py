@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from data.splits import Division
 from spectrogram_gen.image_set import ImageSet, Picture
@@ -32,7 +32,7 @@ def write_figures(folder: Path, predictions: Predictions, figures: Mapping[str, 
     (folder / "report.txt").write_text(report_text(predictions))
     predictions.write(folder / "predictions.csv")
     counts = confusion(predictions)
-    _write_csv(
+    _write_table(
         folder / "confusion_matrix.csv",
         ["true", *predictions.labels],
         ([label, *row] for label, row in zip(predictions.labels, counts.tolist(), strict=True)),
@@ -43,7 +43,7 @@ def write_figures(folder: Path, predictions: Predictions, figures: Mapping[str, 
 
 def write_history(folder: Path, history: Sequence[Mapping[str, float]]) -> None:
     """Write the figures of each epoch into a run's folder, as a table and as curves."""
-    _write_csv(
+    _write_table(
         folder / "history.csv",
         ["epoch", *history[0]],
         ([epoch, *row.values()] for epoch, row in enumerate(history, 1)),
@@ -51,11 +51,16 @@ def write_history(folder: Path, history: Sequence[Mapping[str, float]]) -> None:
     plots.curves(history).savefig(folder / "curves.png")
 
 
-def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+def _write_table(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        write_csv(file, header, rows)
+
+
+def write_csv(file: TextIO, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Write a table into an open file."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
 
 
 def provenance(

@@ -21,7 +21,7 @@ from export.run_folder import add_onnx, new_run_folder, write_bundle
 from export.weights import model_id
 from spectrogram_gen.image_set import ImageSet, pictures_of
 from train import plots
-from train.calibration import Calibrated, calibration, fit_temperature, threshold, with_temperature
+from train.calibration import Calibrated, calibration, fit_temperature, threshold
 from train.callbacks import Report
 from train.evaluate import metrics, predict, report_text
 from train.fit import RateSearch, find_rate, fit, make_learner
@@ -129,12 +129,12 @@ def _train(images: ImageSet, division: Division, recipe: Recipe, folder: Path, r
 
 
 def _judge(trained: Trained, images: ImageSet, division: Division, test: bool) -> Judged:
-    raw = predict(trained.learner, images, side(images, division.valid))
-    temperature = fit_temperature(raw)
-    validation = with_temperature(raw, temperature)
+    held_out = side(images, division.valid)
+    temperature = fit_temperature(predict(trained.learner, images, held_out))
+    validation = predict(trained.learner, images, held_out, temperature)
     predictions = validation
     if test:
-        predictions = with_temperature(predict(trained.learner, images, side(images, division.test)), temperature)
+        predictions = predict(trained.learner, images, side(images, division.test), temperature)
     figures = {
         "side": "test" if test else "validation",
         **metrics(predictions),

@@ -1,0 +1,46 @@
+"""Figures that others published on RAVDESS speech, eight emotions, each with how its clips were divided."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Published:
+    """One figure from elsewhere.
+
+    Attributes:
+        value: a share of 1.
+        protocol: the one of ours that is nearest, or what listeners did.
+    """
+
+    what: str
+    figure: str
+    value: float
+    protocol: str
+    source: str
+
+
+_FOLDS = "five folds of unseen speakers, the same as here"
+_STUDENTS = "a public student system, clips at random"
+HUMAN_LISTENERS = Published(
+    "human listeners, seven options", "accuracy", 0.6235, "unseen speakers",
+    "Livingstone SR, Russo FA (2018), PLoS ONE 13(5): e0196391; validation ratings",
+)  # fmt: skip
+PUBLISHED = (
+    HUMAN_LISTENERS,
+    Published("AlexNet pretrained on ImageNet, spectrograms", "accuracy", 0.6167, "speaker", _FOLDS),
+    Published("LSTM with attention, from nothing (ten runs, ± 1.19 points)", "uar", 0.6232, "speaker", _FOLDS),
+    Published("CNN-14 pretrained on AudioSet", "accuracy", 0.7658, "speaker", _FOLDS),
+    Published("Whisper-large-v3 embeddings", "accuracy", 0.7532, "speaker", "six other folds of unseen speakers"),
+    Published("xlsr-wav2vec2, checkpoint picked on the test fold", "accuracy", 0.8182, "speaker", _FOLDS),
+    Published("ResNet34 on mel spectrograms", "accuracy", 0.619, "stratified", _STUDENTS),
+    Published("Conv1D on 162 features", "accuracy", 0.85, "stratified", _STUDENTS),
+    Published("CNN-BiLSTM-attention", "accuracy", 0.82, "stratified", _STUDENTS),
+    Published("four networks on three features", "accuracy", 0.84, "kfold", _STUDENTS),
+    Published("CNN-BiLSTM, augmented before it was split", "accuracy", 0.9399, "leaky", _STUDENTS),
+)  # fmt: skip
+
+
+def published(protocol: str) -> tuple[Published, ...]:
+    """What can be held beside a figure of this protocol; human listeners never knew the speakers."""
+    protocol = "speaker" if protocol == "loso" else protocol
+    return tuple(one for one in PUBLISHED if one is HUMAN_LISTENERS or one.protocol == protocol)
