@@ -137,6 +137,25 @@ def test_a_recording_is_not_overwritten(sound: Sound, tiny_run: Path, tmp_path: 
     assert record.read_bytes() == b"an earlier recording"
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--record", "{tmp}/file/sound.wav"], "error: {tmp}/file: cannot be written"),
+        (["--model", "{tmp}/file"], "error: {tmp}/file: no folder and no zip that can be read"),
+        (["--form", "int8"], "model.int8.onnx: missing"),
+        (["--window", "0"], "0.0 is not in the range 0.5<=x<=30"),
+    ],
+)
+def test_bad_input(sound: Sound, tiny_run: Path, tmp_path: Path, options: list[str], message: str) -> None:
+    (tmp_path / "file").touch()
+    live = sound.start("live", "--model", tiny_run, "--jsonl", *(option.format(tmp=tmp_path) for option in options))
+    out, error = live.communicate(timeout=30)
+    assert (live.returncode, out) == (2, "")
+    assert message.format(tmp=tmp_path) in error
+    assert "Traceback" not in error
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_nobody_spoke(sound: Sound, tiny_run: Path) -> None:
     live = sound.start("live", "--model", tiny_run, "--once", "--seconds", 1)
     _, error = live.communicate(timeout=30)

@@ -17,7 +17,7 @@ from sklearn.metrics import balanced_accuracy_score
 from conftest import Command, add_tiny_architecture
 from spectrogram_gen.image_set import ImageSet
 from train.cli import main
-from train.compare import pairs
+from train.compare import pairs, seeds
 from train.conditions import AS_IT_IS, CONDITIONS
 from train.folds import cross_validate
 from train.groups import groups
@@ -170,6 +170,19 @@ def test_mcnemar(folds: Path) -> None:
     assert (pair.only_first, pair.only_second) == (0, wrong)
     assert pair.p == pytest.approx(2 * 0.5**wrong)
     assert not list(pairs([replace(one, folds=(fold,)), replace(one, folds=tuple(others))]))
+
+
+def test_the_mean_over_seeds(folds: Path) -> None:
+    one = Result.read(folds)
+    recipe = {**one.folds[0].provenance["recipe"], "seed": 1}
+    other = replace(one, folds=tuple(replace(f, provenance={**f.provenance, "recipe": recipe}) for f in one.folds))
+    assert list(seeds([one, one])) == []
+    (both,) = seeds([one, other])
+    assert both.mean["uar"] == pytest.approx(one.figures["uar"])
+    assert both.sd["uar"] == pytest.approx(0)
+    longer = {**recipe, "epochs": 99}
+    another = replace(one, folds=tuple(replace(f, provenance={**f.provenance, "recipe": longer}) for f in one.folds))
+    assert len(list(seeds([one, other, another]))) == 1
 
 
 def test_compare(command: Command, folds: Path, run_folder: Path) -> None:

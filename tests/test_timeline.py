@@ -75,7 +75,7 @@ def test_a_short_stretch_says_what_its_file_says(long: Long, found: Timeline, ti
     assert [segment.label for segment in found.segments] == alone
 
 
-@pytest.mark.parametrize("kind", ["silence", "noise", "hum", "tone"])
+@pytest.mark.parametrize("kind", ["silence", "noise", "hum", "tone", "20 ms", "six channels"])
 def test_sound_without_speech_has_no_segment(write_wav: Write, tiny_run: Path, kind: str) -> None:
     seconds = np.arange(5 * RATE_HZ) / RATE_HZ
     sound = {
@@ -83,6 +83,8 @@ def test_sound_without_speech_has_no_segment(write_wav: Write, tiny_run: Path, k
         "noise": np.random.default_rng(0).normal(0, 0.1, seconds.size),
         "hum": 0.3 * np.sin(2 * np.pi * 50 * seconds),
         "tone": 0.2 * np.sin(2 * np.pi * 440 * seconds),
+        "20 ms": np.random.default_rng(0).normal(0, 0.1, RATE_HZ // 50),
+        "six channels": np.random.default_rng(0).normal(0, 0.1, (seconds.size, 6)),
     }[kind]
     path = write_wav("sound.wav", sound, RATE_HZ)
     assert timeline(path, Classifier.load(tiny_run)).segments == ()
@@ -278,12 +280,24 @@ def test_what_is_not_sure_is_uncertain(told: Callable[..., str]) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "an empty file"), (b"text", "not a sound file"), (None, "no such file")],
+    [
+        (b"", "an empty file"),
+        (b"text", "not a sound file"),
+        (None, "no such file"),
+        ("0 s", "holds no samples"),
+        ("a folder", "a folder, expected a sound file"),
+    ],
 )
-def test_bad_input(command: Command, tiny_run: Path, tmp_path: Path, content: bytes | None, message: str) -> None:
+def test_bad_input(
+    command: Command, write_wav: Write, tiny_run: Path, tmp_path: Path, content: bytes | str | None, message: str
+) -> None:
     path = tmp_path / "bad.wav"
-    if content is not None:
+    if isinstance(content, bytes):
         path.write_bytes(content)
+    elif content == "0 s":
+        write_wav("bad.wav", [])
+    elif content:
+        path.mkdir()
     out = tmp_path / "out.json"
     code, said, error = command(main, "timeline", path, "--model", tiny_run, "--format", "json", "--out", out)
     assert (code, said, error.count("\n")) == (2, "", 1)

@@ -1,15 +1,18 @@
-"""Runs side by side, and whether two that were tested on the same clips really differ.
+"""Runs side by side: whether two that were tested on the same clips really differ, and what a seed makes of it.
 
 for pair in pairs([Result.read(path) for path in paths]): …
 """
 
+import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+import numpy as np
 from scipy.stats import binomtest
 
-from train.results import Result
+from train.results import FIGURES, Result
 
 
 @dataclass(frozen=True)
@@ -47,3 +50,38 @@ def pairs(results: Sequence[Result]) -> Iterator[Pair]:
             second = sum(right[other][clip] and not right[one][clip] for clip in shared)
             p = float(binomtest(first, first + second).pvalue) if first + second else 1.0
             yield Pair(results[one], results[other], len(shared), first, second, p)
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Runs that differ in their seed alone.
+
+    Attributes:
+        mean, sd: of each of `FIGURES` over the runs.
+    """
+
+    results: tuple[Result, ...]
+    mean: dict[str, float]
+    sd: dict[str, float]
+
+
+def seeds(results: Sequence[Result]) -> Iterator[Seeds]:
+    """The runs of the same recipe, protocol, folds and pictures, where there are several."""
+    alike: dict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        alike[_but_for_the_seed(result)].append(result)
+    for several in alike.values():
+        if len({result.folds[0].provenance["recipe"]["seed"] for result in several}) > 1:
+            found = {name: [result.figures[name] for result in several] for name in FIGURES}
+            yield Seeds(
+                tuple(several),
+                {name: float(np.mean(values)) for name, values in found.items()},
+                {name: float(np.std(values, ddof=1)) for name, values in found.items()},
+            )
+
+
+def _but_for_the_seed(result: Result) -> str:
+    first = result.folds[0].provenance
+    recipe = {name: value for name, value in first["recipe"].items() if name != "seed"}
+    folds = [fold.number for fold in result.folds]
+    return json.dumps([recipe, first["protocol"], first["spec_hash"], first["clips_hash"], folds], sort_keys=True)

@@ -6,7 +6,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from train.compare import pairs
+from train.compare import pairs, seeds
 from train.results import FIGURES, Result
 from train.robustness import Row
 
@@ -25,7 +25,7 @@ def print_robustness(rows: Sequence[Row]) -> None:
 
 
 def print_comparison(results: Sequence[Result]) -> None:
-    """A table of the runs, then a line for each two that were tested on the same clips."""
+    """A table of the runs, their mean over seeds, and a line for each two that were tested on the same clips."""
     table = Table()
     headings = ("run", "protocol", "folds", "clips", *(name.replace("_", " ") for name in FIGURES), "ECE")
     for heading in headings:
@@ -36,6 +36,10 @@ def print_comparison(results: Sequence[Result]) -> None:
     if not console.is_terminal:
         console.width = _WIDE
     console.print(table)
+    for alike in seeds(results):
+        means = ", ".join(f"{name} {alike.mean[name]:.1%} ± {100 * alike.sd[name]:.1f}" for name in FIGURES)
+        runs = ", ".join(str(result.path) for result in alike.results)
+        console.print(f"mean and standard deviation over {len(alike.results)} seeds ({runs}): {means}", markup=False)
     for pair in pairs(results):
         console.print(
             f"{pair.first.path} and {pair.second.path}, {pair.clips} clips: {pair.only_first} right in the first only, "
