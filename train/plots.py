@@ -106,8 +106,9 @@ def risk_coverage(predictions: Predictions) -> Figure:
 
 def standing(figures: Mapping[str, Any], published: Sequence[Published]) -> Figure:
     """This run's accuracy and UAR beside published figures; a line marks human listeners."""
-    ours = [(f"this run, {name}", figures[name], figures["intervals"][name]) for name in ("accuracy", "uar")]
-    theirs = [(f"{one.what}, {one.figure}", one.value) for one in published if one is not HUMAN_LISTENERS]
+    names = {"accuracy": "accuracy", "uar": "UAR"}
+    ours = [(f"this run, {text}", figures[name], figures["intervals"][name]) for name, text in names.items()]
+    theirs = [(f"{one.what}, {names[one.figure]}", one.value) for one in published if one is not HUMAN_LISTENERS]
     figure = Figure(figsize=(9, 1.3 + 0.36 * (len(ours) + len(theirs))), layout="constrained")
     axes = figure.subplots()
     for name, value, (low, high) in ours:
