@@ -20,6 +20,7 @@ from data.corpora import LICENCES
 from data.folders import file_moved_into_place
 from data.labels import EMOTIONS
 from export.model_card import PROTOCOLS
+from spectrogram_gen.audio import read_mono
 from spectrogram_gen.image_set import ImageSet, Picture
 from train import plots
 from train.evaluate import confusion
@@ -134,8 +135,6 @@ def _data_url(kind: str, content: bytes) -> str:
 
 
 def _mp3(recordings: Path, row: Picture) -> bytes:
-    from spectrogram_gen.audio import read_mono
-
     samples, rate_hz = read_mono(recordings / row.source)
     file = io.BytesIO()
     soundfile.write(file, samples, rate_hz, format="MP3")
