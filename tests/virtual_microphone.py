@@ -40,10 +40,11 @@ class Sound:
         subprocess.run(["paplay", "--device=vmic", path], env=self.environment, check=True)
 
     def start(self, *arguments: object) -> "subprocess.Popen[str]":
-        """Start `ser-predict` with these arguments."""
-        command = [sys.executable, "-W", "ignore", "-c", "from predict.cli import main; main()", *map(str, arguments)]
+        """Start `ser-predict` with these arguments; Ctrl-C ends it even where the tests run in a shell's background."""
+        python = ["env", "--default-signal=INT", sys.executable, "-W", "ignore"]
         return subprocess.Popen(
-            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*python, "-c", "from predict.cli import main; main()", *map(str, arguments)],
+            env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
     def wait_for_a_listener(self) -> None:
