@@ -83,6 +83,13 @@ def test_a_fold_that_was_trained_otherwise_is_not_kept(
     assert stamps(tmp_path) == before
 
 
+def test_the_folder_of_one_fold_is_left_alone(images: ImageSet, run_folder: Path) -> None:
+    before = stamps(run_folder)
+    with pytest.raises(UserError, match="holds a run of one fold; give another --out"):
+        cross_validate(images, RECIPE, "speaker", [0], run_folder, silent)
+    assert stamps(run_folder) == before
+
+
 def test_validation_alone(images: ImageSet, tmp_path: Path) -> None:
     figures = cross_validate(images, RECIPE, "stratified", [0], tmp_path, silent, test=False)
     assert figures["side"] == "validation"

@@ -86,6 +86,8 @@ def cross_validate(
     Raises:
         UserError: as `run`, or a fold in `out` that was trained otherwise.
     """
+    if (out / "run.json").exists():
+        raise UserError(f"{out}: holds a run of one fold; give another --out")
     require_writable(out)
     tasks = []
     for fold in folds:
