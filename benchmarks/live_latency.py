@@ -26,7 +26,6 @@ def conversation(source: Path, seconds: float, seed: int) -> Samples:
     """Clips in random order with half a second to three of faint noise between them, so many seconds in all."""
     clips = find_clips(source, "ravdess").clips
     rng = np.random.default_rng(seed)
-
     heard: list[Samples] = []
     while sum(map(len, heard)) < seconds * RATE_HZ:
         clip, pause_s = clips[rng.integers(len(clips))], rng.uniform(0.5, 3)

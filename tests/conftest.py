@@ -104,8 +104,8 @@ def write_tiny_run(images: ImageSet, out: Path) -> Path:
     torch.manual_seed(0)
     network = ARCHITECTURES["tiny"].network(len(images.labels))
     grey = (torch.from_numpy(pictures)[:, None] / 255 - 0.3) / 0.2
-    optimiser = torch.optim.Adam(network.parameters(), 0.01)
-    for _ in range(60):
+    optimiser = torch.optim.Adam(network.parameters(), 0.01, weight_decay=1e-3)
+    for _ in range(40):
         optimiser.zero_grad()
         torch.nn.functional.cross_entropy(network(grey), targets).backward()
         optimiser.step()

@@ -171,7 +171,7 @@ def test_int8(command: Command, run: Path, images: ImageSet) -> None:
     assert eight[0] == exact[0]
     pictures = originals(images)
     difference = np.abs(eight[1](pictures) - exact[1](pictures)).max()
-    assert 1e-5 < difference < 0.2
+    assert 1e-5 < difference < 0.1
     weights = {node.op_type for node in onnx.load(run / "model.int8.onnx").graph.node}
     assert {"QuantizeLinear", "DequantizeLinear"} <= weights
 
