@@ -71,14 +71,15 @@ def test_every_clip_is_tested_once_and_a_stopped_run_goes_on(images: ImageSet, t
         ({"test": False}, "trained otherwise (the side that is reported)"),
     ],
 )
+@pytest.mark.parametrize("folds", [[0, 1], [0]], ids=["asked again", "not asked"])
 def test_a_fold_that_was_trained_otherwise_is_not_kept(
-    images: ImageSet, tmp_path: Path, changes: dict[str, object], message: str
+    images: ImageSet, tmp_path: Path, changes: dict[str, object], message: str, folds: list[int]
 ) -> None:
     asked = {"recipe": RECIPE, "protocol": "speaker", "test": True}
     cross_validate(images, folds=[1], out=tmp_path, report=silent, **asked)  # type: ignore[arg-type]
     before = stamps(tmp_path)
     with pytest.raises(UserError) as error:
-        cross_validate(images, folds=[0, 1], out=tmp_path, report=silent, **asked | changes)  # type: ignore[arg-type]
+        cross_validate(images, folds=folds, out=tmp_path, report=silent, **asked | changes)  # type: ignore[arg-type]
     assert str(error.value).startswith(f"{tmp_path / 'fold-1'}: {message}")
     assert stamps(tmp_path) == before
 
@@ -124,6 +125,16 @@ def test_folds_that_are_none(command: Command, images: ImageSet, tmp_path: Path,
     assert (code, out) == (2, "")
     assert error.startswith(f"error: {message}")
     assert not (tmp_path / "run").exists()
+
+
+def test_folds_that_do_not_belong_together(run_folder: Path, tmp_path: Path) -> None:
+    for fold, epochs in ((0, 2), (1, 3)):
+        copy = Path(shutil.copytree(run_folder, tmp_path / f"fold-{fold}"))
+        content = json.loads((copy / "run.json").read_text())
+        content["recipe"]["epochs"] = epochs
+        (copy / "run.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match="holds folds of different recipes"):
+        Result.read(tmp_path)
 
 
 def test_folders_that_are_no_result(run_folder: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ for pair in pairs([Result.read(path) for path in paths]): …
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -81,7 +81,7 @@ def seeds(results: Sequence[Result]) -> Iterator[Seeds]:
 
 
 def _but_for_the_seed(result: Result) -> str:
-    first = result.folds[0].provenance
-    recipe = {name: value for name, value in first["recipe"].items() if name != "seed"}
+    first = result.folds[0]
+    recipe = {name: value for name, value in first.provenance["recipe"].items() if name != "seed"}
     folds = [fold.number for fold in result.folds]
-    return json.dumps([recipe, first["protocol"], first["spec_hash"], first["clips_hash"], folds], sort_keys=True)
+    return json.dumps([replace(first, provenance={**first.provenance, "recipe": recipe}).kind, folds])

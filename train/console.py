@@ -26,7 +26,7 @@ def print_robustness(rows: Sequence[Row]) -> None:
 
 def print_comparison(results: Sequence[Result]) -> None:
     """A table of the runs, their mean over seeds, and a line for each two that were tested on the same clips."""
-    table = Table()
+    table = Table(caption="±: half of the 95 % interval over speakers")
     headings = ("run", "protocol", "folds", "clips", *(name.replace("_", " ") for name in FIGURES), "ECE")
     for heading in headings:
         table.add_column(heading, justify="left" if heading in ("run", "protocol") else "right")

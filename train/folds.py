@@ -74,7 +74,7 @@ def cross_validate(
     command: Sequence[str] = (),
     jobs: int | None = None,
 ) -> dict[str, Any]:
-    """Train these folds into `out`/fold-N, those that are there left as they are, and pool what they say.
+    """Train these folds into `out`/fold-N, those that are there left as they are, and pool what all of them say.
 
     Args:
         test, command: as `train.run.run` takes them.
@@ -90,7 +90,8 @@ def cross_validate(
         raise UserError(f"{out}: holds a run of one fold; give another --out")
     require_writable(out)
     tasks = []
-    for fold in folds:
+    there = {int(folder.name.rpartition("-")[2]) for folder in out.glob(FOLD.format("[0-9]*"))}
+    for fold in sorted({*folds, *there}):
         task = _Task(images.folder, recipe, protocol, fold, out / FOLD.format(fold), test, tuple(command))
         if _is_done(task, images):
             report(f"fold {fold}: done before, kept")

@@ -26,10 +26,12 @@ class Group:
 def groups(predictions: Predictions) -> dict[str, list[Group]]:
     """The figures by each attribute that has at least two values, worst first."""
     rows = predictions.rows
-    attributes: dict[str, Callable[[Picture], str]] = {"speaker": lambda row: row.speaker}
-    attributes["gender"] = lambda row: row.gender
-    for name in sorted({name for row in rows for name in json.loads(row.attributes or "{}")} - {*_NEVER}):
-        attributes[name] = _attribute(name)
+    names = sorted({name for row in rows for name in json.loads(row.attributes or "{}")} - {*_NEVER})
+    attributes: dict[str, Callable[[Picture], str]] = {
+        "speaker": lambda row: row.speaker,
+        "gender": lambda row: row.gender,
+        **{name: _attribute(name) for name in names},
+    }
     found = {name: list(_by(predictions, value_of)) for name, value_of in attributes.items()}
     return {
         name: sorted(several, key=lambda group: group.uar)

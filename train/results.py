@@ -18,6 +18,7 @@ from train.evaluate import metrics
 from train.predictions import Predictions, joined
 
 FOLD = "fold-{}"
+_KIND = ("recipe", "protocol", "spec_hash", "clips_hash")
 FIGURES = ("accuracy", "uar", "macro_f1", "weighted_f1")
 
 
@@ -47,7 +48,7 @@ class Fold:
                 history = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
         except (OSError, ValueError, TypeError) as error:
             raise UserError(f"{folder / 'history.csv'}: cannot be read ({error}); train the run again") from error
-        if "calibration" not in figures or "recipe" not in provenance:
+        if "calibration" not in figures or not {*_KIND, "fold", "corpora", "duration_s"} <= provenance.keys():
             raise UserError(f"{folder}: a run of an older version, without calibration; train it again")
         return cls(folder, provenance, figures, history, Predictions.read(folder / "predictions.csv"))
 
@@ -55,6 +56,12 @@ class Fold:
     def number(self) -> int:
         """Which fold of its protocol it is."""
         return int(self.provenance["fold"])
+
+    @property
+    def kind(self) -> str:
+        """Equal where recipe, seed, protocol, pictures and reported side are: such folds belong together."""
+        told = [self.provenance[name] for name in _KIND]
+        return json.dumps([*told, self.figures["side"]], sort_keys=True)
 
     @property
     def calibrated(self) -> Calibrated:
@@ -75,14 +82,17 @@ class Result:
         """A run's folder, or a folder of `fold-N`.
 
         Raises:
-            UserError: neither, or a fold that is damaged.
+            UserError: neither, a fold that is damaged, or folds that don't belong together.
         """
         if (path / "run.json").is_file():
             return cls(path, (Fold.read(path),))
         folders = sorted(path.glob(FOLD.format("[0-9]*")), key=lambda folder: int(folder.name.rpartition("-")[2]))
         if not folders:
             raise UserError(f"{path}: no run of ser-train (neither run.json nor fold-0 is there); give a run's folder")
-        return cls(path, tuple(Fold.read(folder) for folder in folders))
+        folds = tuple(Fold.read(folder) for folder in folders)
+        if len({fold.kind for fold in folds}) > 1:
+            raise UserError(f"{path}: holds folds of different recipes, protocols or pictures; keep each in its own")
+        return cls(path, folds)
 
     @property
     def predictions(self) -> Predictions:
