@@ -5,7 +5,7 @@ from fastai.test_utils import synth_dbunch, synth_learner
 from fastai.torch_core import set_seed
 from torch import nn
 
-from train.callbacks import AverageWeights, History, mask_axis, roll_in_time
+from train.callbacks import AverageWeights, History, mask_axis, roll_in_time, shift_bands
 
 
 def pictures(n: int = 64) -> torch.Tensor:
@@ -23,6 +23,20 @@ def test_a_roll_is_one_draw_a_picture_and_within_its_share() -> None:
         offsets.add((offset + 16) % 32 - 16)
     assert offsets == set(range(-3, 4))
     assert torch.equal(roll_in_time(pictures(), 0), pictures())
+
+
+def test_a_shift_in_frequency_is_one_draw_a_picture_and_repeats_the_edge() -> None:
+    torch.manual_seed(0)
+    upright = pictures().transpose(2, 3).contiguous()  # (64, 1, 32, 16), every row its number
+    offsets = set()
+    for picture in shift_bands(upright, 0.1):
+        rows = picture[0, :, 0]
+        offset = 16 - int(rows[15])
+        assert torch.equal(rows, (torch.arange(1, 33) - offset).clamp(1, 32).float())
+        assert torch.equal(picture, rows[None, :, None].expand(1, 32, 16))
+        offsets.add(offset)
+    assert offsets == set(range(-3, 4))
+    assert torch.equal(shift_bands(upright, 0), upright)
 
 
 def test_masks_are_one_stretch_within_their_share() -> None:

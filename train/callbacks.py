@@ -29,7 +29,7 @@ class CpuAutocast(Callback):
 
 
 class SpecAugment(Callback):
-    """Masks over rows and columns, and a roll in time, of each training picture.
+    """Masks over rows and columns, a roll in time and a shift in frequency, of each training picture.
 
     Park DS et al. (2019). SpecAugment: A Simple Data Augmentation Method for Automatic Speech
     Recognition. Interspeech. Masked values become the training side's mean, which is 0 here.
@@ -38,32 +38,40 @@ class SpecAugment(Callback):
         mask: the largest share of an axis in one mask.
         masks: masks per picture and axis.
         roll: the largest share of the width that a picture is rolled by.
+        shift: the largest share of the height that it is moved up or down by: a shorter or a longer vocal tract.
     """
 
     run_valid = False
     order = 5  # after the batch's transforms, before mixup
 
-    def __init__(self, mask: float, masks: int, roll: float) -> None:
+    def __init__(self, mask: float, masks: int, roll: float, shift: float) -> None:
         super().__init__()
-        self.mask, self.masks, self.roll = mask, masks, roll
+        self.mask, self.masks, self.roll, self.shift = mask, masks, roll, shift
 
     def before_batch(self) -> None:
-        pictures = self.xb[0]
-        rolled = roll_in_time(pictures, self.roll)
+        pictures = shift_bands(roll_in_time(self.xb[0], self.roll), self.shift)
         for _ in range(self.masks):
-            rolled = mask_axis(mask_axis(rolled, 2, self.mask), 3, self.mask)
-        self.learn.xb = (rolled, *self.xb[1:])
+            pictures = mask_axis(mask_axis(pictures, 2, self.mask), 3, self.mask)
+        self.learn.xb = (pictures, *self.xb[1:])
 
 
 def roll_in_time(pictures: torch.Tensor, share: float) -> torch.Tensor:
     """Each of the pictures (n, channels, rows, frames) rolled by its own draw of frames."""
-    frames = pictures.shape[3]
-    most = int(share * frames)
-    if most == 0:
-        return pictures
-    offsets = torch.randint(-most, most + 1, (len(pictures), 1), device=pictures.device)
-    columns = (torch.arange(frames, device=pictures.device) - offsets) % frames
+    columns = _moved(pictures, 3, share) % pictures.shape[3]
     return pictures.gather(3, columns[:, None, None, :].expand_as(pictures))
+
+
+def shift_bands(pictures: torch.Tensor, share: float) -> torch.Tensor:
+    """Each of the pictures (n, channels, rows, frames) moved by its own draw of rows; the row at the edge repeats."""
+    rows = _moved(pictures, 2, share).clamp(0, pictures.shape[2] - 1)
+    return pictures.gather(2, rows[:, None, :, None].expand_as(pictures))
+
+
+def _moved(pictures: torch.Tensor, axis: int, share: float) -> torch.Tensor:
+    """Where along `axis` each picture's values come from, shape (n, size), when it moves by up to `share` of it."""
+    most = int(share * pictures.shape[axis])
+    offsets = torch.randint(-most, most + 1, (len(pictures), 1), device=pictures.device)
+    return torch.arange(pictures.shape[axis], device=pictures.device) - offsets
 
 
 def mask_axis(pictures: torch.Tensor, axis: int, share: float) -> torch.Tensor:

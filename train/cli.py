@@ -56,6 +56,9 @@ def train(
     mask: Annotated[float, typer.Option(help="SpecAugment: largest share of an axis in one mask.")] = 0.1,
     masks: Annotated[int, typer.Option(help="SpecAugment: masks per axis; 0 for none.")] = 1,
     roll: Annotated[float, typer.Option(help="Roll in time by up to this share of the width; 0 for none.")] = 0.05,
+    shift_bands: Annotated[
+        float, typer.Option(help="Move up or down by up to this share of the height; 0 for none.")
+    ] = 0.0,
     average: Annotated[float, typer.Option(help="Decay of a running average of the weights; 0 for none.")] = 0.99,
     monitor: Annotated[str, typer.Option(help="What tells the best epoch: uar, accuracy or valid_loss.")] = "uar",
     keep: Annotated[str, typer.Option(help="Weights of the best or the last epoch.")] = "best",
@@ -93,6 +96,7 @@ def train(
         mask=mask,
         masks=masks,
         roll=roll,
+        shift_bands=shift_bands,
         average=average,
         monitor=monitor,
         keep=keep,

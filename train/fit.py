@@ -43,7 +43,8 @@ def make_learner(dls: Any, recipe: Recipe, labels: Sequence[str], folder: Path) 
     """The learner of a recipe; what it must write on the way goes into `folder`."""
     weights = class_weights(recipe, labels, [label for _, label in dls.train_ds.items])
     loss = CrossEntropyLossFlat(label_smoothing=recipe.label_smoothing, weight=weights.to(dls.device))
-    callbacks = [*precision(dls.device), SpecAugment(recipe.mask, recipe.masks, recipe.roll), BatchBar()]
+    augment = SpecAugment(recipe.mask, recipe.masks, recipe.roll, recipe.shift_bands)
+    callbacks = [*precision(dls.device), augment, BatchBar()]
     if recipe.mixup:
         callbacks.append(MixUp(recipe.mixup))
     learner = learner_with_weights(

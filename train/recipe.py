@@ -34,6 +34,7 @@ class Recipe:
         mask: SpecAugment (Park et al. 2019): the largest share of rows, and of columns, in one mask.
         masks: such masks per picture and axis.
         roll: a picture is rolled in time by up to this share of its width.
+        shift_bands: it is moved up or down by up to this share of its height.
         average: decay, a step, of a running average of the weights that is validated and kept; 0: none.
         monitor: what tells the best epoch and stops early, measured on validation clips.
         keep: weights of the `best` or the `last` epoch.
@@ -61,6 +62,7 @@ class Recipe:
     mask: float = 0.1
     masks: int = 1
     roll: float = 0.05
+    shift_bands: float = 0.0
     average: float = 0.99
     monitor: str = "uar"
     keep: str = "best"
@@ -81,7 +83,7 @@ class Recipe:
             _within("lr", self.lr, 1e-8, 10)
         for name in ("mixup", "weight_decay"):
             _within(name, getattr(self, name), 0, 10)
-        for name in ("label_smoothing", "mask", "roll", "average"):
+        for name in ("label_smoothing", "mask", "roll", "shift_bands", "average"):
             _within(name, getattr(self, name), 0, 0.9999)
         for name in ("masks", "patience", "plateau"):
             _within(name, getattr(self, name), 0, 10_000)
