@@ -24,7 +24,7 @@ def _train() -> None:
 
 @app.command()
 def train(
-    architecture: Annotated[str, typer.Argument(help="Network: resnet34.")],
+    architecture: Annotated[str, typer.Argument(help="Network: resnet34 or cnn4.")],
     images: Annotated[Path, typer.Option(help="Image set that ser-images build made.")],
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run.", show_default="runs/ARCHITECTURE-PROTOCOL[-FOLD]")
@@ -45,7 +45,12 @@ def train(
     schedule: Annotated[
         str, typer.Option(help="one-cycle, flat or fine-tune.", show_default="fine-tune with imagenet, else one-cycle")
     ] = "",
-    weights: Annotated[str, typer.Option(help="First weights: imagenet, none, or a file of them.")] = "imagenet",
+    weights: Annotated[
+        str,
+        typer.Option(
+            help="First weights: imagenet, none, or a file of them.", show_default="imagenet for resnet34, else none"
+        ),
+    ] = "",
     weight_decay: Annotated[float, typer.Option(help="Decoupled, as in AdamW.")] = 0.05,
     mixup: Annotated[float, typer.Option(help="Alpha of mixup; 0 for none.")] = 0.0,
     label_smoothing: Annotated[float, typer.Option(help="Share of the target spread over all labels.")] = 0.1,
@@ -75,10 +80,11 @@ def train(
 
     The best epoch and early stopping look at validation clips of training speakers, never at the test fold.
     """
-    from export.architectures import require_architecture
+    from export.architectures import ARCHITECTURES, require_architecture
     from train.recipe import Recipe
 
     require_architecture(architecture)
+    weights = weights or ("imagenet" if ARCHITECTURES[architecture].imagenet else "none")
     recipe = Recipe(
         architecture=architecture,
         weights=weights,

@@ -23,9 +23,11 @@ def learner_with_weights(architecture: str, weights: str, dls: Any, **kwargs: An
     """A fastai Learner of a named architecture that starts from `imagenet`, `none` or a file.
 
     Raises:
-        UserError: ImageNet's weights are out of reach, or the file is not of this network.
+        UserError: ImageNet's weights are out of reach or were never there, or the file is not of this network.
     """
     backbone = ARCHITECTURES[architecture]
+    if weights == "imagenet" and not backbone.imagenet:
+        raise UserError(f"{architecture} has no ImageNet weights: use --weights none, or --weights FILE")
     try:
         learner = vision_learner(
             dls, backbone.body, pretrained=weights == "imagenet", normalize=False, **backbone.options, **kwargs

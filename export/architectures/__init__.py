@@ -1,10 +1,10 @@
 """The networks, by name: what the weights of a bundle mean, to training and to prediction alike."""
 
 from data.errors import UserError
-from export.architectures import resnet34
+from export.architectures import cnn4, resnet34
 from export.architectures.backbone import Backbone
 
-ARCHITECTURES: dict[str, Backbone] = {"resnet34": resnet34.RESNET34}
+ARCHITECTURES: dict[str, Backbone] = {"resnet34": resnet34.RESNET34, "cnn4": cnn4.CNN4}
 
 
 def require_architecture(name: str) -> None:
