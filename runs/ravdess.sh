@@ -15,11 +15,11 @@ train() { # PROTOCOL SEED
     ser-train cnn4 --images "$work/images" --protocol "$1" --folds all --jobs "$jobs" --seed "$2" \
         --out "$work/$1-$2" $recipe
 }
-for seed in 0 1 2; do
-    train speaker "$seed"
-done
-for protocol in stratified leaky kfold; do
+for protocol in speaker stratified leaky kfold; do
     train "$protocol" 0
+done
+for seed in 1 2; do
+    train speaker "$seed"
 done
 ser-train robustness "$work/speaker-0" "$ravdess"
 for run in "$work"/*-[0-9]; do
