@@ -1,5 +1,7 @@
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -109,6 +111,21 @@ def test_two_at_a_time(command: Command, images: ImageSet, tmp_path: Path) -> No
     assert len({row.clip for row in result.predictions.rows}) == 60
     one = Fold.read(tmp_path / "fold-0")
     assert one.figures["accuracy"] == pytest.approx(one.predictions.right.mean())
+
+
+def test_who_is_killed_leaves_no_training_behind(images: ImageSet, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from train.cli import main; main()", "cnn4", "--images", str(images.folder)]
+    options = ["--folds", "all", "--protocol", "kfold", "--jobs", "2", "--epochs", "5000", "--lr", "0.001"]
+    parent = subprocess.Popen(
+        [*command, *options, "--out", str(tmp_path / "run")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert parent.stdout is not None
+    assert any("epoch" in line for line in parent.stdout)
+    parent.kill()
+    parent.communicate(timeout=30)  # the folds' output is the same: it closes when the last of them ends
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import torch
@@ -135,12 +136,20 @@ def _train(tasks: Sequence[_Task], jobs: int, report: Report) -> None:
 
 
 def _take_place(places: "multiprocessing.Queue[int]", jobs: int) -> None:
-    """One of the GPUs, or a share of the processor."""
+    """One of the GPUs, or a share of the processor, for as long as whoever started this process lives."""
+    Thread(target=_end_with_parent, daemon=True).start()
     place = places.get()
     if torch.cuda.is_available():
         torch.cuda.set_device(place % torch.cuda.device_count())
     else:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _train_in_process(task: _Task) -> None:
