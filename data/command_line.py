@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import Any, NoReturn
 
 import typer
@@ -31,7 +32,7 @@ class _GroupWithDefault(TyperGroup):
     default: str
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] != "--help":
+        if args and args[0] != "--help" and not get_close_matches(args[0], self.commands):  # misspelt: click says so
             args = [self.default, *args]
         return super().parse_args(ctx, args)
 

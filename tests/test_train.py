@@ -294,6 +294,12 @@ def test_bad_arguments(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_misspelt_command_is_no_network(command: Command) -> None:
+    code, _, error = command(main, "reprot", "runs/first")
+    assert code == 2
+    assert error.splitlines()[-1] == "Error: No such command 'reprot'. Did you mean 'report'?"
+
+
 def test_one_class_and_one_speaker(command: Command, voices: Path, images: ImageSet, tmp_path: Path) -> None:
     from data.corpora import find_clips
     from spectrogram_gen.build import build
