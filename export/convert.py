@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import UserError, errors_name
-from export.bundle import FRONTEND, INT8, LEARNER, ONNX, Bundle
+from export.bundle import FRONTEND, INT8, LEARNER, ONNX, WEIGHTS, Bundle
 from export.files import BundleFiles
 from export.int8 import Comparison, write_int8
 from export.learner import plain_learner
@@ -83,8 +83,19 @@ def to_int8(run: Path, images: ImageSet) -> Comparison:
 
 
 def to_torch(run: Path) -> None:
-    """Write `learner.pkl` anew from the weights, for the versions of fastai and torch that are here."""
+    """Write `learner.pkl` anew from the weights, for the versions of fastai and torch that are here.
+
+    Raises:
+        UserError: no run, or a network that plain fastai doesn't have.
+    """
+    from export.architectures import ARCHITECTURES
+
     _, bundle, network = _network(run)
+    if not ARCHITECTURES[bundle.architecture].stock:
+        raise UserError(
+            f"{run}: {bundle.architecture} is a network of ser-images' own, and a pickle of it would load nowhere "
+            f"else; use {ONNX} or {WEIGHTS}"
+        )
     write_learner(plain_learner(network, bundle.labels, bundle.spec, bundle.normalisation), run / LEARNER)
     seal(run, LEARNER)
 

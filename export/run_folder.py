@@ -32,15 +32,17 @@ def write_bundle(folder: Path, learner: Any, bundle: Bundle) -> None:
     """Everything of a bundle but its ONNX, which a finished run gets by `add_onnx`.
 
     Args:
-        learner: a plain fastai learner, see `export.learner.plain_learner`.
+        learner: a plain fastai learner, see `export.learner.plain_learner`; pickled where that names nothing of ours.
     """
+    from export.architectures import ARCHITECTURES
     from export.learner_pickle import write_learner
     from export.weights import weights_bytes
 
     (folder / BUNDLE).write_text(bundle.to_json(), encoding="utf-8")
     (folder / CARD).write_text(model_card(bundle), encoding="utf-8")
     (folder / WEIGHTS).write_bytes(weights_bytes(learner.model, bundle.to_json()))
-    write_learner(learner, folder / LEARNER)
+    if ARCHITECTURES[bundle.architecture].stock:
+        write_learner(learner, folder / LEARNER)
     seal(folder)
 
 

@@ -303,7 +303,7 @@ class FirstTiny:
     """The network of the first of the fixtures."""
 
     @staticmethod
-    def network(n_labels: int) -> torch.nn.Module:
+    def network(n_labels: int, rows: int) -> torch.nn.Module:
         layers = [nn.Conv2d(1, 8, 5, stride=2), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten()]
         return nn.Sequential(*layers, nn.Linear(128, n_labels))
 

@@ -24,7 +24,7 @@ def _train() -> None:
 
 @app.command()
 def train(
-    architecture: Annotated[str, typer.Argument(help="Network: resnet34 or cnn4.")],
+    architecture: Annotated[str, typer.Argument(help="Network, such as resnet34 or cnn4; a wrong name lists them.")],
     images: Annotated[Path, typer.Option(help="Image set that ser-images build made.")],
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run.", show_default="runs/ARCHITECTURE-PROTOCOL[-FOLD]")

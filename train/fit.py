@@ -39,8 +39,8 @@ class RateSearch:
     suggestions: dict[str, float]
 
 
-def make_learner(dls: Any, recipe: Recipe, labels: Sequence[str], folder: Path) -> Any:
-    """The learner of a recipe; what it must write on the way goes into `folder`."""
+def make_learner(dls: Any, recipe: Recipe, labels: Sequence[str], rows: int, folder: Path) -> Any:
+    """The learner of a recipe, for pictures of so many rows; what it must write on the way goes into `folder`."""
     weights = class_weights(recipe, labels, [label for _, label in dls.train_ds.items])
     loss = CrossEntropyLossFlat(label_smoothing=recipe.label_smoothing, weight=weights.to(dls.device))
     augment = SpecAugment(recipe.mask, recipe.masks, recipe.roll, recipe.shift_bands)
@@ -48,7 +48,7 @@ def make_learner(dls: Any, recipe: Recipe, labels: Sequence[str], folder: Path) 
     if recipe.mixup:
         callbacks.append(MixUp(recipe.mixup))
     learner = learner_with_weights(
-        recipe.architecture, recipe.weights, dls, loss_func=loss, cbs=callbacks, path=folder,
+        recipe.architecture, recipe.weights, dls, rows, loss_func=loss, cbs=callbacks, path=folder,
         metrics=[accuracy, skm_to_fastai(uar)], wd=recipe.weight_decay,
     )  # fmt: skip
     learner.remove_cb(ProgressCallback)

@@ -7,7 +7,6 @@ from typing import Any
 from urllib.error import URLError
 
 import torch
-from fastai.vision.learner import vision_learner
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
@@ -19,19 +18,17 @@ _TORCHVISION_TO_FASTAI = {
 }  # fmt: skip
 
 
-def learner_with_weights(architecture: str, weights: str, dls: Any, **kwargs: Any) -> Any:
-    """A fastai Learner of a named architecture that starts from `imagenet`, `none` or a file.
+def learner_with_weights(architecture: str, weights: str, dls: Any, rows: int, **kwargs: Any) -> Any:
+    """A fastai Learner of a named architecture, for pictures of so many rows, from `imagenet`, `none` or a file.
 
     Raises:
         UserError: ImageNet's weights are out of reach or were never there, or the file is not of this network.
     """
-    backbone = ARCHITECTURES[architecture]
-    if weights == "imagenet" and not backbone.imagenet:
+    network = ARCHITECTURES[architecture]
+    if weights == "imagenet" and not network.imagenet:
         raise UserError(f"{architecture} has no ImageNet weights: use --weights none, or --weights FILE")
     try:
-        learner = vision_learner(
-            dls, backbone.body, pretrained=weights == "imagenet", normalize=False, **backbone.options, **kwargs
-        )
+        learner = network.learner(dls, rows, weights == "imagenet", **kwargs)
     except (URLError, OSError) as error:
         raise UserError(
             f"ImageNet weights of {architecture} are neither in torchvision's cache nor to be downloaded ({error}); "

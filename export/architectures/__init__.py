@@ -1,10 +1,29 @@
 """The networks, by name: what the weights of a bundle mean, to training and to prediction alike."""
 
 from data.errors import UserError
-from export.architectures import cnn4, resnet34
 from export.architectures.backbone import Backbone
+from export.architectures.bilstm import BILSTM
+from export.architectures.cnn1d import CNN1D
+from export.architectures.cnn4 import CNN4
+from export.architectures.cnn_bilstm import CNN_BILSTM
+from export.architectures.cnn_bilstm_attention import CNN_BILSTM_ATTENTION
+from export.architectures.cnn_lstm import CNN_LSTM
+from export.architectures.conv1d import CONV1D
+from export.architectures.mlp import MLP
+from export.architectures.over_time import OverTime
+from export.architectures.resnet34 import RESNET34
 
-ARCHITECTURES: dict[str, Backbone] = {"resnet34": resnet34.RESNET34, "cnn4": cnn4.CNN4}
+ARCHITECTURES: dict[str, Backbone | OverTime] = {
+    "resnet34": RESNET34,
+    "cnn4": CNN4,
+    "cnn1d": CNN1D,
+    "bilstm": BILSTM,
+    "cnn-lstm": CNN_LSTM,
+    "cnn-bilstm": CNN_BILSTM,
+    "cnn-bilstm-attention": CNN_BILSTM_ATTENTION,
+    "conv1d": CONV1D,
+    "mlp": MLP,
+}
 
 
 def require_architecture(name: str) -> None:
