@@ -27,10 +27,11 @@ class OverTime:
     def network(self, n_labels: int, rows: int) -> nn.Module:
         """The network without any training: grey pictures (n, 1, rows, frames) to logits (n, n_labels).
 
-        Its two parts are, as fastai's are, the body and the layer that knows the labels.
+        Its two parts are, as fastai's are, the body and the layer that knows the labels. A batch norm comes first, so
+        that rows of different ranges weigh the same.
         """
         *body, last = self.make(rows, n_labels)
-        return nn.Sequential(nn.Sequential(nn.Flatten(1, 2), *body), last)
+        return nn.Sequential(nn.Sequential(nn.Flatten(1, 2), nn.BatchNorm1d(rows), *body), last)
 
     def learner(self, dls: Any, rows: int, pretrained: bool, **kwargs: Any) -> Learner:
         """A fastai learner of it; the rest as `Learner` takes it."""
