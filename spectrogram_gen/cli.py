@@ -19,6 +19,7 @@ app = new_app()
 
 Source = Annotated[Path, typer.Argument(help="Folder of recordings.")]
 Corpus = Annotated[str, typer.Option(help="How recordings are named: ravdess, folder (LABEL/RECORDING) or synthetic.")]
+Channel = Annotated[str, typer.Option(help="Corpus ravdess: speech, song or both.")]
 Augment = Annotated[int, typer.Option(min=0, max=999, help="Augmented variants of each recording.")]
 Augmentations = Annotated[
     str, typer.Option(help="What a variant may draw: all, or by comma stretch, pitch, shift, noise, gain.")
@@ -47,12 +48,13 @@ def build(
     seed: Seed = 0,
     jobs: Annotated[int, typer.Option(help="Processes; -1 for one a core.")] = -1,
     spec: Annotated[Path | None, typer.Option(help="JSON of an image spec other than the default.")] = None,
+    channel: Channel = "both",
     speaker_regex: SpeakerRegex = "",
     speakers: SpeakerTable = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where a recording failed.")] = False,
 ) -> None:
     """Render every recording and its variants as PNG, with spec.json and manifest.csv."""
-    listing = _find(source, corpus, speaker_regex, speakers)
+    listing = _find(source, corpus, channel, speaker_regex, speakers)
     from spectrogram_gen.build import build as build_images
     from spectrogram_gen.console import print_build
     from spectrogram_gen.plan import plan_of
@@ -72,12 +74,13 @@ def build(
 def check(
     source: Source,
     corpus: Corpus = "ravdess",
+    channel: Channel = "both",
     speaker_regex: SpeakerRegex = "",
     speakers: SpeakerTable = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where anything is wrong.")] = False,
 ) -> None:
     """Count what is there; name what is silent, clipped, doubled, unreadable or not parsed."""
-    listing = _find(source, corpus, speaker_regex, speakers)
+    listing = _find(source, corpus, channel, speaker_regex, speakers)
     from spectrogram_gen.check import survey
     from spectrogram_gen.console import print_survey
     from spectrogram_gen.progress import progress_bar
@@ -99,11 +102,12 @@ def show(
     augmentations: Augmentations = "all",
     labels: Labels = "emotion",
     seed: Seed = 0,
+    channel: Channel = "both",
     speaker_regex: SpeakerRegex = "",
     speakers: SpeakerTable = None,
 ) -> None:
     """Draw a clip with its variants, waveform and picture, and a contact sheet by class."""
-    listing = _find(source, corpus, speaker_regex, speakers)
+    listing = _find(source, corpus, channel, speaker_regex, speakers)
     from data.folders import require_writable
     from spectrogram_gen.plan import plan_of
     from spectrogram_gen.show import clip_figure, contact_sheet
@@ -154,10 +158,10 @@ def synthesize(
     typer.echo(f"{count} recordings of {actors} speakers in {out}")
 
 
-def _find(source: Path, corpus: str, speaker_regex: str, speakers: Path | None) -> "Listing":
+def _find(source: Path, corpus: str, channel: str, speaker_regex: str, speakers: Path | None) -> "Listing":
     from data.corpora import find_clips
 
-    return find_clips(source, corpus, _speakers(speaker_regex, speakers))
+    return find_clips(source, corpus, _speakers(speaker_regex, speakers), channel)
 
 
 def _speakers(regex: str, table: Path | None) -> "Speakers | None":

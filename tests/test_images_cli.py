@@ -88,6 +88,9 @@ def test_bad_input(command: Command, write_wav: Write, tone: Samples, tmp_path: 
         (["--out", "images", "--corpus", "folder", "--speaker-regex", "("], "--speaker-regex '('"),
         (["--out", "images", "--corpus", "synthetic", "--augmentations", "echo"], "--augmentations 'echo'"),
         (["--out", "images", "--corpus", "synthetic", "--labels", "mood"], "--labels mood"),
+        (["--out", "images", "--corpus", "synthetic", "--channel", "song"], "--channel song: none of the 120 clips in"),
+        (["--out", "images", "--corpus", "ravdess", "--channel", "dance"], "--channel dance: expected one of both"),
+        (["--out", "images", "--corpus", "folder", "--channel", "song"], "--channel song goes with --corpus ravdess"),
         (["--out", "images", "--corpus", "synthetic", "--spec", "none.json"], "none.json: cannot be read"),
     ],
 )
@@ -129,6 +132,15 @@ def test_clipping_is_told_from_a_loud_tone(tone: Samples) -> None:
     assert is_clipped(np.clip(2.2 * tone, -1, 1))
     assert is_clipped(np.clip(2.2 * tone, -0.95, 0.95))
     assert not is_clipped(0.5 * np.clip(2.2 * tone, -1, 1))
+
+
+def test_song_alone(command: Command, write_wav: Write, tone: Samples, tmp_path: Path) -> None:
+    write_wav("r/03-01-03-01-01-01-01.wav", tone)
+    write_wav("r/03-02-04-01-01-01-01.wav", tone)
+    out = tmp_path / "images"
+    assert command(main, "build", tmp_path / "r", "--channel", "song", "--out", out)[0] == 0
+    assert [path.name for path in out.rglob("*.png")] == ["03-02-04-01-01-01-01__original.png"]
+    assert "1 clips" in command(main, "check", tmp_path / "r", "--channel", "speech")[1]
 
 
 def test_show_draws_a_clip_and_a_contact_sheet(command: Command, voices: Path, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from data.corpora import find_clips, ravdess
+from data.corpora import CHANNELS, find_clips, ravdess
 from data.errors import UserError
 from data.labels import EMOTIONS, label_of, ordered_labels
 
@@ -45,6 +45,15 @@ def test_nested_flat_and_any_case(tmp_path: Path) -> None:
     listing = find_clips(tmp_path, "ravdess")
     assert [clip.speaker for clip in listing.clips] == ["01", "02", "03"]
     assert [path.name for path in listing.unparsed] == ["song.wav"]
+
+
+def test_what_is_spoken_what_is_sung(tmp_path: Path) -> None:
+    touch(tmp_path, "03-01-01-01-01-01-01.wav", "03-02-02-01-01-01-01.wav", "03-02-05-01-01-01-02.wav", "other.wav")
+    assert [len(find_clips(tmp_path, "ravdess", channel=name).clips) for name in CHANNELS] == [3, 1, 2]
+    assert find_clips(tmp_path, "ravdess", channel="song").unparsed == (tmp_path / "other.wav",)
+    (tmp_path / "03-01-01-01-01-01-01.wav").unlink()
+    with pytest.raises(UserError, match=r"--channel speech: none of the 2 clips in .*"):
+        find_clips(tmp_path, "ravdess", channel="speech")
 
 
 def test_the_doubled_repackaging_yields_each_clip_once(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The corpora: each finds the recordings in a folder and names them as clips."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from data.clip import Listing
@@ -12,19 +13,27 @@ LICENCES = {"ravdess": ravdess.LICENCE, "synthetic": "Its recordings were comput
 """What whoever passes on a corpus, or a model that was trained on it, must know."""
 
 
-def find_clips(source: Path, corpus: str, speakers: Speakers | None = None) -> Listing:
+CHANNELS = ("both", *ravdess.CHANNELS.values())
+
+
+def find_clips(source: Path, corpus: str, speakers: Speakers | None = None, channel: str = "both") -> Listing:
     """The clips under `source`, read as `corpus`.
 
     Args:
         source: a folder of recordings, or one recording.
         corpus: one of `CORPORA`.
         speakers: how a `folder` corpus tells its speakers; the others carry them in their names.
+        channel: one of `CHANNELS`: spoken clips, sung ones, or both.
 
     Raises:
-        UserError: no such folder, an unknown corpus, or no clip in it.
+        UserError: no such folder, an unknown corpus or channel, or no such clip in it.
     """
     if corpus not in CORPORA:
         raise UserError(f"corpus {corpus!r}: expected one of {', '.join(CORPORA)}")
+    if channel not in CHANNELS:
+        raise UserError(f"--channel {channel}: expected one of {', '.join(CHANNELS)}")
+    if channel != "both" and corpus == "folder":
+        raise UserError(f"--channel {channel} goes with --corpus ravdess, whose names say what is sung")
     if not source.exists():
         raise UserError(f"{source}: no such folder; give the one that holds the recordings")
     if speakers is not None and corpus != "folder":
@@ -32,7 +41,14 @@ def find_clips(source: Path, corpus: str, speakers: Speakers | None = None) -> L
     listing = folder.find(source, speakers or Speakers()) if corpus == "folder" else ravdess.find(source, corpus)
     if not listing.clips:
         raise UserError(_nothing_found(source, corpus, listing))
-    return listing
+    return listing if channel == "both" else _of_channel(listing, channel, source)
+
+
+def _of_channel(listing: Listing, channel: str, source: Path) -> Listing:
+    clips = tuple(clip for clip in listing.clips if clip.attributes.get("channel") == channel)
+    if not clips:
+        raise UserError(f"--channel {channel}: none of the {len(listing.clips)} clips in {source}")
+    return replace(listing, clips=clips)
 
 
 def _nothing_found(source: Path, corpus: str, listing: Listing) -> str:
