@@ -5,7 +5,7 @@ bundle = Bundle.from_json(Path("runs/first/bundle.json").read_text())
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from data.errors import UserError
@@ -75,7 +75,7 @@ class Bundle:
             "architecture": self.architecture,
             "labels": self.labels,
             "label_scheme": scheme_of(self.labels),
-            "spec": asdict(self.spec),
+            "spec": self.spec.to_dict(),
             "spec_hash": self.spec.hash,
             "normalisation": self.normalisation._asdict(),
             "temperature": self.temperature,

@@ -16,7 +16,7 @@ from export.bundle import FRONTEND, INT8, LEARNER, ONNX, WEIGHTS, Bundle
 from export.files import BundleFiles
 from export.int8 import Comparison, write_int8
 from export.learner import plain_learner
-from export.learner_pickle import write_learner
+from export.learner_pickle import why_not_pickled, write_learner
 from export.models import open_bundle, read_network
 from export.onnx_model import OnnxModel, Pictures, in_batches, write_frontend_onnx
 from export.run_folder import add_onnx, seal
@@ -86,16 +86,11 @@ def to_torch(run: Path) -> None:
     """Write `learner.pkl` anew from the weights, for the versions of fastai and torch that are here.
 
     Raises:
-        UserError: no run, or a network that plain fastai doesn't have.
+        UserError: no run, or a model that plain fastai couldn't load.
     """
-    from export.architectures import ARCHITECTURES
-
     _, bundle, network = _network(run)
-    if not ARCHITECTURES[bundle.architecture].stock:
-        raise UserError(
-            f"{run}: {bundle.architecture} is a network of ser-images' own, and a pickle of it would load nowhere "
-            f"else; use {ONNX} or {WEIGHTS}"
-        )
+    if reason := why_not_pickled(bundle):
+        raise UserError(f"{run}: {reason}, so that a pickle would load nowhere else; use {ONNX} or {WEIGHTS}")
     write_learner(plain_learner(network, bundle.labels, bundle.spec, bundle.normalisation), run / LEARNER)
     seal(run, LEARNER)
 

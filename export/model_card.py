@@ -6,6 +6,7 @@ from typing import Any
 
 from data.corpora import LICENCES
 from export.bundle import Bundle
+from spectrogram_gen.spec import ImageSpec
 
 _NAMES = {"accuracy": "accuracy", "uar": "unweighted average recall (UAR)", "macro_f1": "macro F1"}
 PROTOCOLS = {
@@ -37,9 +38,9 @@ def _what(bundle: Bundle) -> str:
     spec, training = bundle.spec, bundle.training
     return f"""# Speech emotion recognition, model {bundle.model_id}
 
-A {bundle.architecture} that looks at log-mel spectrograms of {spec.duration_s:g} s of speech and tells one of
-{len(bundle.labels)} labels: {", ".join(bundle.labels)}. A picture has {spec.n_mels} mel bands from {spec.min_hz:g} to
-{spec.max_hz:g} Hz by {spec.n_frames} frames (image spec {spec.hash}; every number of it is in `bundle.json`).
+A {bundle.architecture} that looks at pictures of {spec.duration_s:g} s of speech and tells one of
+{len(bundle.labels)} labels: {", ".join(bundle.labels)}. A picture has {_rows(spec)}
+by {spec.n_frames} frames (image spec {spec.hash}; every number of it is in `bundle.json`).
 Trained by ser-images on {training.get("date", "an unknown day")}, seed {training.get("seed", "unknown")}.
 
 ## Intended use
@@ -48,6 +49,17 @@ Research and teaching on acted speech, and comparisons of methods. Not for decis
 policing, teaching, insurance or health, and not for claims of what somebody feels. The labels are what actors were
 asked to show.
 """
+
+
+def _rows(spec: ImageSpec) -> str:
+    bands = f"{spec.n_mels} log-mel bands from {spec.min_hz:g} to {spec.max_hz:g} Hz"
+    cepstra = f"{spec.n_coefficients} cepstral coefficients of {spec.n_mels}"
+    return {
+        "mel": bands,
+        "mfcc": f"{cepstra} mel bands",
+        "gaussian": f"{cepstra} Gaussian bands",
+        "stack": f"{spec.n_coefficients} MFCC, 12 pitch classes, {bands}, energy and zero crossings",
+    }[spec.feature]
 
 
 def _figures(bundle: Bundle) -> str:
@@ -107,7 +119,7 @@ def _data(bundle: Bundle) -> str:
 
 
 def _loading(bundle: Bundle) -> str:
-    spec = json.dumps([1, bundle.spec.n_mels, bundle.spec.n_frames])
+    spec = json.dumps([1, bundle.spec.n_rows, bundle.spec.n_frames])
     return f"""## Five ways to load it
 
 1. Command line: `ser-predict file clip.wav --model FOLDER` (a folder, its zip, or `model.onnx` alone).
@@ -117,7 +129,7 @@ def _loading(bundle: Bundle) -> str:
        classifier = Classifier.load(Path("FOLDER"))
        prediction = classifier(samples, rate_hz)  # .label, .confidence, .probabilities
 
-3. ONNX Runtime alone, from a picture (uint8, shape {spec}):
+3. ONNX Runtime alone, from a picture (uint{bundle.spec.bit_depth}, shape {spec}):
 
        session = onnxruntime.InferenceSession("model.onnx")
        (probabilities,) = session.run(None, {{"pictures": pictures}})

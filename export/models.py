@@ -15,7 +15,7 @@ from export.files import BundleFiles
 from export.onnx_model import OnnxModel, Pictures, Probabilities
 
 Model = Callable[[Pictures], Probabilities]
-"""uint8 pictures (n, rows, frames) to float32 probabilities (n, labels)."""
+"""Pictures (n, rows, frames), as their spec has grey values, to float32 probabilities (n, labels)."""
 
 FORMS = {"onnx": ONNX, "safetensors": WEIGHTS, "int8": INT8, "pickle": LEARNER}
 """The forms of a model and the file that holds each; the first two are exact and run nothing that they hold."""

@@ -1,4 +1,4 @@
-"""model.onnx: a uint8 picture in, probabilities out; it carries its bundle, so that the single file is enough.
+"""model.onnx: a picture in, probabilities out; it carries its bundle, so that the single file is enough.
 
 write_onnx(network, bundle, path)
 probabilities = OnnxModel.open(path)(pictures)
@@ -20,7 +20,7 @@ BUNDLE_KEY = "ser_images.bundle"
 OPSET = 18
 """ONNX operators since ONNX Runtime 1.14."""
 MAX_DIFFERENCE = 1e-4
-Pictures = NDArray[np.uint8]
+Pictures = NDArray[np.unsignedinteger[Any]]
 Probabilities = NDArray[np.float32]
 
 
@@ -34,13 +34,23 @@ def write_onnx(network: Any, bundle: Bundle, path: Path) -> None:
 
     from export.onnx_modules import FromPictures
 
-    two = torch.zeros(2, bundle.spec.n_mels, bundle.spec.n_frames, dtype=torch.uint8)
+    spec = bundle.spec
+    two = torch.from_numpy(np.zeros((2, spec.n_rows, spec.n_frames), spec.dtype))
     _write_module(FromPictures(network, bundle), two, ("pictures", "probabilities"), bundle, path)
 
 
 def write_frontend_onnx(network: Any, bundle: Bundle, path: Path) -> None:
-    """Write the network with the picture's making inside too: samples in, probabilities and pictures out."""
+    """Write the network with the picture's making inside too: samples in, probabilities and pictures out.
+
+    Raises:
+        UserError: pictures of another feature than mel bands in 8 bits, which the graph cannot make.
+    """
     import torch
+
+    if bundle.spec.feature != "mel" or bundle.spec.bit_depth != 8:
+        raise UserError(
+            f"a graph that takes samples makes 8-bit mel pictures, and this model knows {bundle.spec.feature}"
+        )
 
     from export.onnx_modules import FromSamples
 
@@ -141,13 +151,13 @@ class OnnxModel:
     def seen(self, samples: NDArray[np.float32]) -> Pictures:
         """The pictures that a graph which takes samples makes of them, shape (n, rows, frames)."""
         (pictures,) = self._session.run(["pictures"], {"samples": samples})
-        return np.asarray(pictures, np.uint8)
+        return np.asarray(pictures, self.bundle.spec.dtype)
 
 
 def _require_ports(session: Any, bundle: Bundle) -> str:
     spec, inputs, outputs = bundle.spec, session.get_inputs(), session.get_outputs()
     ports = {
-        "pictures": ("tensor(uint8)", [spec.n_mels, spec.n_frames]),
+        "pictures": (f"tensor(uint{spec.bit_depth})", [spec.n_rows, spec.n_frames]),
         "samples": ("tensor(float)", [spec.n_samples]),
     }
     if len(inputs) != 1 or inputs[0].name not in ports or not outputs or outputs[0].name != "probabilities":

@@ -9,16 +9,16 @@ from spectrogram_gen.spec import ImageSpec
 
 
 class FromPictures(torch.nn.Module):
-    """uint8 pictures (n, rows, frames) to probabilities (n, labels)."""
+    """Pictures (n, rows, frames), as their spec has grey values, to probabilities (n, labels)."""
 
     def __init__(self, network: torch.nn.Module, bundle: Bundle) -> None:
         super().__init__()
         self.network = network
         self.mean, self.std = bundle.normalisation
-        self.temperature = bundle.temperature
+        self.temperature, self.white = bundle.temperature, bundle.spec.white
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        grey = (pictures.to(torch.float32) / 255 - self.mean) / self.std
+        grey = (pictures.to(torch.float32) / self.white - self.mean) / self.std
         return torch.softmax(self.network(grey.unsqueeze(1)) / self.temperature, dim=1)
 
 

@@ -34,14 +34,13 @@ def write_bundle(folder: Path, learner: Any, bundle: Bundle) -> None:
     Args:
         learner: a plain fastai learner, see `export.learner.plain_learner`; pickled where that names nothing of ours.
     """
-    from export.architectures import ARCHITECTURES
-    from export.learner_pickle import write_learner
+    from export.learner_pickle import why_not_pickled, write_learner
     from export.weights import weights_bytes
 
     (folder / BUNDLE).write_text(bundle.to_json(), encoding="utf-8")
     (folder / CARD).write_text(model_card(bundle), encoding="utf-8")
     (folder / WEIGHTS).write_bytes(weights_bytes(learner.model, bundle.to_json()))
-    if ARCHITECTURES[bundle.architecture].stock:
+    if why_not_pickled(bundle) is None:
         write_learner(learner, folder / LEARNER)
     seal(folder)
 

@@ -13,7 +13,7 @@ from export.onnx_modules import FromPictures
 
 
 class TorchModel:
-    """A network and its bundle: uint8 pictures (n, rows, frames) to probabilities (n, labels)."""
+    """A network and its bundle: pictures (n, rows, frames) to probabilities (n, labels)."""
 
     def __init__(self, network: torch.nn.Module, bundle: Bundle) -> None:
         self._module = FromPictures(network, bundle).eval()

@@ -56,7 +56,7 @@ def network_of(bundle: Bundle, content: bytes) -> Any:
     from export.architectures import ARCHITECTURES, require_architecture
 
     require_architecture(bundle.architecture)
-    network = ARCHITECTURES[bundle.architecture].network(len(bundle.labels), bundle.spec.n_mels)
+    network = ARCHITECTURES[bundle.architecture].network(len(bundle.labels), bundle.spec.n_rows)
     try:
         network.load_state_dict(load(content))
     except (SafetensorError, RuntimeError, KeyError, ValueError) as error:

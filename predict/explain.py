@@ -42,7 +42,8 @@ def activation_map(network: torch.nn.Module, bundle: Bundle, picture: Pictures, 
     """Where the last feature maps spoke for a label, 0 to 1, in the picture's shape.
 
     Selvaraju RR et al. (2017). Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
-    Localization. ICCV.
+    Localization. ICCV. A network without feature maps is asked pixel by pixel: how much would each change the label?
+    (Simonyan K, Vedaldi A, Zisserman A (2014). Deep Inside Convolutional Networks. ICLR workshop.)
     """
     maps: list[torch.Tensor] = []
 
@@ -52,11 +53,14 @@ def activation_map(network: torch.nn.Module, bundle: Bundle, picture: Pictures, 
 
     hooks = [module.register_forward_hook(keep) for module in network.modules()]
     mean, std = bundle.normalisation
-    grey = (torch.tensor(picture, dtype=torch.float32) / 255 - mean) / std
-    logits = network(grey[None, None].requires_grad_())
+    grey = (torch.from_numpy(picture.astype(np.float32)) / bundle.spec.white - mean) / std
+    shown = grey[None, None].requires_grad_()
+    logits = network(shown)
     for hook in hooks:
         hook.remove()
-    (gradient,) = torch.autograd.grad(logits[0, label], maps[0])
+    (gradient,) = torch.autograd.grad(logits[0, label], maps[0] if maps else shown)
+    if not maps:
+        return np.asarray(gradient[0, 0].abs() / gradient.abs().max().clamp_min(1e-12))
     heat = torch.relu((gradient.mean(dim=(2, 3), keepdim=True) * maps[0]).sum(dim=1, keepdim=True)).detach()
     heat = torch.nn.functional.interpolate(heat, picture.shape, mode="bilinear")[0, 0]
     return np.asarray(heat / heat.max().clamp_min(1e-12))

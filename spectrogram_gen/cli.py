@@ -47,6 +47,7 @@ def build(
     labels: Labels = "emotion",
     seed: Seed = 0,
     jobs: Annotated[int, typer.Option(help="Processes; -1 for one a core.")] = -1,
+    feature: Annotated[str, typer.Option(help="What rows are: mel, mfcc, gaussian or stack.", show_default="mel")] = "",
     spec: Annotated[Path | None, typer.Option(help="JSON of an image spec other than the default.")] = None,
     channel: Channel = "both",
     speaker_regex: SpeakerRegex = "",
@@ -61,7 +62,9 @@ def build(
     from spectrogram_gen.progress import progress_bar
     from spectrogram_gen.spec import ImageSpec
 
-    image_spec = ImageSpec.from_json(_read_text(spec)) if spec else ImageSpec()
+    if feature and spec:
+        raise UserError('--feature and --spec exclude each other: the spec\'s own "feature" says it')
+    image_spec = ImageSpec.from_json(_read_text(spec)) if spec else ImageSpec.of_feature(feature or "mel")
     plan = plan_of(augment, augmentations, labels, seed)
     with progress_bar("rendering", len(listing.clips)) as progress:
         summary = build_images(listing.clips, source, out, image_spec, plan, jobs, progress)

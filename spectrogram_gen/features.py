@@ -1,4 +1,4 @@
-"""Samples to a matrix (rows, frames): the log-mel spectrogram."""
+"""Samples to a log-mel spectrogram, a matrix (rows, frames), and what it is made of."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -27,13 +27,30 @@ def log_mel(samples: Samples, spec: ImageSpec) -> Matrix:
     Args:
         samples: shape (spec.n_samples,), full scale 1.
     """
+    return _mel_of(power_spectrogram(samples, spec), spec)
+
+
+def power_spectrogram(samples: Samples, spec: ImageSpec) -> Matrix:
+    """Power in each bin of the Fourier transform, shape (1 + n_fft // 2, n_frames); frames are centred."""
+    spectrum = ducc0.fft.r2c(frames_of(samples, spec) * _parts(spec).window, axes=(1,))
+    return np.ascontiguousarray((spectrum.real**2 + spectrum.imag**2).T)
+
+
+def frames_of(samples: Samples, spec: ImageSpec) -> Samples:
+    """Overlapping stretches of the samples, shape (n_frames, n_fft), silence beyond both ends."""
     padded = np.pad(samples, spec.n_fft // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, spec.n_fft)[:: spec.hop_length][: spec.n_frames]
+    return np.lib.stride_tricks.sliding_window_view(padded, spec.n_fft)[:: spec.hop_length][: spec.n_frames]
+
+
+def _mel_of(power: Matrix, spec: ImageSpec) -> Matrix:
     parts = _parts(spec)
-    spectrum = ducc0.fft.r2c(frames * parts.window, axes=(1,))
-    power = np.ascontiguousarray((spectrum.real**2 + spectrum.imag**2).T)
     mel = np.add.reduceat(parts.weights[:, None] * power[parts.bins], parts.starts, axis=0)
-    return 10 * np.log10(np.maximum(mel, np.float32(POWER_FLOOR)))
+    return decibels(mel)
+
+
+def decibels(power: Matrix) -> Matrix:
+    """10 log10, digital silence at `POWER_FLOOR`."""
+    return 10 * np.log10(np.maximum(power, np.float32(POWER_FLOOR)))
 
 
 class _Parts(NamedTuple):

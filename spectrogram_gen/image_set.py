@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from io import TextIOWrapper
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,9 +95,9 @@ class ImageSet:
         return cls(folder, spec, pictures)
 
 
-def pictures_of(images: ImageSet, rows: Sequence[Picture]) -> NDArray[np.uint8]:
-    """These pictures as one array, shape (len(rows), n_mels, n_frames)."""
-    pictures = np.empty((len(rows), images.spec.n_mels, images.spec.n_frames), np.uint8)
+def pictures_of(images: ImageSet, rows: Sequence[Picture]) -> NDArray[np.unsignedinteger[Any]]:
+    """These pictures as one array, shape (len(rows), n_rows, n_frames)."""
+    pictures = np.empty((len(rows), images.spec.n_rows, images.spec.n_frames), images.spec.dtype)
     for picture, row in zip(pictures, rows, strict=True):
         with Image.open(images.folder / row.picture) as image:
             picture[:] = np.asarray(image)

@@ -8,7 +8,21 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+import numpy as np
+
 from data.errors import UserError
+
+N_CHROMA = 12
+FEATURES: dict[str, dict[str, int]] = {
+    "mel": {},
+    "mfcc": {"bit_depth": 16},
+    "gaussian": {"bit_depth": 16},
+    "stack": {"bit_depth": 16, "n_coefficients": 20},
+}
+"""What the rows of a picture can be, and the numbers of each that are not the default: a cepstral coefficient varies by
+a hundredth of what it could, which 8 bits would not show."""
+_LATER: dict[str, Any] = {"feature": "mel", "n_coefficients": 40}
+"""Fields that earlier versions didn't have, with what was so then: their specs keep their hashes."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +43,9 @@ class ImageSpec:
         max_db: level of white, in dB of a band's power. The window sums to 1, so that a constant of 1 has
             power 1 in its FFT bin; the bands' filters have area 1 in Hz.
         range_db: dB from black to white.
-        bit_depth: bits of a grey value.
+        bit_depth: bits of a grey value, 8 or 16.
+        feature: what the rows are, one of `FEATURES`; see `spectrogram_gen.features`.
+        n_coefficients: cepstral coefficients, where the feature has them.
 
     Raises:
         UserError: a number that no picture can be made with.
@@ -47,6 +63,8 @@ class ImageSpec:
     max_db: float = -30.0
     range_db: float = 80.0
     bit_depth: int = 8
+    feature: str = "mel"
+    n_coefficients: int = 40
 
     def __post_init__(self) -> None:
         for field in fields(self):  # 7000 and 7000.0 are one spec, and must have one hash
@@ -62,8 +80,12 @@ class ImageSpec:
             )
         if self.n_samples < self.hop_length:
             raise UserError(f"image spec: {self.duration_s} s is shorter than one hop of {self.hop_length} samples")
-        if self.bit_depth != 8:
-            raise UserError(f"image spec: bit_depth is {self.bit_depth}, expected 8")
+        if self.bit_depth not in (8, 16):
+            raise UserError(f"image spec: bit_depth is {self.bit_depth}, expected 8 or 16")
+        if self.feature not in FEATURES:
+            raise UserError(f"image spec: feature is {self.feature!r}, expected one of {', '.join(FEATURES)}")
+        if not 1 <= self.n_coefficients <= self.n_mels and self.feature != "mel":
+            raise UserError(f"image spec: n_coefficients is {self.n_coefficients}, expected 1 to n_mels, {self.n_mels}")
 
     @property
     def n_samples(self) -> int:
@@ -76,13 +98,35 @@ class ImageSpec:
         return self.n_samples // self.hop_length
 
     @property
+    def n_rows(self) -> int:
+        """Rows of the picture."""
+        coefficients, bands = self.n_coefficients, self.n_mels
+        return {
+            "mel": bands, "mfcc": coefficients, "gaussian": coefficients, "stack": coefficients + N_CHROMA + bands + 2
+        }[self.feature]  # fmt: skip
+
+    @property
+    def white(self) -> int:
+        """The brightest grey value."""
+        return 2**self.bit_depth - 1
+
+    @property
+    def dtype(self) -> type[np.unsignedinteger[Any]]:
+        """NumPy's type of a grey value."""
+        return np.uint8 if self.bit_depth == 8 else np.uint16
+
+    @property
     def hash(self) -> str:
         """Twelve hexadecimal digits that are equal where, and only where, the pictures are."""
         return hashlib.sha256(self.to_json(indent=None).encode()).hexdigest()[:12]
 
     def to_json(self, indent: int | None = 2) -> str:
         """The spec as a JSON object, keys sorted."""
-        return json.dumps(asdict(self), indent=indent, sort_keys=True)
+        return json.dumps(self.to_dict(), indent=indent, sort_keys=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers by name; those that came later are left out where they say what was so before them."""
+        return {name: value for name, value in asdict(self).items() if _LATER.get(name) != value}
 
     @classmethod
     def from_json(cls, text: str) -> "ImageSpec":
@@ -99,13 +143,20 @@ class ImageSpec:
     def from_dict(cls, values: dict[str, Any]) -> "ImageSpec":
         """A spec of exactly these values; raises UserError where one is missing, unknown or no number."""
         known = {field.name for field in fields(cls)}
-        if values.keys() != known:
-            odd = sorted(values.keys() ^ known)
+        if (_LATER | values).keys() != known:
+            odd = sorted((_LATER | values).keys() ^ known)
             raise UserError(
                 f"image spec: {', '.join(odd)} missing or unknown here; it was written by another version, "
                 f"so build the images again with this one"
             )
         for name, value in values.items():
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
+            if name != "feature" and (isinstance(value, bool) or not isinstance(value, (int, float))):
                 raise UserError(f"image spec: {name} is {value!r}, expected a number")
         return cls(**values)
+
+    @classmethod
+    def of_feature(cls, feature: str) -> "ImageSpec":
+        """The spec that a feature has by default; raises UserError where there is no such feature."""
+        if feature not in FEATURES:
+            raise UserError(f"--feature {feature}: expected one of {', '.join(FEATURES)}")
+        return cls(feature=feature, **FEATURES[feature])

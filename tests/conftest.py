@@ -102,7 +102,7 @@ def write_tiny_run(images: ImageSet, out: Path) -> Path:
     pictures = pictures_of(images, rows)
     targets = torch.tensor([images.labels.index(row.label) for row in rows])
     torch.manual_seed(0)
-    network = ARCHITECTURES["tiny"].network(len(images.labels), images.spec.n_mels)
+    network = ARCHITECTURES["tiny"].network(len(images.labels), images.spec.n_rows)
     grey = (torch.from_numpy(pictures)[:, None] / 255 - 0.3) / 0.2
     optimiser = torch.optim.Adam(network.parameters(), 0.01, weight_decay=1e-3)
     for _ in range(40):

@@ -115,7 +115,7 @@ def test_a_network_of_ours_trains_predicts_and_is_not_pickled(
     code, _, error = command(export_main, run, "--to", "torch")
     assert code == 2
     assert error == (
-        f"error: {run}: {name} is a network of ser-images' own, and a pickle of it would load nowhere else; "
+        f"error: {run}: {name} is a network of ser-images' own, so that a pickle would load nowhere else; "
         "use model.onnx or model.safetensors\n"
     )
     again = tmp_path / "again"

@@ -36,8 +36,8 @@ def test_time_runs_to_the_right() -> None:
 
 def test_white_and_black_are_the_ends_of_the_range() -> None:
     spec = ImageSpec()
-    decibels = np.array([[0.0, -30.0, -70.0, -110.0, -200.0]], np.float32)
-    assert to_grey(decibels, spec).tolist() == [[255, 255, 128, 0, 0]]
+    decibels = np.tile(np.array([0.0, -30.0, -70.0, -110.0, -200.0], np.float32), (spec.n_rows, 1))
+    assert to_grey(decibels, spec).tolist() == [[255, 255, 128, 0, 0]] * spec.n_rows
 
 
 def test_gain_at_the_microphone_leaves_the_picture_as_it_is(tone: Samples) -> None:

@@ -1,10 +1,11 @@
 import json
 from dataclasses import fields, replace
 
+import numpy as np
 import pytest
 
 from data.errors import UserError
-from spectrogram_gen.spec import ImageSpec
+from spectrogram_gen.spec import FEATURES, ImageSpec
 
 
 def test_json_both_ways() -> None:
@@ -19,18 +20,30 @@ def test_the_default_picture_is_128_by_128_of_3_s() -> None:
 
 
 def test_every_number_changes_the_hash() -> None:
-    changed = {"n_fft": 2048, "max_hz": 7000.0, "min_hz": 50.0, "bit_depth": 8}
+    changed = {"n_fft": 2048, "max_hz": 7000.0, "min_hz": 50.0, "bit_depth": 16, "feature": "mfcc"}
     hashes = {ImageSpec().hash}
     for field in fields(ImageSpec):
-        if field.name != "bit_depth":
-            value = changed.get(field.name, getattr(ImageSpec(), field.name) + 1)
-            hashes.add(replace(ImageSpec(), **{field.name: value}).hash)
-    assert len(hashes) == len(fields(ImageSpec))
+        value = changed[field.name] if field.name in changed else getattr(ImageSpec(), field.name) + 1
+        hashes.add(replace(ImageSpec(), **{field.name: value}).hash)
+    assert len(hashes) == len(fields(ImageSpec)) + 1
 
 
 def test_the_default_spec_keeps_its_hash() -> None:
     """Image sets and runs are tied to it: a change of default or of `to_json` must be meant."""
     assert ImageSpec().hash == "a12c73e1828f"
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_a_spec_of_each_feature_both_ways(feature: str) -> None:
+    spec = ImageSpec.of_feature(feature)
+    assert ImageSpec.from_json(spec.to_json()) == spec
+    assert spec.n_rows == {"mel": 128, "mfcc": 40, "gaussian": 40, "stack": 162}[feature]
+    assert (spec.white, spec.dtype) == ((255, np.uint8) if feature == "mel" else (65535, np.uint16))
+
+
+def test_a_spec_of_before_there_were_features_is_one_of_mel_bands() -> None:
+    assert "feature" not in json.loads(ImageSpec().to_json())
+    assert ImageSpec.from_json(ImageSpec().to_json()).feature == "mel"
 
 
 @pytest.mark.parametrize(
@@ -41,12 +54,14 @@ def test_the_default_spec_keeps_its_hash() -> None:
         ({"max_hz": 8001.0}, "expected to lie in 0 to 8000.0 Hz, half of sample_rate_hz"),
         ({"min_hz": 9000.0}, "bands from 9000.0 to 8000.0 Hz"),
         ({"duration_s": 0.01}, "shorter than one hop of 375 samples"),
-        ({"bit_depth": 12}, "bit_depth is 12, expected 8"),
+        ({"bit_depth": 12}, "bit_depth is 12, expected 8 or 16"),
+        ({"feature": "cqt"}, "feature is 'cqt', expected one of mel, mfcc, gaussian, stack"),
+        ({"feature": "mfcc", "n_coefficients": 129}, "n_coefficients is 129, expected 1 to n_mels, 128"),
     ],
 )
-def test_numbers_that_make_no_picture(change: dict[str, float], message: str) -> None:
+def test_numbers_that_make_no_picture(change: dict[str, float | str], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        replace(ImageSpec(), **change)
+        replace(ImageSpec(), **change)  # type: ignore[arg-type]  # of any type
 
 
 def test_what_is_no_spec() -> None:

@@ -39,7 +39,7 @@ def data_loaders(
     train, valid = side(images, division.train), side(images, division.valid)
     examples = _by_clip(images, train) if epoch_of == "clips" else list(_one_each(images, train))
     items = [*examples, *_one_each(images, valid)]
-    block = data_block(images.labels, normalisation, get_picture=_AnyVariant())
+    block = data_block(images.labels, images.spec, normalisation, get_picture=_AnyVariant())
     block.splitter = IndexSplitter(range(len(examples), len(items)))
     workers = 0 if device.type == "cpu" else None  # on the CPU the training itself wants every core
     return block.dataloaders(items, bs=min(batch_size, len(examples)), device=device, num_workers=workers)
@@ -52,10 +52,11 @@ def side(images: ImageSet, indices: Iterable[int]) -> list[Picture]:
 
 def normalisation_of(images: ImageSet, rows: Sequence[Picture]) -> Normalisation:
     """Mean and standard deviation over every pixel of these pictures."""
-    counts = np.zeros(256, np.int64)
+    white = images.spec.white
+    counts = np.zeros(white + 1, np.int64)
     for row in rows:
-        counts += np.bincount(np.asarray(Image.open(images.folder / row.picture)).ravel(), minlength=256)
-    values = np.arange(256) / 255
+        counts += np.bincount(np.asarray(Image.open(images.folder / row.picture)).ravel(), minlength=white + 1)
+    values = np.arange(white + 1) / white
     mean = np.average(values, weights=counts)
     return Normalisation(float(mean), float(np.sqrt(np.average((values - mean) ** 2, weights=counts))))
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from data.errors import UserError
 from data.folders import file_moved_into_place
 from export.models import Model, open_model
-from export.onnx_model import in_batches
+from export.onnx_model import Pictures, in_batches
 from spectrogram_gen.audio import Samples, read_mono
 from spectrogram_gen.image_set import Picture
 from spectrogram_gen.render import render
@@ -84,7 +84,7 @@ def _recording(recordings: Path, row: Picture) -> tuple[Samples, int]:
 
 def _pictures(
     samples: Samples, rate_hz: int, spec: ImageSpec, conditions: Mapping[str, Condition]
-) -> Iterator[NDArray[np.uint8] | None]:
+) -> Iterator[Pictures | None]:
     for apply in conditions.values():
         try:
             yield np.asarray(render(*apply(samples, rate_hz), spec))
@@ -92,7 +92,7 @@ def _pictures(
             yield None
 
 
-def _labels(model: Model, pictures: Sequence[NDArray[np.uint8] | None]) -> NDArray[np.intp]:
+def _labels(model: Model, pictures: Sequence[Pictures | None]) -> NDArray[np.intp]:
     labels = np.full(len(pictures), REFUSED, np.intp)
     heard = {index: picture for index, picture in enumerate(pictures) if picture is not None}
     if heard:

@@ -15,9 +15,9 @@ from fastai.torch_core import default_device, set_seed
 
 from data.leaks import Leaks, require_no_leak
 from data.splits import Division, divide
-from export.architectures import ARCHITECTURES
 from export.bundle import LEARNER, Bundle, Normalisation
 from export.learner import plain_learner
+from export.learner_pickle import why_not_pickled
 from export.run_folder import add_onnx, new_run_folder, write_bundle
 from export.weights import model_id
 from spectrogram_gen.image_set import ImageSet, pictures_of
@@ -109,10 +109,8 @@ def run(
         bundle = _bundle(trained, judged, recipe, images, training_of(content, judged.figures))
         write_bundle(folder, trained.learner, bundle)
     report(f"\n{report_text(judged.predictions)}")
-    if not ARCHITECTURES[recipe.architecture].stock:
-        report(
-            f"no {LEARNER}: {recipe.architecture} is a network of ser-images' own, which plain fastai could not load"
-        )
+    if reason := why_not_pickled(bundle):
+        report(f"no {LEARNER}: {reason}, and plain fastai could not load it")
     seen = judged.predictions.rows
     difference = add_onnx(
         out, trained.learner.model, bundle, pictures_of(images, seen), judged.predictions.probabilities
@@ -125,7 +123,7 @@ def _train(images: ImageSet, division: Division, recipe: Recipe, folder: Path, r
     set_seed(recipe.seed, reproducible=True)
     normalisation = normalisation_of(images, side(images, division.train))
     dls = data_loaders(images, division, normalisation, recipe.epoch_of, recipe.batch_size, default_device())
-    learner = make_learner(dls, recipe, images.labels, images.spec.n_mels, folder)
+    learner = make_learner(dls, recipe, images.labels, images.spec.n_rows, folder)
     rate, search = _rate(learner, recipe, report)
     history = fit(learner, recipe, rate, report)
     shutil.rmtree(folder / "models", ignore_errors=True)
