@@ -150,7 +150,7 @@ MADE_UP = [
     ("a wrong spec with its hash", respecified(True, n_mels=64), "mixed up"),
     ("a spec of another time", respecified(False, windows=2), "written by another version"),
     ("a spec that can't be rendered", respecified(False, hop_length=0), "hop_length is 0"),
-    ("a spec of 16 bits", respecified(False, bit_depth=16), "bit_depth is 16"),
+    ("a spec of 12 bits", respecified(False, bit_depth=12), "bit_depth is 12"),
     ("bundle.json of text", with_text("bundle.json", "model"), "bundle.json: not JSON"),
     ("bundle.json of a list", with_text("bundle.json", "[]"), "no bundle of format version 1"),
     ("onnx of text", with_text("model.onnx", "network"), "model.onnx: no ONNX that can be loaded"),
