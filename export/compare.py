@@ -57,10 +57,8 @@ def compare(run: Path, recordings: Sequence[Path]) -> list[Row]:
     forms = [form for form in order if FORMS[form] in files and (form != "pickle" or is_ours(run))]
     if not forms:
         raise UserError(f"{run}: holds no model but a pickle from elsewhere, which is not loaded to be compared")
-    with tempfile.TemporaryDirectory() as folder:
-        pictures = Path(folder) / "pictures.npy"
-        np.save(pictures, render_all(recordings, bundle.spec))
-        measured = {form: _measure(run, form, pictures) for form in forms}
+    pictures = render_all(recordings, bundle.spec)
+    measured = {form: measure(run, form, pictures) for form in forms}
     expected = measured[forms[0]][0]
     return [
         Row(
@@ -85,12 +83,19 @@ def _rendered(path: Path, spec: ImageSpec) -> Pictures:
         return np.asarray(render(samples, rate_hz, spec))
 
 
-def _measure(run: Path, form: str, pictures: Path) -> tuple[np.ndarray, dict[str, float]]:
-    said = pictures.with_name(f"{form}.npy")
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "export.measure", str(run), form, str(pictures), str(said)],
-        env=os.environ | {"SER_IMAGES_STARTED": str(time.time())}, capture_output=True, text=True,
-    )  # fmt: skip
-    if done.returncode:
-        raise UserError(f"{run}: {form} cannot be run ({done.stderr.strip().splitlines()[-1]})")
-    return np.load(said), json.loads(done.stdout.splitlines()[-1])
+def measure(run: Path, form: str, pictures: Pictures) -> tuple[np.ndarray, dict[str, float]]:
+    """Probabilities of these pictures by one form of a run, and its `cold_s`, `warm_ms` and `peak_mb`.
+
+    Raises:
+        UserError: it cannot be run.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        shown, said = Path(folder) / "pictures.npy", Path(folder) / "probabilities.npy"
+        np.save(shown, pictures)
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-m", "export.measure", str(run), form, str(shown), str(said)],
+            env=os.environ | {"SER_IMAGES_STARTED": str(time.time())}, capture_output=True, text=True,
+        )  # fmt: skip
+        if done.returncode:
+            raise UserError(f"{run}: {form} cannot be run ({done.stderr.strip().splitlines()[-1]})")
+        return np.load(said), json.loads(done.stdout.splitlines()[-1])

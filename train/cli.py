@@ -2,6 +2,7 @@
 
 ser-train resnet34 --images images --protocol speaker --folds all --weights none
 ser-train report runs/resnet34-speaker --images images
+ser-train recipe c-bilstm --images sets/mfcc
 """
 
 import sys
@@ -12,9 +13,11 @@ import typer
 
 from data.command_line import command_line, new_app
 from data.errors import UserError
+from train import cli_results, cli_systems
 
 app = new_app("train")
-Run = Annotated[Path, typer.Argument(help="Folder of a run, or of fold-0, fold-1, … of one.")]
+for command in (*cli_systems.COMMANDS, *cli_results.COMMANDS):
+    app.command()(command)
 
 
 @app.callback()
@@ -124,55 +127,6 @@ def train(
         place = out or place.with_name(f"{place.name}-{fold}")
         run(picked, recipe, protocol, fold, place, typer.echo, not validate_only, said)
     typer.echo(f"run folder: {place}")
-
-
-@app.command()
-def report(
-    run: Run,
-    images: Annotated[Path | None, typer.Option(help="Its image set, for pictures of the worst mistakes.")] = None,
-    recordings: Annotated[
-        Path | None, typer.Option(help="What the image set was built from, to listen to them in the report.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="The HTML file.", show_default="RUN/report.html")] = None,
-) -> None:
-    """Write one HTML file with all that a run, or the folds of one together, has to say."""
-    from spectrogram_gen.image_set import ImageSet
-    from train.report import write_report
-    from train.results import Result
-
-    place = out or run / "report.html"
-    write_report(Result.read(run), place, ImageSet.read(images) if images else None, recordings)
-    typer.echo(place)
-
-
-@app.command()
-def robustness(
-    run: Run,
-    recordings: Annotated[Path, typer.Argument(help="The folder that its image set was built from.")],
-) -> None:
-    """The run's test clips through other gains, noise, lines and codecs: a table and a plot, which a report shows."""
-    from data.folders import require_writable
-    from spectrogram_gen.progress import progress_bar
-    from train.console import print_robustness
-    from train.results import Result
-    from train.robustness import robustness, write_robustness
-
-    result = Result.read(run)
-    require_writable(run)
-    with progress_bar("hearing", len(result.predictions.rows)) as heard:
-        rows = robustness(result, recordings, progress=heard)
-    write_robustness(rows, run)
-    print_robustness(rows)
-    typer.echo(run / "robustness.csv")
-
-
-@app.command()
-def compare(runs: Annotated[list[Path], typer.Argument(help="Folders of runs.")]) -> None:
-    """Runs side by side, and McNemar's test for each two that were tested on the same clips."""
-    from train.console import print_comparison
-    from train.results import Result
-
-    print_comparison([Result.read(run) for run in runs])
 
 
 def _rate(text: str) -> float | None:

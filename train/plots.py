@@ -132,3 +132,22 @@ def robustness(rows: Sequence[Mapping[str, Any]]) -> Figure:
     axes.invert_yaxis()
     axes.set(xlabel="UAR", xlim=(0, 1))
     return figure
+
+
+def leaderboard(rows: Sequence[tuple[str, Mapping[str, Any], float | None]]) -> Figure:
+    """Accuracy by (name, figures, published accuracy), with its interval; a diamond is what was published."""
+    figure = Figure(figsize=(9, 1.4 + 0.34 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    for place, (_, figures, value) in enumerate(rows):
+        accuracy, (low, high) = figures["accuracy"], figures["intervals"]["accuracy"]
+        colour = "C0" if value is None else "0.7"
+        axes.barh(place, accuracy, color=colour, xerr=[[accuracy - low], [high - accuracy]], capsize=3)
+    told = [(value, place) for place, (_, _, value) in enumerate(rows) if value is not None]
+    if told:
+        axes.plot(*zip(*told, strict=True), "D", color="C3", label="as published")
+        axes.legend(loc="lower left")
+    axes.axvline(HUMAN_LISTENERS.value, color="C1", linestyle="--")
+    axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
+    axes.invert_yaxis()
+    axes.set(xlabel="accuracy; dashed: human listeners, who know no speaker", xlim=(0, 1))
+    return figure

@@ -1,0 +1,204 @@
+"""Recipes as data: what comes along, what is refused, and the leaderboard of two of them on synthetic voices."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from conftest import Command, add_tiny_architecture
+from data.errors import UserError
+from spectrogram_gen.image_set import ImageSet
+from train.cli import main
+from train.leaderboard import image_sets
+from train.recipe import Recipe
+from train.systems import FOLDER, Pictures, System, names
+
+add_tiny_architecture()
+TINY = """
+title = "a tiny one"
+system = "D"
+protocol = "stratified"
+
+[images]
+augment = {augment}
+{images}
+[training]
+architecture = "tiny"
+weights = "none"
+epochs = 1
+lr = 0.01
+{training}
+"""
+
+
+@pytest.fixture
+def tiny(images: ImageSet, tmp_path: Path) -> Path:
+    """A recipe for the pictures of the tests."""
+    return write_recipe(tmp_path / "tiny.toml", images)
+
+
+def write_recipe(path: Path, images: ImageSet, told: str = "", training: str = "") -> Path:
+    augment = len({row.variant for row in images.pictures}) - 1
+    path.write_text(TINY.format(augment=augment, images=told, training=training))
+    return path
+
+
+def test_each_system_has_its_recipe() -> None:
+    systems = [System.read(name) for name in names()]
+    assert sorted(system.system for system in systems) == ["A", "B", "C", "C", "C", "C", "D", "E"]
+    assert len({system.recipe.architecture for system in systems}) == len(systems)
+    assert {system.images.feature for system in systems} == {"mel", "mfcc", "gaussian", "stack"}
+    for system in systems:
+        assert system.title
+        assert system.published
+        assert system.published.protocol == system.protocol
+
+
+def test_pictures_have_names_of_their_own() -> None:
+    every = {System.read(name).images for name in names()}
+    assert len({pictures.name for pictures in every}) == len(every)
+    assert Pictures().name == "mel"
+    assert Pictures().command(Path("x")) == "ser-images build RECORDINGS --out x"
+    assert Pictures("mfcc", augment=3, augmentations="noise,shift").command(Path("x")) == (
+        "ser-images build RECORDINGS --out x --feature mfcc --augment 3 --augmentations noise,shift"
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "training", "message"),
+    [
+        ("", "learning_rate = 1", "unknown key 'learning_rate' in [training]: expected some of architecture, weights"),
+        ("pictures = 1", "", "unknown key 'pictures' in [images]: expected some of feature, labels, augment"),
+        ("", "[testing]", "unknown key 'testing' at its top: expected some of title, system, protocol"),
+        ("", "batch_size = '32'", "batch_size is '32' in [training]: expected a whole number"),
+        ("", "mixup = true", "mixup is True in [training]: expected a number"),
+        (
+            "",
+            "class_factors = { happy = 'much' }",
+            "class_factors is {'happy': 'much'} in [training]: expected a table of numbers",
+        ),
+        ("", "schedule = 'cosine'", "--schedule cosine: expected one of"),
+        ("feature = 'wavelet'", "", "--feature wavelet: expected one of mel"),
+        ("labels = 'arousal'", "", "--labels arousal: expected one of"),
+        ("", "schedule =", "no TOML that can be read"),
+        ("", "batch_size = 8\nbatch_size = 9", "no TOML that can be read"),
+    ],
+)
+def test_what_no_recipe_says(
+    command: Command, images: ImageSet, tmp_path: Path, told: str, training: str, message: str
+) -> None:
+    path = write_recipe(tmp_path / "own.toml", images, told, training)
+    code, _, error = command(main, "recipe", path, "--images", images.folder, "--out", tmp_path / "out")
+    assert code == 2
+    assert error.startswith(f"error: {path}: ")
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_other_networks_and_protocols_are_refused_by_name(images: ImageSet, tmp_path: Path, tiny: Path) -> None:
+    tiny.write_text(tiny.read_text().replace('"tiny"', '"huge"'))
+    with pytest.raises(UserError, match="architecture 'huge': expected one of resnet34"):
+        System.read(str(tiny))
+    tiny.write_text('protocol = "sometimes"')
+    with pytest.raises(UserError, match="protocol 'sometimes': expected one of speaker, loso"):
+        System.read(str(tiny))
+    tiny.write_text("training = 3")
+    with pytest.raises(UserError, match=r"3 in \[training\]: expected a table"):
+        System.read(str(tiny))
+
+
+def test_a_recipe_s_defaults_are_those_of_ser_train(tiny: Path) -> None:
+    assert System.read(str(tiny)).recipe == Recipe("tiny", weights="none", epochs=1, lr=0.01)
+    changed = System.read(str(tiny)).changed(3, "first.safetensors").recipe
+    assert (changed.seed, changed.weights, changed.epochs) == (3, "first.safetensors", 1)
+
+
+def test_a_recipe_as_published_and_otherwise(command: Command, images: ImageSet, tiny: Path, tmp_path: Path) -> None:
+    arguments = (main, "recipe", tiny, "--images", images.folder)
+    code, said, _ = command(*arguments, "--out", tmp_path / "published")
+    assert code == 0
+    assert "protocol stratified, fold 0" in said
+    assert "published: 82.0% accuracy (CNN-BiLSTM-attention)" in said
+    told = json.loads((tmp_path / "published" / "fold-0" / "run.json").read_text())
+    assert (told["protocol"], told["recipe"]["architecture"]) == ("stratified", "tiny")
+    code, said, _ = command(
+        *arguments, "--protocol", "speaker", "--folds", "1", "--validate-only", "--out", tmp_path / "speaker"
+    )
+    assert code == 0
+    assert "protocol speaker, fold 1" in said
+    assert "published: " not in said
+    assert json.loads((tmp_path / "speaker" / "metrics.json").read_text())["side"] == "validation"
+
+
+def test_other_pictures_are_refused(command: Command, images: ImageSet, tmp_path: Path) -> None:
+    for name, reason in (("c-bilstm", "its rows are mel"), ("a-resnet34", "its labels are of scheme emotion")):
+        code, _, error = command(main, "recipe", name, "--images", images.folder, "--weights", "none")
+        assert code == 2
+        command_line = System.read(name).images.command(images.folder.with_name(System.read(name).images.name))
+        assert error == (
+            f"error: {images.folder}: not the pictures of recipe {name}: {reason}; make them: {command_line}\n"
+        )
+    assert Pictures(augment=9).missing_in(images) is not None
+    assert Pictures(augment=9).missing_in(images) != Pictures(augment=8, labels="gender-emotion").missing_in(images)
+
+
+def test_variants_of_other_augmentations(images: ImageSet) -> None:
+    augment = len({row.variant for row in images.pictures}) - 1
+    assert augment
+    assert Pictures(augment=augment).missing_in(images) is None
+    only_gain = Pictures(augment=augment, augmentations="gain")
+    assert "its variants draw" in str(only_gain.missing_in(images))
+
+
+def test_the_leaderboard(command: Command, images: ImageSet, tiny: Path, tmp_path: Path) -> None:
+    root, out = tmp_path / "sets", tmp_path / "board"
+    root.mkdir()
+    (root / "some").symlink_to(images.folder)
+    second = write_recipe(tmp_path / "second.toml", images, training="label_smoothing = 0.0\n")
+    second.write_text(second.read_text().replace('"stratified"', '"speaker"').replace('"D"', '""'))
+    arguments = (main, "leaderboard", "--images-root", root, "--recipes", f"{tiny},{second}", "--out", out)
+    code, said, _ = command(*arguments)
+    assert code == 0
+    with (out / "leaderboard.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["recipe"], row["protocol"], row["published"]) for row in rows] == [
+        ("tiny", "stratified", "0.82"), ("tiny", "speaker", ""), ("second", "speaker", ""),
+    ]  # fmt: skip
+    for row in rows:
+        figures = json.loads((out / f"{row['recipe']}-{row['protocol']}" / "metrics.json").read_text())
+        assert float(row["accuracy"]) == figures["accuracy"]
+        assert float(row["uar"]) == figures["uar"]
+        assert float(row["latency_ms"]) > 0
+    assert len({row["weights"] for row in rows}) == 1
+    table = (out / "leaderboard.md").read_text()
+    assert table in said
+    assert table.count("\n") == 5
+    assert "| 82.0% |" in table
+    assert (out / "leaderboard.png").stat().st_size > 10_000
+
+    code, said, _ = command(*arguments)
+    assert code == 0
+    assert said.count("done before, kept") == sum(int(row["folds"]) for row in rows)
+
+
+def test_a_leaderboard_tells_what_lacks(images: ImageSet, tmp_path: Path, tiny: Path) -> None:
+    (tmp_path / "some").symlink_to(images.folder)
+    systems = [System.read(name) for name in (str(tiny), "c-bilstm", "c-cnn1d", "e-conv1d")]
+    with pytest.raises(UserError) as refused:
+        image_sets(systems, tmp_path)
+    mfcc, stack = (System.read(name).images for name in ("c-bilstm", "e-conv1d"))
+    assert str(refused.value) == (
+        f"{tmp_path}: no pictures for c-bilstm, c-cnn1d, e-conv1d; make them: "
+        f"{mfcc.command(tmp_path / mfcc.name)} && {stack.command(tmp_path / stack.name)}"
+    )
+
+
+def test_a_recipe_that_is_not_there(command: Command, images: ImageSet) -> None:
+    for name in ("nix", "nix.toml"):
+        code, _, error = command(main, "recipe", name, "--images", images.folder)
+        assert (code, error) == (
+            2, f"error: recipe {name}: expected a TOML file, or one of {', '.join(names())}\n"
+        )  # fmt: skip
+    assert sorted(FOLDER.glob("*.toml"))
