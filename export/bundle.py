@@ -36,7 +36,7 @@ class Bundle:
 
     Attributes:
         model_id: twelve hexadecimal digits of the SHA-256 of `model.safetensors`; every form of a model shares it.
-        architecture: a key of `export.architectures.ARCHITECTURES`.
+        architecture: what `export.architectures.architecture` knows it by.
         labels: in the order of its outputs.
         spec: of the pictures that it was trained on, and so of those that it may be shown.
         normalisation: what a picture is normalised by before the first layer.

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import UserError
-from export.architectures import ARCHITECTURES
+from export.architectures import architecture
 from export.bundle import Bundle
 from export.pickle_names import pickle_of_known_names, require_known_names
 
 
 def why_not_pickled(bundle: Bundle) -> str | None:
     """What of a model plain fastai doesn't have, so that a pickle of it would load nowhere else; None: nothing."""
-    if not ARCHITECTURES[bundle.architecture].stock:
-        return f"{bundle.architecture} is a network of ser-images' own"
+    if keeper := architecture(bundle.architecture).keeper:
+        return f"{bundle.architecture} is a network of {keeper}"
     if bundle.spec.bit_depth != 8:
         return f"fastai reads no {bundle.spec.bit_depth}-bit pictures"
     return None

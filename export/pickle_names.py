@@ -27,7 +27,7 @@ _KNOWN_BY_MODULE = {
     "fastai.data.core": "DataLoaders Datasets TfmdDL TfmdLists",
     "fastai.data.load": "_FakeLoader _wif",
     "fastai.data.transforms": "Categorize CategoryMap IntToFloatTensor ItemGetter Normalize ToTensor",
-    "fastai.layers": "AdaptiveConcatPool2d Flatten",
+    "fastai.layers": "AdaptiveConcatPool2d ConvLayer Flatten ResBlock",
     "fastai.learner": "AvgLoss AvgSmoothLoss CastToTensor Learner Recorder",
     "fastai.losses": "CrossEntropyLossFlat",
     "fastai.optimizer": "Adam",
@@ -46,7 +46,17 @@ _KNOWN_BY_MODULE = {
     "random": "Random",
     "torch": "FloatStorage LongStorage Tensor device",
     "torch._utils": "_rebuild_parameter _rebuild_tensor_v2",
+    "torchvision.models.convnext": "CNBlock LayerNorm2d",
+    "torchvision.models.densenet": "_DenseBlock _DenseLayer _Transition",
+    "torchvision.models.efficientnet": "FusedMBConv MBConv",
+    "torchvision.models.mobilenetv3": "InvertedResidual",
+    "torchvision.models.regnet": "AnyStage BottleneckTransform ResBottleneckBlock SimpleStemIN",
     "torchvision.models.resnet": "BasicBlock Bottleneck",
+    "torchvision.models.squeezenet": "Fire",
+    "torchvision.models.swin_transformer": "PatchMerging PatchMergingV2 ShiftedWindowAttention "
+    "ShiftedWindowAttentionV2 SwinTransformerBlock SwinTransformerBlockV2",
+    "torchvision.ops.misc": "Conv2dNormActivation MLP Permute SqueezeExcitation",
+    "torchvision.ops.stochastic_depth": "StochasticDepth",
     "typing": "Any",
 }
 KNOWN_NAMES = frozenset(f"{module}.{name}" for module, names in _KNOWN_BY_MODULE.items() for name in names.split())

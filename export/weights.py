@@ -53,10 +53,9 @@ def network_of(bundle: Bundle, content: bytes) -> Any:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    from export.architectures import ARCHITECTURES, require_architecture
+    from export.architectures import architecture
 
-    require_architecture(bundle.architecture)
-    network = ARCHITECTURES[bundle.architecture].network(len(bundle.labels), bundle.spec.n_rows)
+    network = architecture(bundle.architecture).network(len(bundle.labels), bundle.spec.n_rows)
     try:
         network.load_state_dict(load(content))
     except (SafetensorError, RuntimeError, KeyError, ValueError) as error:

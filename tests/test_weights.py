@@ -91,7 +91,7 @@ def test_imagenet_out_of_reach(
     code, _, error = command(main, "resnet34", "--images", images.folder, "--out", tmp_path / "run")
     assert code == 2
     message = error.splitlines()[-1]
-    assert message.startswith("error: ImageNet weights of resnet34 are neither in torchvision's cache nor")
+    assert message.startswith("error: ImageNet weights of resnet34 are neither in the cache nor")
     assert "--weights none" in message
     assert "--weights FILE" in message
     assert not (tmp_path / "run").exists()

@@ -83,11 +83,10 @@ def train(
 
     The best epoch and early stopping look at validation clips of training speakers, never at the test fold.
     """
-    from export.architectures import ARCHITECTURES, require_architecture
+    from export.architectures import architecture as network
     from train.recipe import Recipe
 
-    require_architecture(architecture)
-    weights = weights or ("imagenet" if ARCHITECTURES[architecture].imagenet else "none")
+    weights = weights or ("imagenet" if network(architecture).imagenet else "none")
     recipe = Recipe(
         architecture=architecture,
         weights=weights,

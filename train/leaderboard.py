@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from data.errors import UserError
-from export.architectures import ARCHITECTURES
+from export.architectures import architecture
 from export.compare import measure
 from spectrogram_gen.image_set import MANIFEST, ImageSet, pictures_of
 from train import plots
@@ -105,7 +105,7 @@ def leaderboard(
 
 
 def _entry(system: System, protocol: str, result: Result, images: ImageSet) -> Entry:
-    network = ARCHITECTURES[system.recipe.architecture].network(len(images.labels), images.spec.n_rows)
+    network = architecture(system.recipe.architecture).network(len(images.labels), images.spec.n_rows)
     weights = sum(weight.numel() for weight in network.parameters())
     pictures = pictures_of(images, images.pictures[:MEASURED])
     _, figures = measure(result.folds[0].folder, "onnx", pictures)

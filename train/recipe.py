@@ -16,7 +16,7 @@ class Recipe:
     """Every choice of a training.
 
     Attributes:
-        architecture: a key of `export.architectures.ARCHITECTURES`.
+        architecture: what `export.architectures.architecture` knows it by.
         weights: `imagenet`, `none`, or the path of a file of weights.
         epochs: passes at most.
         epoch_of: what a pass shows: each training clip once, in one of its variants drawn anew

@@ -20,7 +20,7 @@ else:
 from data.errors import UserError
 from data.labels import SCHEMES, scheme_of
 from data.splits import PROTOCOLS
-from export.architectures import require_architecture
+from export.architectures import architecture
 from spectrogram_gen.image_set import ImageSet
 from spectrogram_gen.plan import plan_of
 from spectrogram_gen.spec import ImageSpec
@@ -111,7 +111,7 @@ class System:
             told = _part(_Head, head, "at its top")
             images = _part(Pictures, content.get("images", {}), "in [images]")
             recipe = _part(Recipe, content.get("training", {}), "in [training]")
-            require_architecture(recipe.architecture)
+            architecture(recipe.architecture)
         except UserError as error:
             raise UserError(f"{path}: {error}") from error
         return cls(path.stem, told.title, told.system, told.protocol, images, recipe)

@@ -11,27 +11,27 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from data.errors import UserError
-from export.architectures import ARCHITECTURES
+from export.architectures import architecture
 
 _TORCHVISION_TO_FASTAI = {
     "conv1": "0.0", "bn1": "0.1", "layer1": "0.4", "layer2": "0.5", "layer3": "0.6", "layer4": "0.7",
 }  # fmt: skip
 
 
-def learner_with_weights(architecture: str, weights: str, dls: Any, rows: int, **kwargs: Any) -> Any:
+def learner_with_weights(name: str, weights: str, dls: Any, rows: int, **kwargs: Any) -> Any:
     """A fastai Learner of a named architecture, for pictures of so many rows, from `imagenet`, `none` or a file.
 
     Raises:
         UserError: ImageNet's weights are out of reach or were never there, or the file is not of this network.
     """
-    network = ARCHITECTURES[architecture]
+    network = architecture(name)
     if weights == "imagenet" and not network.imagenet:
-        raise UserError(f"{architecture} has no ImageNet weights: use --weights none, or --weights FILE")
+        raise UserError(f"{name} has no ImageNet weights: use --weights none, or --weights FILE")
     try:
         learner = network.learner(dls, rows, weights == "imagenet", **kwargs)
     except (URLError, OSError) as error:
         raise UserError(
-            f"ImageNet weights of {architecture} are neither in torchvision's cache nor to be downloaded ({error}); "
+            f"ImageNet weights of {name} are neither in the cache nor to be downloaded ({error}); "
             f"use --weights none to start from nothing, or --weights FILE"
         ) from error
     if weights not in ("imagenet", "none"):
@@ -51,7 +51,7 @@ def load_weights(model: torch.nn.Module, path: Path) -> None:
     """
     ours, theirs = model.state_dict(), _read(path)
     renamed = {_fastai_name(name): value for name, value in theirs.items()}
-    if "0.0.weight" in renamed and renamed["0.0.weight"].shape[1] != ours["0.0.weight"].shape[1]:
+    if "0.0.weight" in renamed.keys() & ours.keys() and renamed["0.0.weight"].shape[1] != ours["0.0.weight"].shape[1]:
         renamed["0.0.weight"] = renamed["0.0.weight"].sum(1, keepdim=True)  # grey stands for three equal colours
     fitting = {name: value for name, value in renamed.items() if name in ours and ours[name].shape == value.shape}
     body = {name for name in ours if name.startswith("0.")}

@@ -3,6 +3,7 @@
 from data.errors import UserError
 from export.architectures.backbone import Backbone
 from export.architectures.bilstm import BILSTM
+from export.architectures.by_name import Timm, by_name
 from export.architectures.cnn1d import CNN1D
 from export.architectures.cnn4 import CNN4
 from export.architectures.cnn_bilstm import CNN_BILSTM
@@ -26,7 +27,15 @@ ARCHITECTURES: dict[str, Backbone | OverTime] = {
 }
 
 
-def require_architecture(name: str) -> None:
-    """Raise UserError where no network has this name."""
-    if name not in ARCHITECTURES:
-        raise UserError(f"architecture {name!r}: expected one of {', '.join(ARCHITECTURES)}")
+def architecture(name: str) -> Backbone | OverTime | Timm:
+    """The network of this name: one of `ARCHITECTURES`, or one of torchvision's, fastai's or timm's.
+
+    Raises:
+        UserError: nobody has such a network.
+    """
+    if found := ARCHITECTURES.get(name) or by_name(name):
+        return found
+    raise UserError(
+        f"architecture {name!r}: expected one of {', '.join(ARCHITECTURES)}, a backbone of torchvision's or fastai's "
+        f"such as resnet18 or xresnet50, or one of timm's where that is installed"
+    )

@@ -17,13 +17,13 @@ class Backbone:
         body: a function as torchvision has them; it builds the body, and knows where its ImageNet weights are.
         options: of the head, as fastai's `vision_learner` and `create_vision_model` take them.
         imagenet: whether `body` has weights that were trained on ImageNet.
-        stock: all its layers are torch's and fastai's own.
+        keeper: whose its layers are, where plain fastai hasn't got them.
     """
 
     body: Callable[..., torch.nn.Module]
     options: Mapping[str, Any]
     imagenet: bool = True
-    stock: ClassVar[bool] = True
+    keeper: ClassVar[str | None] = None
 
     def network(self, n_labels: int, rows: int) -> torch.nn.Module:
         """The network without any training: grey pictures (n, 1, …, …) to logits (n, n_labels)."""

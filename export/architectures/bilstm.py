@@ -19,8 +19,8 @@ class ChannelsFirst(nn.Module):
 
 def bilstm(rows: int, labels: int) -> nn.Sequential:
     """(n, rows, frames) to logits (n, labels)."""
-    recurrent = Recurrent(rows, 128, layers=2, both_ways=True, dropout=0.3)
-    return nn.Sequential(recurrent, ChannelsFirst(), MeanAndMaximum(), nn.Dropout(0.3), nn.Linear(512, labels))
+    recurrent = Recurrent(rows, 64, layers=2, both_ways=True, dropout=0.3)
+    return nn.Sequential(recurrent, ChannelsFirst(), MeanAndMaximum(), nn.Dropout(0.3), nn.Linear(256, labels))
 
 
 BILSTM = OverTime(bilstm)

@@ -17,12 +17,12 @@ class OverTime:
     Attributes:
         make: rows and labels to layers that take (n, rows, frames) to logits (n, labels).
         imagenet: it has no weights that were trained on ImageNet.
-        stock: its layers are this project's own, so that no pickle of it loads with plain fastai.
+        keeper: whose its layers are: no pickle of them loads with plain fastai.
     """
 
     make: Callable[[int, int], nn.Sequential]
     imagenet: ClassVar[bool] = False
-    stock: ClassVar[bool] = False
+    keeper: ClassVar[str | None] = "ser-images' own"
 
     def network(self, n_labels: int, rows: int) -> nn.Module:
         """The network without any training: grey pictures (n, 1, rows, frames) to logits (n, n_labels).
