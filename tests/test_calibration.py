@@ -8,6 +8,7 @@ from spectrogram_gen.image_set import ImageSet
 from train.calibration import (
     Calibrated,
     calibration,
+    choose_temperature,
     expected_calibration_error,
     fit_temperature,
     reliability,
@@ -15,7 +16,7 @@ from train.calibration import (
     threshold,
     with_temperature,
 )
-from train.predictions import Predictions
+from train.predictions import Predictions, joined
 
 N = 6000
 
@@ -51,6 +52,19 @@ def test_a_few_right_clips_ask_for_no_absurd_temperature(images: ImageSet) -> No
     assert fit_temperature(right) == pytest.approx(0.25, abs=0.01)
     wrong = replace(right, rows=(next(row for row in images.pictures if row.label != images.pictures[0].label),) * 3)
     assert fit_temperature(wrong) == pytest.approx(4, abs=0.01)
+
+
+def spoken_by(speaker: str, predictions: Predictions) -> Predictions:
+    return replace(predictions, rows=tuple(replace(row, speaker=speaker) for row in predictions.rows))
+
+
+def test_a_temperature_must_be_of_use_to_other_voices(images: ImageSet) -> None:
+    alike = [spoken_by(name, believable(images, 2.0, 300, seed)) for seed, name in enumerate(("a", "b", "c"))]
+    assert choose_temperature(joined(alike)) == fit_temperature(joined(alike)) > 1.5
+    unlike = [spoken_by("a", believable(images, 3.0, 300)), spoken_by("b", believable(images, 0.5, 300, 1))]
+    assert abs(np.log(fit_temperature(joined(unlike)))) > 0.05
+    assert choose_temperature(joined(unlike)) == 1
+    assert choose_temperature(unlike[0]) == fit_temperature(unlike[0]) > 2
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """How far a confidence can be believed, and below which one nothing should be said.
 
-temperature = fit_temperature(validation)
+temperature = choose_temperature(validation)
 believable = with_temperature(test, temperature)
 """
 
@@ -55,6 +55,27 @@ def fit_temperature(predictions: Predictions) -> float:
 
     found = minimize_scalar(loss, bounds=(-np.log(MOST), np.log(MOST)), method="bounded")
     return float(np.exp(found.x))
+
+
+def choose_temperature(predictions: Predictions) -> float:
+    """The fitted temperature where fitting one is of use to voices that it was not fitted on, else 1.
+
+    Each speaker is left out once, and the loss of their clips compared; a single speaker leaves nothing to compare.
+
+    Args:
+        predictions: of validation clips, at temperature 1.
+    """
+    speakers = {row.speaker for row in predictions.rows}
+    found = fit_temperature(predictions)
+    if len(speakers) < 2:
+        return found
+
+    def gain(speaker: str) -> float:
+        left_out = predictions.where(lambda row: row.speaker == speaker)
+        others = predictions.where(lambda row: row.speaker != speaker)
+        return float(left_out.losses.mean() - with_temperature(left_out, fit_temperature(others)).losses.mean())
+
+    return found if np.mean([gain(speaker) for speaker in speakers]) > 0 else 1.0
 
 
 def with_temperature(predictions: Predictions, temperature: float) -> Predictions:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import torch
 from fastai.callback.core import Callback
+from fastai.callback.tracker import SaveModelCallback, TrackerCallback
 from fastai.torch_core import to_float
 from torch.optim.swa_utils import AveragedModel
 
@@ -152,6 +153,15 @@ class History(Callback):
         self.rows.append({**figures, "seconds": round(seconds, 2)})
         said = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
         self.report(f"epoch {self.epoch + 1:>3}/{self.n_epoch}  {said}  {seconds:.0f} s")
+
+
+class BestWeights(SaveModelCallback):
+    """fastai's callback without its line for each better epoch."""
+
+    def after_epoch(self) -> None:
+        TrackerCallback.after_epoch(self)
+        if self.new_best:
+            self._save(self.fname)
 
 
 class BatchBar(Callback):

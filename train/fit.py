@@ -14,13 +14,13 @@ from fastai.callback.core import Callback
 from fastai.callback.fp16 import AMPMode, MixedPrecision
 from fastai.callback.mixup import MixUp
 from fastai.callback.progress import ProgressCallback
-from fastai.callback.tracker import EarlyStoppingCallback, ReduceLROnPlateau, SaveModelCallback
+from fastai.callback.tracker import EarlyStoppingCallback, ReduceLROnPlateau
 from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import accuracy, skm_to_fastai
 from sklearn.metrics import recall_score
 
 from data.errors import UserError
-from train.callbacks import AverageWeights, BatchBar, CpuAutocast, History, Report, SpecAugment
+from train.callbacks import AverageWeights, BatchBar, BestWeights, CpuAutocast, History, Report, SpecAugment
 from train.recipe import Recipe
 from train.weights import learner_with_weights
 
@@ -125,7 +125,7 @@ def _watchers(recipe: Recipe) -> list[Callback]:
     if recipe.average:
         callbacks.append(AverageWeights(recipe.average))
     if recipe.keep == "best":
-        callbacks.append(SaveModelCallback(monitor=recipe.monitor, fname="best"))
+        callbacks.append(BestWeights(monitor=recipe.monitor, fname="best"))
     if recipe.patience:
         callbacks.append(EarlyStoppingCallback(monitor=recipe.monitor, patience=recipe.patience))
     if recipe.plateau:

@@ -22,7 +22,7 @@ from export.run_folder import add_onnx, new_run_folder, write_bundle
 from export.weights import model_id
 from spectrogram_gen.image_set import ImageSet, pictures_of
 from train import plots
-from train.calibration import Calibrated, calibration, fit_temperature, threshold
+from train.calibration import Calibrated, calibration, choose_temperature, threshold
 from train.callbacks import Report
 from train.evaluate import metrics, predict, report_text
 from train.fit import RateSearch, find_rate, fit, make_learner
@@ -133,7 +133,7 @@ def _train(images: ImageSet, division: Division, recipe: Recipe, folder: Path, r
 
 def _judge(trained: Trained, images: ImageSet, division: Division, test: bool) -> Judged:
     held_out = side(images, division.valid)
-    temperature = fit_temperature(predict(trained.learner, images, held_out))
+    temperature = choose_temperature(predict(trained.learner, images, held_out))
     validation = predict(trained.learner, images, held_out, temperature)
     predictions = validation
     if test:
