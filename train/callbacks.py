@@ -50,7 +50,11 @@ class SpecAugment(Callback):
         self.mask, self.masks, self.roll, self.shift = mask, masks, roll, shift
 
     def before_batch(self) -> None:
-        pictures = shift_bands(roll_in_time(self.xb[0], self.roll), self.shift)
+        pictures = self.xb[0]
+        if self.roll:
+            pictures = roll_in_time(pictures, self.roll)
+        if self.shift:
+            pictures = shift_bands(pictures, self.shift)
         for _ in range(self.masks):
             pictures = mask_axis(mask_axis(pictures, 2, self.mask), 3, self.mask)
         self.learn.xb = (pictures, *self.xb[1:])
