@@ -44,11 +44,15 @@ def write_int8(
         pictures, targets: validation pictures and the index of each one's label.
 
     Raises:
-        UserError: accuracy falls by more than `MAX_LOSS`.
+        UserError: there is no convolution in it, or accuracy falls by more than `MAX_LOSS`.
     """
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
+    if all(node.op_type != "Conv" for node in onnx.load(exact).graph.node):
+        raise UserError(
+            f"{exact}: no convolution in it, and 8 bits are for convolutions; {exact.name} is small as it is"
+        )
     part = path.with_name(f"{path.name}.part")
     root = logging.getLogger()
     level = root.level

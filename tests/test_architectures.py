@@ -120,6 +120,10 @@ def test_a_network_of_ours_trains_predicts_and_is_not_pickled(
         f"error: {run}: {name} is a network of ser-images' own, so that a pickle would load nowhere else; "
         "use model.onnx or model.safetensors\n"
     )
+    if name in ("bilstm", "mlp"):
+        code, _, error = command(export_main, run, "--to", "int8", "--images", images.folder)
+        assert code == 2
+        assert "model.onnx: no convolution in it" in error
     again = tmp_path / "again"
     weights = run / "model.safetensors"
     code, _, error = command(
