@@ -32,6 +32,19 @@ def stamps(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
+def test_a_fold_of_before_a_field_of_recipes_is_kept(images: ImageSet, tmp_path: Path) -> None:
+    cross_validate(images, RECIPE, "speaker", [0], tmp_path, silent)
+    path = tmp_path / "fold-0" / "run.json"
+    content = json.loads(path.read_text())
+    assert content["recipe"].pop("plateau_factor") == Recipe().plateau_factor
+    path.write_text(json.dumps(content))
+    lines = list[str]()
+    cross_validate(images, RECIPE, "speaker", [0], tmp_path, lines.append)
+    assert lines[0] == "fold 0: done before, kept"
+    with pytest.raises(UserError, match=r"trained otherwise \(recipe\)"):
+        cross_validate(images, replace(RECIPE, plateau_factor=2.0), "speaker", [0], tmp_path, silent)
+
+
 def test_every_clip_is_tested_once_and_a_stopped_run_goes_on(images: ImageSet, tmp_path: Path) -> None:
     out, lines = tmp_path / "all", list[str]()
     stop_after_two = iter([silent, silent])

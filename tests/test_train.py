@@ -187,7 +187,7 @@ def test_a_training_that_diverges_is_said_and_not_kept(images: ImageSet, tmp_pat
     ("changes", "expected"),
     [
         ({"schedule": "flat", "patience": 1, "epochs": 9, "lr": 3.0}, "stops early"),
-        ({"schedule": "flat", "plateau": 1, "epochs": 5, "lr": 3.0}, "lowers the rate"),
+        ({"schedule": "flat", "plateau": 1, "plateau_factor": 2.0, "epochs": 5, "lr": 3.0}, "lowers the rate"),
         ({"schedule": "fine-tune", "average": 0.9, "keep": "last", "class_weights": "balanced"}, "two phases"),
         ({"lr": None, "suggestion": "steep", "epoch_of": "pictures", "batch_size": 8}, "finds a rate"),
     ],
@@ -203,7 +203,7 @@ def test_options(
         assert len(history(out)) < 9
         assert "early stopping" in said
     elif expected == "lowers the rate":
-        assert "reducing lr to 0.3" in said
+        assert "reducing lr to 1.5" in said
     elif expected == "two phases":
         assert [line[:13] for line in lines if line.startswith("epoch")] == ["epoch   1/1  "] * 2
         assert [row["epoch"] for row in history(out)] == ["1", "2"]

@@ -72,8 +72,9 @@ def train(
     keep: Annotated[str, typer.Option(help="Weights of the best or the last epoch.")] = "best",
     patience: Annotated[int, typer.Option(help="Stop after so many epochs without a better one; 0: never.")] = 0,
     plateau: Annotated[
-        int, typer.Option(help="Divide the rate by ten after so many epochs without a better one; 0: never.")
+        int, typer.Option(help="Divide the rate after so many epochs without a better one; 0: never.")
     ] = 0,
+    plateau_factor: Annotated[float, typer.Option(help="What --plateau divides the rate by.")] = 10.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of division, weights and draws.")] = 0,
     validate_only: Annotated[
         bool, typer.Option("--validate-only", help="Leave the test fold unseen; figures of the validation clips.")
@@ -110,6 +111,7 @@ def train(
         keep=keep,
         patience=patience,
         plateau=plateau,
+        plateau_factor=plateau_factor,
         seed=seed,
     )
     from spectrogram_gen.image_set import ImageSet

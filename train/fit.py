@@ -129,5 +129,5 @@ def _watchers(recipe: Recipe) -> list[Callback]:
     if recipe.patience:
         callbacks.append(EarlyStoppingCallback(monitor=recipe.monitor, patience=recipe.patience))
     if recipe.plateau:
-        callbacks.append(ReduceLROnPlateau(monitor=recipe.monitor, patience=recipe.plateau))
+        callbacks.append(ReduceLROnPlateau(recipe.monitor, patience=recipe.plateau, factor=recipe.plateau_factor))
     return callbacks

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -110,6 +110,7 @@ def _is_done(task: _Task, images: ImageSet) -> bool:
     if not task.out.exists():
         return False
     there = read_json(task.out / "run.json")
+    there["recipe"] = asdict(Recipe()) | there.get("recipe", {})  # what a recipe said later was so before, by default
     division = divide(images.pictures, task.protocol, task.fold, task.recipe.seed)
     asked = provenance(images, division, task.protocol, task.fold, task.recipe, task.command)
     other = [name for name in _DEFINING if there.get(name) != asked[name]]

@@ -39,7 +39,8 @@ class Recipe:
         monitor: what tells the best epoch and stops early, measured on validation clips.
         keep: weights of the `best` or the `last` epoch.
         patience: epochs without a better `monitor` before training stops; 0: never.
-        plateau: epochs without a better `monitor` before the rate is divided by ten; 0: never.
+        plateau: epochs without a better `monitor` before the rate is divided; 0: never.
+        plateau_factor: what it is divided by.
         seed: of the division, the weights and every draw.
 
     Raises:
@@ -68,6 +69,7 @@ class Recipe:
     keep: str = "best"
     patience: int = 0
     plateau: int = 0
+    plateau_factor: float = 10.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -87,6 +89,7 @@ class Recipe:
             _within(name, getattr(self, name), 0, 0.9999)
         for name in ("masks", "patience", "plateau"):
             _within(name, getattr(self, name), 0, 10_000)
+        _within("plateau-factor", self.plateau_factor, 1.01, 1e6)
         if self.plateau and self.schedule != "flat":
             raise UserError(f"--plateau goes with --schedule flat: {self.schedule} moves the rate itself")
         for label, factor in self.class_factors.items():
