@@ -145,7 +145,7 @@ def leaderboard(rows: Sequence[tuple[str, Mapping[str, Any], float | None]]) -> 
     told = [(value, place) for place, (_, _, value) in enumerate(rows) if value is not None]
     if told:
         axes.plot(*zip(*told, strict=True), "D", color="C3", label="as published")
-        axes.legend(loc="lower left")
+        axes.legend(loc="lower right")
     axes.axvline(HUMAN_LISTENERS.value, color="C1", linestyle="--")
     axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
     axes.invert_yaxis()
