@@ -75,7 +75,7 @@ def main() -> None:
     grey = normalisation_of(images, side(images, division.train))
     loaders = data_loaders(images, division, grey, "clips", recipe.batch_size, default_device())
     with tempfile.TemporaryDirectory() as folder:
-        learner = make_learner(loaders, recipe, images.labels, images.spec.n_rows, Path(folder))
+        learner = make_learner(loaders, recipe, images.labels, images.spec, Path(folder))
         speeds: dict[str, float] = {"ours": 0.0, "bare": 0.0}
         for _ in range(arguments.rounds):
             speeds["bare"] = max(speeds["bare"], bare(learner, arguments.batches))

@@ -24,7 +24,10 @@ _KEYS = {
 
 
 class Normalisation(NamedTuple):
-    """Mean and standard deviation of the training pictures' grey values, where white is 1."""
+    """What is taken from grey values, where white is 1, and what they are then divided by.
+
+    Mean and standard deviation of the training pictures, or what a network's published weights want.
+    """
 
     mean: float
     std: float
@@ -62,8 +65,9 @@ class Bundle:
         if len(self.labels) < 2 or len(set(self.labels)) < len(self.labels):
             raise UserError(f"labels {list(self.labels)}: expected at least two, each once")
         for name, value in (*self.normalisation._asdict().items(), ("temperature", self.temperature)):
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 1e-6 < value < 1e6:
-                raise UserError(f"{name} is {value!r}, expected a number above 0")
+            lowest = 0.0 if name == "mean" else 1e-6
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not lowest <= value < 1e6:
+                raise UserError(f"{name} is {value!r}, expected a number of at least {lowest:g}")
         if not isinstance(self.training, Mapping):
             raise UserError(f"training is {self.training!r}, expected an object")
 

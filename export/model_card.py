@@ -56,6 +56,7 @@ def _rows(spec: ImageSpec) -> str:
     cepstra = f"{spec.n_coefficients} cepstral coefficients of {spec.n_mels}"
     return {
         "mel": bands,
+        "fbank": f"{bands} (HTK's scale)",
         "mfcc": f"{cepstra} mel bands",
         "gaussian": f"{cepstra} Gaussian bands",
         "stack": f"{spec.n_coefficients} MFCC, 12 pitch classes, {bands}, energy and zero crossings",

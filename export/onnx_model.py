@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from data.errors import UserError
 from export.bundle import Bundle
+from spectrogram_gen.spec import BANDS
 
 BUNDLE_KEY = "ser_images.bundle"
 OPSET = 18
@@ -47,7 +48,7 @@ def write_frontend_onnx(network: Any, bundle: Bundle, path: Path) -> None:
     """
     import torch
 
-    if bundle.spec.feature != "mel" or bundle.spec.bit_depth != 8:
+    if bundle.spec.feature not in BANDS or bundle.spec.bit_depth != 8:
         raise UserError(
             f"a graph that takes samples makes 8-bit mel pictures, and this model knows {bundle.spec.feature}"
         )

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from spectrogram_gen.features import band_edges_hz
-from spectrogram_gen.spec import ImageSpec
+from spectrogram_gen.spec import BANDS, ImageSpec
 
 TICKS_HZ = (250, 500, 1000, 2000, 4000, 8000, 16000)
 
@@ -17,8 +17,8 @@ def draw_picture(axes: Any, image: Image.Image, spec: ImageSpec) -> None:
         np.asarray(image)[::-1], cmap="magma", vmin=0, vmax=spec.white, origin="lower", aspect="auto",
         extent=(0, spec.duration_s, -0.5, spec.n_rows - 0.5),
     )  # fmt: skip
-    axes.set(xlabel="time (s)", ylabel="frequency (Hz)" if spec.feature == "mel" else f"row of {spec.feature}")
-    if spec.feature != "mel":
+    axes.set(xlabel="time (s)", ylabel="frequency (Hz)" if spec.feature in BANDS else f"row of {spec.feature}")
+    if spec.feature not in BANDS:
         return
     centres_hz = band_edges_hz(spec)[1:-1]
     ticks = [hz for hz in TICKS_HZ if centres_hz[0] <= hz <= centres_hz[-1]]

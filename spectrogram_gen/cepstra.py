@@ -18,7 +18,7 @@ from spectrogram_gen.features import (
     log_mel,
     power_spectrogram,
 )  # fmt: skip
-from spectrogram_gen.spec import N_CHROMA, ImageSpec
+from spectrogram_gen.spec import BANDS, N_CHROMA, ImageSpec
 
 
 class Range(NamedTuple):
@@ -34,7 +34,7 @@ def matrix(samples: Samples, spec: ImageSpec) -> Matrix:
     Args:
         samples: shape (spec.n_samples,), full scale 1.
     """
-    if spec.feature == "mel":
+    if spec.feature in BANDS:
         return log_mel(samples, spec)
     if spec.feature == "mfcc":
         return cepstrum(log_mel(samples, spec), spec)
@@ -53,6 +53,7 @@ def ranges(spec: ImageSpec) -> Range:
     cepstra = _cepstral_ranges(spec)
     rows = {
         "mel": [bands],
+        "fbank": [bands],
         "mfcc": [cepstra],
         "gaussian": [cepstra],
         "stack": [cepstra, np.tile((0.0, 1.0), (N_CHROMA, 1)), bands, np.tile((0.0, 1.0), (2, 1))],

@@ -47,7 +47,9 @@ def build(
     labels: Labels = "emotion",
     seed: Seed = 0,
     jobs: Annotated[int, typer.Option(help="Processes; -1 for one a core.")] = -1,
-    feature: Annotated[str, typer.Option(help="What rows are: mel, mfcc, gaussian or stack.", show_default="mel")] = "",
+    feature: Annotated[
+        str, typer.Option(help="What rows are: mel, fbank, mfcc, gaussian or stack.", show_default="mel")
+    ] = "",
     spec: Annotated[Path | None, typer.Option(help="JSON of an image spec other than the default.")] = None,
     channel: Channel = "both",
     speaker_regex: SpeakerRegex = "",

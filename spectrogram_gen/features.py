@@ -78,10 +78,9 @@ def window(spec: ImageSpec) -> NDArray[np.float64]:
 
 
 def mel_filters(spec: ImageSpec) -> Matrix:
-    """Triangular filters on Slaney's mel scale, each of area 1 in Hz; shape (n_mels, 1 + n_fft // 2).
+    """Triangular filters on the mel scale, each of area 1 in Hz; shape (n_mels, 1 + n_fft // 2).
 
-    Slaney M (1998). Auditory Toolbox, version 2. Interval Research, technical report 1998-010;
-    the same numbers as librosa.filters.mel.
+    The same numbers as librosa.filters.mel; those of `fbank` as with its htk=True.
     """
     bins_hz = np.fft.rfftfreq(spec.n_fft, 1 / spec.sample_rate_hz)
     edges_hz = band_edges_hz(spec)
@@ -95,18 +94,32 @@ def mel_filters(spec: ImageSpec) -> Matrix:
 
 def band_edges_hz(spec: ImageSpec) -> NDArray[np.float64]:
     """The n_mels + 2 frequencies where filters begin, peak and end."""
-    low, high = _hz_to_mel(np.array([spec.min_hz, spec.max_hz]))
-    return _mel_to_hz(np.linspace(low, high, spec.n_mels + 2))
+    to_mel, to_hz = (_htk, _from_htk) if spec.feature == "fbank" else (_slaney, _from_slaney)
+    low, high = to_mel(np.array([spec.min_hz, spec.max_hz]))
+    return to_hz(np.linspace(low, high, spec.n_mels + 2))
 
 
-# Slaney's scale: linear up to 1 kHz (15 mel), then logarithmic, 27 mel for a factor of 6.4.
+# Slaney M (1998). Auditory Toolbox, version 2. Interval Research, technical report 1998-010: linear up to 1 kHz (15
+# mel), then logarithmic, 27 mel for a factor of 6.4.
 _MEL_PER_HZ, _KNEE_HZ, _KNEE_MEL, _LOG_STEP = 3 / 200, 1000.0, 15.0, np.log(6.4) / 27
 
 
-def _hz_to_mel(hz: NDArray[np.float64]) -> NDArray[np.float64]:
+def _slaney(hz: NDArray[np.float64]) -> NDArray[np.float64]:
     above = _KNEE_MEL + np.log(np.maximum(hz, _KNEE_HZ) / _KNEE_HZ) / _LOG_STEP
     return np.where(hz < _KNEE_HZ, hz * _MEL_PER_HZ, above)
 
 
-def _mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+def _from_slaney(mel: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(mel < _KNEE_MEL, mel / _MEL_PER_HZ, _KNEE_HZ * np.exp((mel - _KNEE_MEL) * _LOG_STEP))
+
+
+# The Hidden Markov Model Toolkit's, and Kaldi's: O'Shaughnessy D (1987). Speech communication: human and machine.
+_HTK_FACTOR, _HTK_KNEE_HZ = 2595.0, 700.0
+
+
+def _htk(hz: NDArray[np.float64]) -> NDArray[np.float64]:
+    return _HTK_FACTOR * np.log10(1 + hz / _HTK_KNEE_HZ)
+
+
+def _from_htk(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    return _HTK_KNEE_HZ * (10 ** (mel / _HTK_FACTOR) - 1)

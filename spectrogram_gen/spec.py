@@ -15,12 +15,15 @@ from data.errors import UserError
 N_CHROMA = 12
 FEATURES: dict[str, dict[str, int]] = {
     "mel": {},
+    "fbank": {"n_fft": 512, "hop_length": 160, "n_mels": 80, "min_hz": 20},
     "mfcc": {"bit_depth": 16},
     "gaussian": {"bit_depth": 16},
     "stack": {"bit_depth": 16, "n_coefficients": 20},
 }
 """What the rows of a picture can be, and the numbers of each that are not the default: a cepstral coefficient varies by
 a hundredth of what it could, which 8 bits would not show."""
+BANDS = ("mel", "fbank")
+"""The features whose rows are mel bands and nothing else; `fbank` is the one that networks for speech read."""
 _LATER: dict[str, Any] = {"feature": "mel", "n_coefficients": 40}
 """Fields that earlier versions didn't have, with what was so then: their specs keep their hashes."""
 
@@ -38,7 +41,7 @@ class ImageSpec:
             posed corpus's emotions apart and means nothing from another microphone.
         n_fft: samples in one Hann window.
         hop_length: samples from one column of the picture to the next.
-        n_mels: mel bands, the rows of the picture (Slaney's scale and area normalisation, as librosa's).
+        n_mels: mel bands, the rows of the picture, each of area 1 in Hz (Slaney's scale, as librosa's; `fbank`: HTK's).
         min_hz, max_hz: the lowest edge of the first band and the highest of the last.
         max_db: level of white, in dB of a band's power. The window sums to 1, so that a constant of 1 has
             power 1 in its FFT bin; the bands' filters have area 1 in Hz.
@@ -84,7 +87,7 @@ class ImageSpec:
             raise UserError(f"image spec: bit_depth is {self.bit_depth}, expected 8 or 16")
         if self.feature not in FEATURES:
             raise UserError(f"image spec: feature is {self.feature!r}, expected one of {', '.join(FEATURES)}")
-        if not 1 <= self.n_coefficients <= self.n_mels and self.feature != "mel":
+        if not 1 <= self.n_coefficients <= self.n_mels and self.feature not in BANDS:
             raise UserError(f"image spec: n_coefficients is {self.n_coefficients}, expected 1 to n_mels, {self.n_mels}")
 
     @property
@@ -102,7 +105,8 @@ class ImageSpec:
         """Rows of the picture."""
         coefficients, bands = self.n_coefficients, self.n_mels
         return {
-            "mel": bands, "mfcc": coefficients, "gaussian": coefficients, "stack": coefficients + N_CHROMA + bands + 2
+            "mel": bands, "fbank": bands, "mfcc": coefficients, "gaussian": coefficients,
+            "stack": coefficients + N_CHROMA + bands + 2,
         }[self.feature]  # fmt: skip
 
     @property

@@ -12,6 +12,7 @@ from conftest import Command
 from data.errors import UserError
 from export.architectures import ARCHITECTURES, architecture
 from export.architectures.statistics import PERCENTILES, Statistics
+from export.architectures.voices import Sounding, SoundingStatistics
 from export.cli import main as export_main
 from export.pickle_names import imported_names, is_known, require_known_names
 from predict.cli import main as predict_main
@@ -28,6 +29,7 @@ WEIGHTS = {
     "cnn-bilstm-attention": (128, 431_112),
     "conv1d": (162, 571_654),
     "mlp": (40, 169_192),
+    "campplus": (80, 4_068_648),
 }
 """Rows and weights, as the file of each tells them."""
 NETWORKS = pytest.mark.parametrize("name", list(WEIGHTS))
@@ -68,8 +70,8 @@ def test_it_learns_a_small_set_in_seconds(name: str, images: ImageSet) -> None:
     targets = torch.tensor([images.labels.index(row.label) for row in rows])
     network = ARCHITECTURES[name].network(len(images.labels), images.spec.n_mels)
     optimiser = torch.optim.AdamW(network.parameters(), 0.005)
-    for _ in range(20):
-        for _ in range(20):
+    for _ in range(80):
+        for _ in range(5):
             optimiser.zero_grad()
             torch.nn.functional.cross_entropy(network.train()(pictures), targets).backward()
             optimiser.step()
@@ -97,12 +99,27 @@ def test_statistics_are_those_of_scipy() -> None:
         assert np.abs(said[:, place] - np.percentile(rows, share, axis=2)).max() < 1e-5
 
 
+def test_only_frames_that_sound_count() -> None:
+    """Wherever the sound stands in its picture, and however long the silence around it is."""
+    grey = torch.rand(2, 1, 6, 20, generator=torch.Generator().manual_seed(0)) + 0.1
+    grey[:, :, 3, 7] = 0  # a black pixel in a frame that sounds
+    padded = torch.nn.functional.pad(grey, (9, 4))
+    bands, sounding = Sounding()(padded)
+    assert sounding.sum(2).tolist() == [[20], [20]]
+    assert float(bands[..., :9].abs().max()) == float(bands[..., 29:].abs().max()) == 0
+    torch.testing.assert_close(bands[..., 9:29], (grey - grey.mean(3, keepdim=True))[:, 0].flip(1))
+    rows = (grey[:, 0] * 5 - 3).flip(1)
+    said = SoundingStatistics()(torch.nn.functional.pad(rows, (9, 4)), sounding)
+    torch.testing.assert_close(said, torch.cat([rows.mean(2), rows.std(2), rows.amax(2)], 1), rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_a_network_of_ours_trains_predicts_and_is_not_pickled(
     name: str, command: Command, images: ImageSet, voices: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    code, said, _ = command(main, name, "--images", images.folder, "--lr", "0.005", "--epochs", "1", "--out", run)
+    options = ("--images", images.folder, "--weights", "none", "--lr", "0.005", "--epochs", "1", "--out", run)
+    code, said, _ = command(main, name, *options)
     assert code == 0
     assert f"no learner.pkl: {name} is a network of ser-images' own" in said
     assert "model.onnx says the same of these" in said
@@ -182,4 +199,4 @@ def test_a_network_of_others_trains_and_predicts(
 def test_weights_that_nobody_has(command: Command, images: ImageSet, tmp_path: Path) -> None:
     code, _, error = command(main, "cnn4", "--images", images.folder, "--weights", "imagenet", "--out", tmp_path / "x")
     assert code == 2
-    assert error.splitlines()[-1] == "error: cnn4 has no ImageNet weights: use --weights none, or --weights FILE"
+    assert error.splitlines()[-1] == "error: cnn4 has no weights of imagenet: use --weights none, or --weights FILE"

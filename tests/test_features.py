@@ -11,16 +11,16 @@ SPECS = [
     ImageSpec(),
     ImageSpec(sample_rate_hz=22050, max_hz=11025, hop_length=517, n_fft=2048),
     ImageSpec(n_mels=64, min_hz=60, max_hz=7600, n_fft=512, hop_length=160),
+    ImageSpec.of_feature("fbank"),
 ]
 
 
 @pytest.mark.parametrize("spec", SPECS)
 def test_filters_are_librosa_s(spec: ImageSpec) -> None:
-    theirs = librosa.filters.mel(
-        sr=spec.sample_rate_hz, n_fft=spec.n_fft, n_mels=spec.n_mels, fmin=spec.min_hz, fmax=spec.max_hz
-    )
+    scale = {"fmin": spec.min_hz, "fmax": spec.max_hz, "htk": spec.feature == "fbank"}
+    theirs = librosa.filters.mel(sr=spec.sample_rate_hz, n_fft=spec.n_fft, n_mels=spec.n_mels, **scale)
     assert np.abs(mel_filters(spec) - theirs).max() < 1e-7
-    edges = librosa.mel_frequencies(n_mels=spec.n_mels + 2, fmin=spec.min_hz, fmax=spec.max_hz)
+    edges = librosa.mel_frequencies(n_mels=spec.n_mels + 2, **scale)
     assert band_edges_hz(spec) == pytest.approx(edges)
 
 
@@ -30,7 +30,7 @@ def test_log_mel_is_librosa_s(spec: ImageSpec) -> None:
     samples[: spec.n_samples // 2] *= np.linspace(0, 1, spec.n_samples // 2, dtype=np.float32)
     power = librosa.feature.melspectrogram(
         y=samples, sr=spec.sample_rate_hz, n_fft=spec.n_fft, hop_length=spec.hop_length, n_mels=spec.n_mels,
-        fmin=spec.min_hz, fmax=spec.max_hz, power=2, pad_mode="constant",
+        fmin=spec.min_hz, fmax=spec.max_hz, htk=spec.feature == "fbank", power=2, pad_mode="constant",
     )[:, : spec.n_frames]  # fmt: skip
     window_db = 20 * np.log10(librosa.filters.get_window("hann", spec.n_fft).sum())
     theirs = librosa.power_to_db(power, amin=1e-20, top_db=None) - window_db

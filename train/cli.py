@@ -51,9 +51,18 @@ def train(
     weights: Annotated[
         str,
         typer.Option(
-            help="First weights: imagenet, none, or a file of them.", show_default="imagenet for resnet34, else none"
+            help="First weights: imagenet, voices (campplus), none, or a file of them.",
+            show_default="imagenet for resnet34, voices for campplus, else none",
         ),
     ] = "",
+    freeze: Annotated[
+        bool | None,
+        typer.Option(
+            "--freeze/--no-freeze",
+            help="The network's first part keeps its first weights, and is asked once about each picture.",
+            show_default="with voices",
+        ),
+    ] = None,
     weight_decay: Annotated[float, typer.Option(help="Decoupled, as in AdamW.")] = 0.05,
     mixup: Annotated[float, typer.Option(help="Alpha of mixup; 0 for none.")] = 0.0,
     label_smoothing: Annotated[float, typer.Option(help="Share of the target spread over all labels.")] = 0.1,
@@ -62,8 +71,15 @@ def train(
         list[str] | None, typer.Option(help="LABEL=FACTOR: weigh a label more or less; may be repeated.")
     ] = None,
     mask: Annotated[float, typer.Option(help="SpecAugment: largest share of an axis in one mask.")] = 0.1,
-    masks: Annotated[int, typer.Option(help="SpecAugment: masks per axis; 0 for none.")] = 1,
-    roll: Annotated[float, typer.Option(help="Roll in time by up to this share of the width; 0 for none.")] = 0.05,
+    masks: Annotated[
+        int | None, typer.Option(help="SpecAugment: masks per axis; 0 for none.", show_default="1, 0 with --freeze")
+    ] = None,
+    roll: Annotated[
+        float | None,
+        typer.Option(
+            help="Roll in time by up to this share of the width; 0 for none.", show_default="0.05, 0 with --freeze"
+        ),
+    ] = None,
     shift_bands: Annotated[
         float, typer.Option(help="Move up or down by up to this share of the height; 0 for none.")
     ] = 0.0,
@@ -87,10 +103,12 @@ def train(
     from export.architectures import architecture as network
     from train.recipe import Recipe
 
-    weights = weights or ("imagenet" if network(architecture).imagenet else "none")
+    weights = weights or network(architecture).trained_on or "none"
+    freeze = weights == "voices" if freeze is None else freeze
     recipe = Recipe(
         architecture=architecture,
         weights=weights,
+        freeze=freeze,
         epochs=epochs,
         epoch_of=epoch_of,
         batch_size=batch_size,
@@ -103,8 +121,8 @@ def train(
         class_weights=class_weights,
         class_factors=_factors(class_factor or []),
         mask=mask,
-        masks=masks,
-        roll=roll,
+        masks=(0 if freeze else 1) if masks is None else masks,
+        roll=(0.0 if freeze else 0.05) if roll is None else roll,
         shift_bands=shift_bands,
         average=average,
         monitor=monitor,

@@ -20,6 +20,7 @@ from fastai.metrics import accuracy, skm_to_fastai
 from sklearn.metrics import recall_score
 
 from data.errors import UserError
+from spectrogram_gen.spec import ImageSpec
 from train.callbacks import AverageWeights, BatchBar, BestWeights, CpuAutocast, History, Report, SpecAugment
 from train.recipe import Recipe
 from train.weights import learner_with_weights
@@ -39,16 +40,17 @@ class RateSearch:
     suggestions: dict[str, float]
 
 
-def make_learner(dls: Any, recipe: Recipe, labels: Sequence[str], rows: int, folder: Path) -> Any:
-    """The learner of a recipe, for pictures of so many rows; what it must write on the way goes into `folder`."""
+def make_learner(dls: Any, recipe: Recipe, labels: Sequence[str], spec: ImageSpec, folder: Path) -> Any:
+    """The learner of a recipe, for pictures of this spec; what it must write on the way goes into `folder`."""
     weights = class_weights(recipe, labels, [label for _, label in dls.train_ds.items])
     loss = CrossEntropyLossFlat(label_smoothing=recipe.label_smoothing, weight=weights.to(dls.device))
-    augment = SpecAugment(recipe.mask, recipe.masks, recipe.roll, recipe.shift_bands)
-    callbacks = [*precision(dls.device), augment, BatchBar()]
+    callbacks = [*precision(dls.device), BatchBar()]
+    if not recipe.freeze:
+        callbacks.append(SpecAugment(recipe.mask, recipe.masks, recipe.roll, recipe.shift_bands))
     if recipe.mixup:
         callbacks.append(MixUp(recipe.mixup))
     learner = learner_with_weights(
-        recipe.architecture, recipe.weights, dls, rows, loss_func=loss, cbs=callbacks, path=folder,
+        recipe.architecture, recipe.weights, dls, spec, loss_func=loss, cbs=callbacks, path=folder,
         metrics=[accuracy, skm_to_fastai(uar)], wd=recipe.weight_decay,
     )  # fmt: skip
     learner.remove_cb(ProgressCallback)

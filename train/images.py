@@ -7,15 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from fastai.data.block import CategoryBlock, DataBlock, TransformBlock
 from fastai.data.core import DataLoaders
-from fastai.data.transforms import IndexSplitter
-from fasttransform import ItemTransform
+from fastai.data.transforms import IndexSplitter, ItemGetter
+from fasttransform import ItemTransform, Transform
 from PIL import Image
 
 from data.splits import Division
 from export.bundle import Normalisation
 from export.learner import data_block
 from spectrogram_gen.image_set import ImageSet, Picture
+from train.frozen import Said
 
 Item = tuple[tuple[Path, ...], str]
 """The pictures that stand for one training example, and its label."""
@@ -28,6 +30,7 @@ def data_loaders(
     epoch_of: str,
     batch_size: int,
     device: torch.device,
+    said: Said | None = None,
 ) -> DataLoaders:
     """Training and validation DataLoaders of one division.
 
@@ -35,11 +38,19 @@ def data_loaders(
         normalisation: what the pictures are normalised by; the training side's, see `normalisation_of`.
         epoch_of: `clips`: an example is a clip, and shows one of its variants drawn anew each time;
             `pictures`: every picture is an example.
+        said: what a frozen body says, which then stands for the pictures.
     """
     train, valid = side(images, division.train), side(images, division.valid)
     examples = _by_clip(images, train) if epoch_of == "clips" else list(_one_each(images, train))
     items = [*examples, *_one_each(images, valid)]
-    block = data_block(images.labels, images.spec, normalisation, get_picture=_AnyVariant())
+    if said is None:
+        block = data_block(images.labels, images.spec, normalisation, get_picture=_AnyVariant())
+    else:
+        blocks = (
+            TransformBlock(type_tfms=[Transform(enc=said.of)]),
+            CategoryBlock(vocab=list(images.labels), sort=False),
+        )
+        block = DataBlock(blocks, getters=[_AnyVariant(), ItemGetter(1)])
     block.splitter = IndexSplitter(range(len(examples), len(items)))
     workers = 0 if device.type == "cpu" else None  # on the CPU the training itself wants every core
     return block.dataloaders(items, bs=min(batch_size, len(examples)), device=device, num_workers=workers)

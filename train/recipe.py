@@ -17,7 +17,8 @@ class Recipe:
 
     Attributes:
         architecture: what `export.architectures.architecture` knows it by.
-        weights: `imagenet`, `none`, or the path of a file of weights.
+        weights: `imagenet`, `voices`, `none`, or the path of a file of weights.
+        freeze: the network's first part keeps its first weights, and what it says of each picture is computed once.
         epochs: passes at most.
         epoch_of: what a pass shows: each training clip once, in one of its variants drawn anew
             (`clips`), or every picture (`pictures`).
@@ -49,6 +50,7 @@ class Recipe:
 
     architecture: str = "resnet34"
     weights: str = "imagenet"
+    freeze: bool = False
     epochs: int = 20
     epoch_of: str = "clips"
     batch_size: int = 32
@@ -92,6 +94,8 @@ class Recipe:
         _within("plateau-factor", self.plateau_factor, 1.01, 1e6)
         if self.plateau and self.schedule != "flat":
             raise UserError(f"--plateau goes with --schedule flat: {self.schedule} moves the rate itself")
+        if self.freeze and (self.masks or self.roll or self.shift_bands):
+            raise UserError("--freeze looks at each picture once: it goes with --masks 0 --roll 0 --shift-bands 0")
         for label, factor in self.class_factors.items():
             _within(f"class factor of {label}", factor, 1e-3, 1e3)
 

@@ -7,7 +7,9 @@ import json
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from fastai.torch_core import default_device, set_seed
 
 from data.leaks import Leaks, require_no_leak
 from data.splits import Division, divide
+from export.architectures import architecture
 from export.bundle import LEARNER, Bundle, Normalisation
 from export.learner import plain_learner
 from export.learner_pickle import why_not_pickled
@@ -26,6 +29,7 @@ from train.calibration import Calibrated, calibration, choose_temperature, thres
 from train.callbacks import Report
 from train.evaluate import metrics, predict, report_text
 from train.fit import RateSearch, find_rate, fit, make_learner
+from train.frozen import frozen_body
 from train.images import data_loaders, normalisation_of, side
 from train.predictions import Predictions
 from train.recipe import Recipe
@@ -121,11 +125,15 @@ def run(
 
 def _train(images: ImageSet, division: Division, recipe: Recipe, folder: Path, report: Report) -> Trained:
     set_seed(recipe.seed, reproducible=True)
-    normalisation = normalisation_of(images, side(images, division.train))
-    dls = data_loaders(images, division, normalisation, recipe.epoch_of, recipe.batch_size, default_device())
-    learner = make_learner(dls, recipe, images.labels, images.spec.n_rows, folder)
-    rate, search = _rate(learner, recipe, report)
-    history = fit(learner, recipe, rate, report)
+    own = architecture(recipe.architecture).normalisation
+    normalisation = own or normalisation_of(images, side(images, division.train))
+    loaders_of = partial(
+        data_loaders, images, division, normalisation, recipe.epoch_of, recipe.batch_size, default_device()
+    )
+    learner = make_learner(loaders_of(), recipe, images.labels, images.spec, folder)
+    with frozen_body(learner, images, loaders_of) if recipe.freeze else nullcontext():
+        rate, search = _rate(learner, recipe, report)
+        history = fit(learner, recipe, rate, report)
     shutil.rmtree(folder / "models", ignore_errors=True)
     plain = plain_learner(learner.model, images.labels, images.spec, normalisation)
     return Trained(plain, normalisation, history, rate, search)

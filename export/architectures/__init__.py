@@ -4,6 +4,7 @@ from data.errors import UserError
 from export.architectures.backbone import Backbone
 from export.architectures.bilstm import BILSTM
 from export.architectures.by_name import Timm, by_name
+from export.architectures.campplus import CAMPPLUS
 from export.architectures.cnn1d import CNN1D
 from export.architectures.cnn4 import CNN4
 from export.architectures.cnn_bilstm import CNN_BILSTM
@@ -13,8 +14,9 @@ from export.architectures.conv1d import CONV1D
 from export.architectures.mlp import MLP
 from export.architectures.over_time import OverTime
 from export.architectures.resnet34 import RESNET34
+from export.architectures.voices import Voices
 
-ARCHITECTURES: dict[str, Backbone | OverTime] = {
+ARCHITECTURES: dict[str, Backbone | OverTime | Voices] = {
     "resnet34": RESNET34,
     "cnn4": CNN4,
     "cnn1d": CNN1D,
@@ -24,10 +26,11 @@ ARCHITECTURES: dict[str, Backbone | OverTime] = {
     "cnn-bilstm-attention": CNN_BILSTM_ATTENTION,
     "conv1d": CONV1D,
     "mlp": MLP,
+    "campplus": CAMPPLUS,
 }
 
 
-def architecture(name: str) -> Backbone | OverTime | Timm:
+def architecture(name: str) -> Backbone | OverTime | Voices | Timm:
     """The network of this name: one of `ARCHITECTURES`, or one of torchvision's, fastai's or timm's.
 
     Raises:

@@ -8,6 +8,8 @@ import torch
 from fastai.learner import Learner
 from fastai.vision.learner import create_vision_model, vision_learner
 
+from spectrogram_gen.spec import ImageSpec
+
 
 @dataclass(frozen=True)
 class Backbone:
@@ -16,13 +18,19 @@ class Backbone:
     Attributes:
         body: a function as torchvision has them; it builds the body, and knows where its ImageNet weights are.
         options: of the head, as fastai's `vision_learner` and `create_vision_model` take them.
-        imagenet: whether `body` has weights that were trained on ImageNet.
+        trained_on: what the weights that `body` knows of were trained on, as `--weights` calls it.
+        names: the first parts of those weights' names, and what fastai calls the layers.
+        normalisation: None: grey is normalised by the training side's.
         keeper: whose its layers are, where plain fastai hasn't got them.
     """
 
     body: Callable[..., torch.nn.Module]
     options: Mapping[str, Any]
-    imagenet: bool = True
+    trained_on: str | None = "imagenet"
+    names: ClassVar[Mapping[str, str]] = {
+        "conv1": "0.0", "bn1": "0.1", "layer1": "0.4", "layer2": "0.5", "layer3": "0.6", "layer4": "0.7",
+    }  # fmt: skip
+    normalisation: ClassVar[None] = None
     keeper: ClassVar[str | None] = None
 
     def network(self, n_labels: int, rows: int) -> torch.nn.Module:
@@ -30,7 +38,7 @@ class Backbone:
         network: torch.nn.Module = create_vision_model(self.body, n_labels, pretrained=False, **self.options)
         return network
 
-    def learner(self, dls: Any, rows: int, pretrained: bool, **kwargs: Any) -> Learner:
+    def learner(self, dls: Any, spec: ImageSpec, pretrained: bool, **kwargs: Any) -> Learner:
         """A fastai learner of it; the rest as `vision_learner` takes it.
 
         Raises:

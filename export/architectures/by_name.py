@@ -1,6 +1,6 @@
 """Networks that others keep, by their own names: torchvision's, fastai's xresnets, and timm's where it is installed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,6 +11,7 @@ from fastai.vision.learner import create_timm_model, model_meta, vision_learner
 from fastai.vision.models import xresnet
 
 from export.architectures.backbone import Backbone
+from spectrogram_gen.spec import ImageSpec
 
 HEAD = {"n_in": 1, "lin_ftrs": [], "ps": 0.1}
 """One grey channel, and the light head of `resnet34.py`."""
@@ -27,11 +28,14 @@ class Timm:
 
     Attributes:
         name: timm's.
-        imagenet: whether timm has trained weights of it.
+        trained_on: `imagenet` where timm has trained weights of it.
+        normalisation: None: grey is normalised by the training side's.
     """
 
     name: str
-    imagenet: bool
+    trained_on: str | None
+    names: ClassVar[Mapping[str, str]] = {}
+    normalisation: ClassVar[None] = None
     keeper: ClassVar[str | None] = "timm's"
 
     def network(self, n_labels: int, rows: int) -> torch.nn.Module:
@@ -39,7 +43,7 @@ class Timm:
         network: torch.nn.Module = create_timm_model(self.name, n_labels, pretrained=False, **HEAD)[0]
         return network
 
-    def learner(self, dls: Any, rows: int, pretrained: bool, **kwargs: Any) -> Learner:
+    def learner(self, dls: Any, spec: ImageSpec, pretrained: bool, **kwargs: Any) -> Learner:
         """A fastai learner of it; the rest as `vision_learner` takes it.
 
         Raises:
@@ -54,12 +58,12 @@ def by_name(name: str) -> Backbone | Timm | None:
         builder = torchvision.models.get_model_builder(name)
         return Backbone(builder if builder in model_meta else _as_fastai_calls_it(builder), HEAD)
     if name in xresnet.__all__ and name.startswith("xresnet"):
-        return Backbone(getattr(xresnet, name), HEAD, imagenet=name == "xresnet50")
+        return Backbone(getattr(xresnet, name), HEAD, trained_on="imagenet" if name == "xresnet50" else None)
     try:
         import timm
     except ModuleNotFoundError:
         return None
-    return Timm(name, timm.models.is_model_pretrained(name)) if timm.is_model(name) else None
+    return Timm(name, "imagenet" if timm.models.is_model_pretrained(name) else None) if timm.is_model(name) else None
 
 
 def _as_fastai_calls_it(builder: Callable[..., torch.nn.Module]) -> Callable[..., torch.nn.Module]:

@@ -1,6 +1,6 @@
 """OverTime: a network of this project's own that reads a picture as features over time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,6 +9,8 @@ from fastai.learner import Learner
 from fastai.vision.learner import default_split
 from torch import nn
 
+from spectrogram_gen.spec import ImageSpec
+
 
 @dataclass(frozen=True)
 class OverTime:
@@ -16,12 +18,15 @@ class OverTime:
 
     Attributes:
         make: rows and labels to layers that take (n, rows, frames) to logits (n, labels).
-        imagenet: it has no weights that were trained on ImageNet.
+        trained_on: nobody has published weights of it.
+        normalisation: None: grey is normalised by the training side's.
         keeper: whose its layers are: no pickle of them loads with plain fastai.
     """
 
     make: Callable[[int, int], nn.Sequential]
-    imagenet: ClassVar[bool] = False
+    trained_on: ClassVar[None] = None
+    names: ClassVar[Mapping[str, str]] = {}
+    normalisation: ClassVar[None] = None
     keeper: ClassVar[str | None] = "ser-images' own"
 
     def network(self, n_labels: int, rows: int) -> nn.Module:
@@ -33,9 +38,9 @@ class OverTime:
         *body, last = self.make(rows, n_labels)
         return nn.Sequential(nn.Sequential(nn.Flatten(1, 2), nn.BatchNorm1d(rows), *body), last)
 
-    def learner(self, dls: Any, rows: int, pretrained: bool, **kwargs: Any) -> Learner:
+    def learner(self, dls: Any, spec: ImageSpec, pretrained: bool, **kwargs: Any) -> Learner:
         """A fastai learner of it; the rest as `Learner` takes it."""
-        return Learner(dls, self.network(len(dls.vocab), rows), splitter=default_split, **kwargs)
+        return Learner(dls, self.network(len(dls.vocab), spec.n_rows), splitter=default_split, **kwargs)
 
 
 class MeanAndMaximum(nn.Module):

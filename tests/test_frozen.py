@@ -1,0 +1,52 @@
+"""A frozen body: asked once about each picture, and left as it is."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from conftest import Command
+from export.architectures import architecture
+from export.weights import weights_bytes
+from spectrogram_gen.image_set import ImageSet
+from train.cli import main
+from train.frozen import FOLDER
+
+
+def test_the_body_keeps_its_weights_and_the_head_learns(command: Command, images: ImageSet, tmp_path: Path) -> None:
+    """Two folds beside each other, on one file of what the body says."""
+    pictures, first, run = tmp_path / "images", tmp_path / "first.safetensors", tmp_path / "run"
+    shutil.copytree(images.folder, pictures)
+    (pictures / FOLDER).mkdir()
+    (pictures / FOLDER / "of-another-body.npy").touch()
+    torch.manual_seed(1)
+    network = architecture("cnn4").network(len(images.labels), images.spec.n_rows)
+    first.write_bytes(weights_bytes(network))
+    options = ("--images", pictures, "--weights", first, "--freeze", "--lr", "0.01", "--epochs", "3", "--validate-only")
+    code, _, error = command(main, "cnn4", *options, "--folds", "0,1", "--jobs", "2", "--out", run)
+    assert (code, error) == (0, "")
+    (file,) = (pictures / FOLDER).glob("*.npy")
+    assert len(np.load(file, mmap_mode="r")) == len(images.pictures)
+    for fold in (run / "fold-0", run / "fold-1"):
+        trained = load_file(fold / "model.safetensors")
+        changed = {key for key, value in network.state_dict().items() if not torch.equal(trained[key], value)}
+        assert {key.partition(".")[0] for key in changed} == {"1"}
+        with (fold / "history.csv").open(newline="") as table:
+            best = max(float(row["uar"]) for row in csv.DictReader(table))
+        said = json.loads((fold / "metrics.json").read_text())["uar"]
+        assert said == pytest.approx(best, abs=0.01), "the head on what was kept, the whole network on pictures"
+    written = file.stat().st_mtime_ns
+    assert command(main, "cnn4", *options, "--seed", "1", "--out", tmp_path / "again")[0] == 0
+    assert file.stat().st_mtime_ns == written
+
+
+def test_what_goes_not_with_a_frozen_body(command: Command, images: ImageSet, tmp_path: Path) -> None:
+    options = ("--images", images.folder, "--freeze", "--masks", "1", "--out", tmp_path / "run")
+    code, _, error = command(main, "cnn4", *options)
+    assert code == 2
+    assert error == "error: --freeze looks at each picture once: it goes with --masks 0 --roll 0 --shift-bands 0\n"
