@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from export.weights import model_id
 from spectrogram_gen.image_set import MANIFEST, ImageSet
 from spectrogram_gen.progress import progress_bar
+from train.callbacks import Report
 
 FOLDER = ".body"
 """Below the image set; it may be removed at any time."""
@@ -43,7 +44,7 @@ class Said:
 
 
 @contextmanager
-def frozen_body(learner: Any, images: ImageSet, loaders_of: Callable[[Said], Any]) -> Iterator[None]:
+def frozen_body(learner: Any, images: ImageSet, loaders_of: Callable[[Said], Any], report: Report) -> Iterator[None]:
     """Inside, the learner has the rest of its network alone, and trains it on what the first part says of the pictures.
 
     Args:
@@ -51,7 +52,7 @@ def frozen_body(learner: Any, images: ImageSet, loaders_of: Callable[[Said], Any
     """
     network, loaders, splitter = learner.model, learner.dls, learner.splitter
     body, rest = network
-    said = ask(body.to(loaders.device).eval(), images, loaders)
+    said = ask(body.to(loaders.device).eval(), images, loaders, report)
     learner.model, learner.dls, learner.splitter = rest, loaders_of(said), all_in_one_group
     try:
         yield
@@ -59,7 +60,7 @@ def frozen_body(learner: Any, images: ImageSet, loaders_of: Callable[[Said], Any
         learner.model, learner.dls, learner.splitter = network, loaders, splitter
 
 
-def ask(body: torch.nn.Module, images: ImageSet, loaders: Any) -> Said:
+def ask(body: torch.nn.Module, images: ImageSet, loaders: Any, report: Report) -> Said:
     """What the body says of every picture, from the file of an earlier time where there is one.
 
     Args:
@@ -73,6 +74,7 @@ def ask(body: torch.nn.Module, images: ImageSet, loaders: Any) -> Said:
         if not file.exists():
             for older in file.parent.glob("*.npy"):
                 older.unlink()
+            report(f"asking the frozen body about {len(paths)} pictures, once: {file}")
             _ask_each(body, paths, loaders, file)
     return Said(np.load(file, mmap_mode="r"), {path: row for row, path in enumerate(paths)})
 
