@@ -17,6 +17,11 @@ PROTOCOLS = {
     "leaky": "NOTHING held apart: variants of test clips were trained on; this says nothing about new speech",
 }
 
+_FIRST_WEIGHTS = {
+    "imagenet": "torchvision's, fastai's or timm's, trained on ImageNet",
+    "voices": "CAM++ (Wang et al. 2023) that 3D-Speaker trained to tell speakers apart, Apache License 2.0",
+}
+
 
 def model_card(bundle: Bundle) -> str:
     """The card, in Markdown, with the front matter that the Hugging Face Hub reads."""
@@ -114,6 +119,8 @@ def _limits(bundle: Bundle) -> str:
 def _data(bundle: Bundle) -> str:
     corpora = bundle.training.get("corpora", ())
     said = [f"- {corpus}: {LICENCES.get(corpus, 'its licence is for its owner to say')}" for corpus in corpora]
+    if first := _FIRST_WEIGHTS.get(bundle.training.get("weights", "")):
+        said.append(f"- first weights: {first}")
     return "\n".join(
         ["## Data and licence", "", *(said or ["Unknown."]), "", "No recording and no picture is in here.", ""]
     )

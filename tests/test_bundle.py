@@ -310,7 +310,7 @@ class FirstTiny:
 
 def test_every_released_format_still_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each was written by `conftest.write_tiny_run` and `ser-export --to zip` of its own time."""
-    monkeypatch.setitem(ARCHITECTURES, "tiny", FirstTiny())  # type: ignore[arg-type]
+    monkeypatch.setitem(ARCHITECTURES, "tiny", FirstTiny())  # type: ignore[arg-type]  # it has what is asked
     fixtures = sorted((Path(__file__).parent / "fixtures").glob("bundle-*.zip"))
     assert [path.name for path in fixtures] == ["bundle-1.zip"]
     pictures = np.stack([np.zeros((32, 32)), np.full((32, 32), 128), np.full((32, 32), 255)]).astype(np.uint8)

@@ -5,6 +5,7 @@ import re
 import shutil
 import textwrap
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from export.cli import main
 from export.convert import to_frontend, to_int8, to_onnx
 from export.files import BundleFiles
 from export.int8 import write_int8
+from export.model_card import model_card
 from export.models import open_model
 from export.onnx_model import OnnxModel, in_batches, require_parity
 from spectrogram_gen.audio import fit, prepare, read_mono
@@ -78,6 +80,13 @@ def test_onnx_names_no_path_of_this_machine(run_folder: Path) -> None:
     for path in (run_folder, Path.cwd(), Path.home(), Path(onnx.__file__).parent):
         assert str(path).encode() not in content
     assert set(re.findall(rb'File "', content)) == set()
+
+
+def test_the_card_tells_whose_weights_came_first(run_folder: Path) -> None:
+    bundle = Bundle.from_json((run_folder / "bundle.json").read_text())
+    assert "first weights" not in model_card(bundle)
+    voices = model_card(replace(bundle, training={**bundle.training, "weights": "voices"}))
+    assert "- first weights: CAM++ (Wang et al. 2023) that 3D-Speaker trained" in voices
 
 
 def test_the_ways_that_the_card_tells(run_folder: Path, voices: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,8 @@ from fastai.torch_core import trainable_params as all_in_one_group
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from data.errors import UserError
+from export.bundle import Normalisation
 from export.weights import model_id
 from spectrogram_gen.image_set import MANIFEST, ImageSet
 from spectrogram_gen.progress import progress_bar
@@ -44,15 +46,21 @@ class Said:
 
 
 @contextmanager
-def frozen_body(learner: Any, images: ImageSet, loaders_of: Callable[[Said], Any], report: Report) -> Iterator[None]:
+def frozen_body(
+    learner: Any, images: ImageSet, normalisation: Normalisation, loaders_of: Callable[[Said], Any], report: Report
+) -> Iterator[None]:
     """Inside, the learner has the rest of its network alone, and trains it on what the first part says of the pictures.
 
     Args:
+        normalisation: what the learner's pictures are normalised by.
         loaders_of: DataLoaders of the same examples, made of what is said instead of the picture.
+
+    Raises:
+        UserError: the image set's folder takes no file.
     """
     network, loaders, splitter = learner.model, learner.dls, learner.splitter
     body, rest = network
-    said = ask(body.to(loaders.device).eval(), images, loaders, report)
+    said = ask(body.to(loaders.device).eval(), images, normalisation, loaders, report)
     learner.model, learner.dls, learner.splitter = rest, loaders_of(said), all_in_one_group
     try:
         yield
@@ -60,33 +68,49 @@ def frozen_body(learner: Any, images: ImageSet, loaders_of: Callable[[Said], Any
         learner.model, learner.dls, learner.splitter = network, loaders, splitter
 
 
-def ask(body: torch.nn.Module, images: ImageSet, loaders: Any, report: Report) -> Said:
+def ask(body: torch.nn.Module, images: ImageSet, normalisation: Normalisation, loaders: Any, report: Report) -> Said:
     """What the body says of every picture, from the file of an earlier time where there is one.
 
+    Files of another manifest are removed: their pictures are no more.
+
     Args:
-        loaders: whose transforms make the body's input of a picture's file.
+        loaders: whose transforms make the body's input of a picture's file, normalised by `normalisation`.
+
+    Raises:
+        UserError: as `frozen_body`.
     """
     paths = [images.folder / row.picture for row in images.pictures]
-    manifest = hashlib.sha256((images.folder / MANIFEST).read_bytes()).hexdigest()[:12]
-    file = images.folder / FOLDER / f"{model_id(body)}-{manifest}.npy"
-    file.parent.mkdir(exist_ok=True)
-    with FileLock(file.parent / "lock"):  # folds that train beside each other ask once
-        if not file.exists():
-            for older in file.parent.glob("*.npy"):
-                older.unlink()
-            report(f"asking the frozen body about {len(paths)} pictures, once: {file}")
-            _ask_each(body, paths, loaders, file)
+    pictures = _short_hash((images.folder / MANIFEST).read_bytes())
+    asked = _short_hash(f"{model_id(body)} {normalisation}".encode())
+    file = images.folder / FOLDER / f"{pictures}-{asked}.npy"
+    try:
+        file.parent.mkdir(exist_ok=True)
+        with FileLock(file.parent / "lock"):  # folds that train beside each other ask once
+            if not file.exists():
+                for stale in set(file.parent.glob("*.npy")) - set(file.parent.glob(f"{pictures}-*.npy")):
+                    stale.unlink()
+                report(f"asking the frozen body about {len(paths)} pictures, once: {file}")
+                _write(_answers(body, loaders.test_dl(paths), len(paths)), file)
+    except OSError as error:
+        raise UserError(f"{file}: cannot be written ({error}); --freeze keeps there what the body says") from error
     return Said(np.load(file, mmap_mode="r"), {path: row for row, path in enumerate(paths)})
 
 
-def _ask_each(body: torch.nn.Module, paths: list[Path], loaders: Any, file: Path) -> None:
-    unfinished, done, values = file.with_suffix(".part"), 0, None
-    with torch.inference_mode(), progress_bar("asking the frozen body", len(paths)) as advance:
-        for (pictures,) in loaders.test_dl(paths, bs=16):
-            said = body(torch.Tensor(pictures)).cpu().numpy()
-            if values is None:
-                values = np.lib.format.open_memmap(unfinished, "w+", np.float16, (len(paths), *said.shape[1:]))
-            values[done : done + len(said)] = said
-            done += len(said)
-            advance(done)
+def _answers(body: torch.nn.Module, loader: Any, pictures: int) -> NDArray[np.float16]:
+    answers: list[NDArray[np.float16]] = []
+    with torch.inference_mode(), progress_bar("asking the frozen body", pictures) as advance:
+        for (batch,) in loader:
+            answers.append(body(torch.Tensor(batch)).cpu().numpy().astype(np.float16))
+            advance(len(answers) * loader.bs)
+    return np.concatenate(answers)
+
+
+def _write(answers: NDArray[np.float16], file: Path) -> None:
+    unfinished = file.with_suffix(".part")
+    with unfinished.open("wb") as part:
+        np.save(part, answers)
     unfinished.replace(file)
+
+
+def _short_hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]

@@ -9,6 +9,8 @@ SUGGESTIONS = ("valley", "steep", "minimum")
 MONITORS = ("valid_loss", "accuracy", "uar")
 EPOCHS_OF = ("clips", "pictures")
 CLASS_WEIGHTS = ("none", "balanced")
+PUBLISHED = ("imagenet", "voices")
+"""Weights that others trained, as `--weights` calls them."""
 
 
 @dataclass(frozen=True)

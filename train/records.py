@@ -17,7 +17,7 @@ from train import plots
 from train.evaluate import confusion, report_text
 from train.images import side
 from train.predictions import Predictions
-from train.recipe import Recipe
+from train.recipe import PUBLISHED, Recipe
 
 LIBRARIES = ("fastai", "torch", "torchvision", "numpy", "scikit-learn", "librosa", "soundfile", "soxr", "pillow")
 
@@ -97,5 +97,7 @@ def clips_hash(pictures: Iterable[Picture]) -> str:
 def training_of(content: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, Any]:
     """What a bundle tells of its training: the figures, and of a run's provenance what needs no list of clips."""
     told = ("date", "protocol", "fold", "corpora", "clips_hash", "pictures", "versions")
-    recipe = {"seed": content["recipe"]["seed"], "epochs": content["recipe"]["epochs"]}
+    recipe = {name: content["recipe"][name] for name in ("seed", "epochs")}
+    if content["recipe"]["weights"] in PUBLISHED:
+        recipe["weights"] = content["recipe"]["weights"]
     return {name: content[name] for name in told} | recipe | {"metrics": dict(figures)}

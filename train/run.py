@@ -131,7 +131,7 @@ def _train(images: ImageSet, division: Division, recipe: Recipe, folder: Path, r
         data_loaders, images, division, normalisation, recipe.epoch_of, recipe.batch_size, default_device()
     )
     learner = make_learner(loaders_of(), recipe, images.labels, images.spec, folder)
-    with frozen_body(learner, images, loaders_of, report) if recipe.freeze else nullcontext():
+    with frozen_body(learner, images, normalisation, loaders_of, report) if recipe.freeze else nullcontext():
         rate, search = _rate(learner, recipe, report)
         history = fit(learner, recipe, rate, report)
     shutil.rmtree(folder / "models", ignore_errors=True)

