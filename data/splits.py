@@ -7,7 +7,7 @@ Always whole clips, by default whole speakers. Only original pictures are valida
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -62,6 +62,13 @@ class Division:
     valid: Indices
     test: Indices
     left_out: tuple[str, ...] = ()
+
+    def validation_joined(self, rows: Sequence[Row]) -> "Division":
+        """The same, but that training has the validation clips too, in all their variants."""
+        clips = {rows[index].clip for index in (*self.train, *self.valid)}
+        test = set(self.test)
+        train = _indices(index for index, row in enumerate(rows) if row.clip in clips and index not in test)
+        return replace(self, train=train)
 
 
 def divide(rows: Sequence[Row], protocol: str, fold: int = 0, seed: int = 0) -> Division:

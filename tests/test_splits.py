@@ -83,6 +83,21 @@ def test_only_originals_are_validated_and_tested_on() -> None:
     assert {row.variant for row in (*valid, *test)} == {"original"}
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_validation_clips_join_the_training_in_all_variants(protocol: str) -> None:
+    rows = rows_of(speakers=10)
+    division = divide(rows, protocol)
+    joined = division.validation_joined(rows)
+    test = {rows[index].clip for index in division.test}
+    assert set(joined.train) == (
+        set(range(len(rows))) - set(division.test)
+        if protocol == "leaky"
+        else {index for index, row in enumerate(rows) if row.clip not in test}
+    )
+    assert set(joined.train) > set(division.train)
+    assert np.array_equal(joined.test, division.test)
+
+
 def test_leaky_leaks() -> None:
     rows = rows_of(speakers=10)
     train, _, test = sides(rows, divide(rows, "leaky"))

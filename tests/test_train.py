@@ -224,6 +224,30 @@ def test_validate_only_leaves_the_test_fold_unseen(images: ImageSet, tmp_path: P
     assert json.loads((tmp_path / "run/metrics.json").read_text())["side"] == "validation"
 
 
+def test_refit_is_calibrated_without_and_trained_with_the_validation_clips(images: ImageSet, tmp_path: Path) -> None:
+    said: list[str] = []
+    once = replace(QUICK, architecture="mlp", keep="last", epochs=2)
+    figures = run(images, once, "speaker", 0, tmp_path / "once", silent)
+    again = run(images, replace(once, refit=True), "speaker", 0, tmp_path / "again", said.append)
+    assert (tmp_path / "once" / "validation.csv").read_bytes() == (tmp_path / "again" / "validation.csv").read_bytes()
+    assert [row["valid_loss"] for row in history(tmp_path / "once")] == [
+        row["valid_loss"] for row in history(tmp_path / "again")
+    ]
+    assert figures["side"] == again["side"] == "test"
+    assert (tmp_path / "once" / "predictions.csv").read_bytes() != (tmp_path / "again" / "predictions.csv").read_bytes()
+    after = said[said.index("once more, from the start, with the validation clips") :]
+    assert sum(line.startswith("epoch") for line in after) == 2
+    assert not any("valid_loss" in line for line in after)
+
+
+def test_refit_needs_no_choice_of_an_epoch(images: ImageSet, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--refit has no clips to choose an epoch by: it goes with --keep last"):
+        replace(QUICK, refit=True)
+    with pytest.raises(UserError, match="--validate-only has no others to judge by"):
+        run(images, replace(QUICK, keep="last", refit=True), "speaker", 0, tmp_path / "run", silent, test=False)
+    assert not (tmp_path / "run").exists()
+
+
 def test_leaky_says_so_loudly(images: ImageSet, tmp_path: Path) -> None:
     lines: list[str] = []
     run(images, QUICK, "leaky", 0, tmp_path / "run", lines.append)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 import torch
-from fastai.callback.core import Callback
+from fastai.callback.core import Callback, CancelValidException
 from fastai.callback.tracker import SaveModelCallback, TrackerCallback
 from fastai.torch_core import to_float
 from torch.optim.swa_utils import AveragedModel
@@ -134,6 +134,15 @@ class AverageWeights(Callback):
         self.swapped = not self.swapped
 
 
+class WithoutValidation(Callback):
+    """Train only: there are no clips to validate on."""
+
+    order = 56  # the average of the weights is in place (55)
+
+    def before_validate(self) -> None:
+        raise CancelValidException
+
+
 class History(Callback):
     """The figures of every epoch, of all fits together, and one line each, the same in a terminal and in a log file.
 
@@ -152,7 +161,8 @@ class History(Callback):
         self.started = time.perf_counter()
 
     def after_epoch(self) -> None:
-        figures = dict(zip(self.recorder.metric_names[1:-1], self.recorder.values[-1], strict=True))
+        names = self.recorder.metric_names[1:-1]  # the training's first, and only they without validation
+        figures = dict(zip(names, self.recorder.values[-1], strict=False))
         seconds = time.perf_counter() - self.started
         self.rows.append({**figures, "seconds": round(seconds, 2)})
         said = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())

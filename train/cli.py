@@ -91,6 +91,10 @@ def train(
         int, typer.Option(help="Divide the rate after so many epochs without a better one; 0: never.")
     ] = 0,
     plateau_factor: Annotated[float, typer.Option(help="What --plateau divides the rate by.")] = 10.0,
+    refit: Annotated[
+        bool,
+        typer.Option("--refit", help="Train again at the end, with the validation clips too; goes with --keep last."),
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of division, weights and draws.")] = 0,
     validate_only: Annotated[
         bool, typer.Option("--validate-only", help="Leave the test fold unseen; figures of the validation clips.")
@@ -130,6 +134,7 @@ def train(
         patience=patience,
         plateau=plateau,
         plateau_factor=plateau_factor,
+        refit=refit,
         seed=seed,
     )
     from spectrogram_gen.image_set import ImageSet

@@ -44,6 +44,7 @@ class Recipe:
         patience: epochs without a better `monitor` before training stops; 0: never.
         plateau: epochs without a better `monitor` before the rate is divided; 0: never.
         plateau_factor: what it is divided by.
+        refit: once validation clips have told the temperature, train again from the start with them among the rest.
         seed: of the division, the weights and every draw.
 
     Raises:
@@ -74,6 +75,7 @@ class Recipe:
     patience: int = 0
     plateau: int = 0
     plateau_factor: float = 10.0
+    refit: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -96,6 +98,8 @@ class Recipe:
         _within("plateau-factor", self.plateau_factor, 1.01, 1e6)
         if self.plateau and self.schedule != "flat":
             raise UserError(f"--plateau goes with --schedule flat: {self.schedule} moves the rate itself")
+        if self.refit and (self.keep != "last" or self.patience or self.plateau):
+            raise UserError("--refit has no clips to choose an epoch by: it goes with --keep last, without --patience")
         if self.freeze and (self.masks or self.roll or self.shift_bands):
             raise UserError("--freeze looks at each picture once: it goes with --masks 0 --roll 0 --shift-bands 0")
         for label, factor in self.class_factors.items():

@@ -8,13 +8,15 @@ import shutil
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fastai.callback.core import Callback
 from fastai.torch_core import default_device, set_seed
 
+from data.errors import UserError
 from data.leaks import Leaks, require_no_leak
 from data.splits import Division, divide
 from export.architectures import architecture
@@ -23,10 +25,10 @@ from export.learner import plain_learner
 from export.learner_pickle import why_not_pickled
 from export.run_folder import add_onnx, new_run_folder, write_bundle
 from export.weights import model_id
-from spectrogram_gen.image_set import ImageSet, pictures_of
+from spectrogram_gen.image_set import ImageSet, Picture, pictures_of
 from train import plots
 from train.calibration import Calibrated, calibration, choose_temperature, threshold
-from train.callbacks import Report
+from train.callbacks import Report, WithoutValidation
 from train.evaluate import metrics, predict, report_text
 from train.fit import RateSearch, find_rate, fit, make_learner
 from train.frozen import frozen_body
@@ -93,12 +95,18 @@ def run(
     Raises:
         UserError: images, protocol and recipe don't fit, the division leaks, or `out` is taken.
     """
+    if recipe.refit and not test:
+        raise UserError("--refit trains with the validation clips too, and --validate-only has no others to judge by")
     division = divide(images.pictures, protocol, fold, recipe.seed)
     _describe(images, division, protocol, fold, report, require_no_leak(images.pictures, division, protocol))
     started = time.time()
     with new_run_folder(out) as folder:
         trained = _train(images, division, recipe, folder, report)
-        judged = _judge(trained, images, division, test)
+        temperature, validation = _validate(trained, images, division)
+        if recipe.refit:
+            report("once more, from the start, with the validation clips")
+            trained = _refit(trained, images, division, recipe, folder, report)
+        judged = _judge(trained, temperature, validation, side(images, division.test) if test else [], images)
         write_figures(folder, judged.predictions, judged.figures, images.folder)
         judged.validation.write(folder / "validation.csv")
         write_history(folder, trained.history)
@@ -123,14 +131,21 @@ def run(
     return judged.figures
 
 
-def _train(images: ImageSet, division: Division, recipe: Recipe, folder: Path, report: Report) -> Trained:
+def _train(
+    images: ImageSet,
+    division: Division,
+    recipe: Recipe,
+    folder: Path,
+    report: Report,
+    callbacks: Sequence[Callback] = (),
+) -> Trained:
     set_seed(recipe.seed, reproducible=True)
     own = architecture(recipe.architecture).normalisation
     normalisation = own or normalisation_of(images, side(images, division.train))
     loaders_of = partial(
         data_loaders, images, division, normalisation, recipe.epoch_of, recipe.batch_size, default_device()
     )
-    learner = make_learner(loaders_of(), recipe, images.labels, images.spec, folder)
+    learner = make_learner(loaders_of(), recipe, images.labels, images.spec, folder).add_cbs(callbacks)
     with frozen_body(learner, images, normalisation, loaders_of, report) if recipe.freeze else nullcontext():
         rate, search = _rate(learner, recipe, report)
         history = fit(learner, recipe, rate, report)
@@ -139,13 +154,26 @@ def _train(images: ImageSet, division: Division, recipe: Recipe, folder: Path, r
     return Trained(plain, normalisation, history, rate, search)
 
 
-def _judge(trained: Trained, images: ImageSet, division: Division, test: bool) -> Judged:
+def _refit(
+    first: Trained, images: ImageSet, division: Division, recipe: Recipe, folder: Path, report: Report
+) -> Trained:
+    """Trained again, at the same rate, with the validation clips too; the figures of the epochs are the first's."""
+    whole = division.validation_joined(images.pictures)
+    again = _train(images, whole, replace(recipe, lr=first.rate), folder, report, [WithoutValidation()])
+    return replace(again, history=first.history, search=first.search)
+
+
+def _validate(trained: Trained, images: ImageSet, division: Division) -> tuple[float, Predictions]:
+    """The temperature that suits the validation clips, and what is said of them with it."""
     held_out = side(images, division.valid)
     temperature = choose_temperature(predict(trained.learner, images, held_out))
-    validation = predict(trained.learner, images, held_out, temperature)
-    predictions = validation
-    if test:
-        predictions = predict(trained.learner, images, side(images, division.test), temperature)
+    return temperature, predict(trained.learner, images, held_out, temperature)
+
+
+def _judge(
+    trained: Trained, temperature: float, validation: Predictions, test: list[Picture], images: ImageSet
+) -> Judged:
+    predictions = predict(trained.learner, images, test, temperature) if test else validation
     figures = {
         "side": "test" if test else "validation",
         **metrics(predictions),
