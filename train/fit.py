@@ -40,10 +40,20 @@ class RateSearch:
     suggestions: dict[str, float]
 
 
+class EachHeadsCrossEntropy(CrossEntropyLossFlat):
+    """Of logits (n, labels); of those of several heads, (n, heads, labels), the mean over the heads."""
+
+    def __call__(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        call = super().__call__
+        if logits.ndim == 2:
+            return call(logits, targets)
+        return torch.stack([call(of_head, targets) for of_head in logits.unbind(1)]).mean(0)
+
+
 def make_learner(dls: Any, recipe: Recipe, labels: Sequence[str], spec: ImageSpec, folder: Path) -> Any:
     """The learner of a recipe, for pictures of this spec; what it must write on the way goes into `folder`."""
     weights = class_weights(recipe, labels, [label for _, label in dls.train_ds.items])
-    loss = CrossEntropyLossFlat(label_smoothing=recipe.label_smoothing, weight=weights.to(dls.device))
+    loss = EachHeadsCrossEntropy(label_smoothing=recipe.label_smoothing, weight=weights.to(dls.device))
     callbacks = [*precision(dls.device), BatchBar()]
     if not recipe.freeze:
         callbacks.append(SpecAugment(recipe.mask, recipe.masks, recipe.roll, recipe.shift_bands))

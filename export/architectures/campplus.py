@@ -13,7 +13,7 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
-from export.architectures.voices import Sounding, SoundingStatistics, Voices
+from export.architectures.voices import Sounding, SoundingStatistics, Voices, less_mean
 
 GROWTH = 32
 """Channels that each densely connected layer adds."""
@@ -99,8 +99,10 @@ def block(n_in: int, layers: int, dilation: int) -> nn.Sequential:
     return nn.Sequential(OrderedDict(named))
 
 
-class Body(nn.Module):
-    """Pictures (n, 1, rows, frames) to `SoundingStatistics` of what the second block says: (n, 3 x 1024)."""
+class CampplusBody(nn.Module):
+    """Pictures (n, 1, rows, frames) to `SoundingStatistics` of what the second block says: (n, `SAYS`)."""
+
+    SAYS = 3 * 1024
 
     def __init__(self, rows: int) -> None:
         super().__init__()
@@ -117,18 +119,22 @@ class Body(nn.Module):
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         bands, sounding = self.sounding(pictures)
-        said: torch.Tensor = self.statistics(self.xvector(self.head(bands)), sounding[..., ::2])
+        frames = self.xvector(self.head(less_mean(bands, sounding)))
+        said: torch.Tensor = self.statistics(frames, sounding[..., ::2])
         return said
+
+
+def dense_head(n_in: int, labels: int) -> nn.Sequential:
+    """(n, n_in) to logits (n, labels), by one hidden layer of 128."""
+    return nn.Sequential(
+        nn.BatchNorm1d(n_in), nn.Dropout(0.5), nn.Linear(n_in, 128, bias=False), nn.BatchNorm1d(128), nn.ReLU(),
+        nn.Dropout(0.5), nn.Linear(128, labels),
+    )  # fmt: skip
 
 
 def campplus(rows: int, labels: int) -> tuple[nn.Module, nn.Module]:
     """Body and head, for pictures of so many rows (a multiple of eight)."""
-    n_in, width = 3 * 1024, 128
-    head = nn.Sequential(
-        nn.BatchNorm1d(n_in), nn.Dropout(0.5), nn.Linear(n_in, width, bias=False), nn.BatchNorm1d(width), nn.ReLU(),
-        nn.Dropout(0.5), nn.Linear(width, labels),
-    )  # fmt: skip
-    return Body(rows), head
+    return CampplusBody(rows), dense_head(CampplusBody.SAYS, labels)
 
 
-CAMPPLUS = Voices(campplus, {"head": "0.head", "xvector": "0.xvector"})
+CAMPPLUS = Voices(campplus, {"head": "0.head", "xvector": "0.xvector"}, ("campplus",))

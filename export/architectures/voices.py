@@ -1,4 +1,4 @@
-"""Voices: what a network that was first trained to tell speakers apart reads, and what is made of its frames."""
+"""Voices: what a network that was first trained on speech reads, and what is made of its frames."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ class Voices:
     Attributes:
         make: rows and labels to body and head, (n, 1, rows, frames) by whatever the body says to logits (n, labels).
         names: the first parts of its published weights' names, and what those layers are called here.
+        published: which published weights those are, as `train.published_weights` knows them.
         trained_on: what its published weights were trained on, as `--weights` calls it.
         normalisation: grey to the natural logarithm of power, 0 being black: the unit that those weights know.
         keeper: whose its layers are: no pickle of them loads with plain fastai.
@@ -32,6 +33,7 @@ class Voices:
 
     make: Callable[[int, int], tuple[nn.Module, nn.Module]]
     names: Mapping[str, str]
+    published: tuple[str, ...]
     trained_on: ClassVar[str | None] = "voices"
     normalisation: ClassVar[Normalisation | None] = Normalisation(0.0, 10 / (PICTURES.range_db * log(10)))
     keeper: ClassVar[str | None] = "ser-images' own"
@@ -57,15 +59,18 @@ class Voices:
 class Sounding(nn.Module):
     """Pictures (n, 1, rows, frames), black being 0, to two: the bands, lowest first, and where there is sound.
 
-    A band is less its mean over the frames that sound, as Kaldi's `apply-cmvn` does it, and 0 in the others. The
-    second, (n, 1, frames), is 1 in frames with anything above black.
+    The second, (n, 1, frames), is 1 in frames with anything above black, else 0.
     """
 
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         bands = pictures.squeeze(1).flip(1)
-        sounding = (bands.amax(1, keepdim=True) > 0).to(bands.dtype)
-        means = (bands * sounding).sum(2, keepdim=True) / sounding.sum(2, keepdim=True).clamp(min=1)
-        return (bands - means) * sounding, sounding
+        return bands, (bands.amax(1, keepdim=True) > 0).to(bands.dtype)
+
+
+def less_mean(bands: torch.Tensor, sounding: torch.Tensor) -> torch.Tensor:
+    """Each band less its mean over the frames that sound, as Kaldi's `apply-cmvn` does it, and 0 in the others."""
+    means = (bands * sounding).sum(2, keepdim=True) / sounding.sum(2, keepdim=True).clamp(min=1)
+    return (bands - means) * sounding
 
 
 class SoundingStatistics(nn.Module):
