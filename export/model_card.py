@@ -17,10 +17,11 @@ PROTOCOLS = {
     "leaky": "NOTHING held apart: variants of test clips were trained on; this says nothing about new speech",
 }
 
-_FIRST_WEIGHTS = {
-    "imagenet": "torchvision's, fastai's or timm's, trained on ImageNet",
-    "voices": "CAM++ (Wang et al. 2023) that 3D-Speaker trained to tell speakers apart, Apache License 2.0",
+_VOICES = {
+    "campplus": "CAM++ (Wang et al. 2023) that 3D-Speaker trained to tell speakers apart, Apache License 2.0",
+    "whisper": "Whisper's encoder (Radford et al. 2023; OpenAI, MIT) that Smart Turn 3.2 trained further, BSD 2-Clause",
 }
+"""Whose weights a network with such a name may have started from."""
 
 
 def model_card(bundle: Bundle) -> str:
@@ -119,11 +120,18 @@ def _limits(bundle: Bundle) -> str:
 def _data(bundle: Bundle) -> str:
     corpora = bundle.training.get("corpora", ())
     said = [f"- {corpus}: {LICENCES.get(corpus, 'its licence is for its owner to say')}" for corpus in corpora]
-    if first := _FIRST_WEIGHTS.get(bundle.training.get("weights", "")):
-        said.append(f"- first weights: {first}")
+    said += [f"- first weights: {first}" for first in _first_weights(bundle)]
     return "\n".join(
         ["## Data and licence", "", *(said or ["Unknown."]), "", "No recording and no picture is in here.", ""]
     )
+
+
+def _first_weights(bundle: Bundle) -> list[str]:
+    if bundle.training.get("weights") == "imagenet":
+        return ["torchvision's, fastai's or timm's, trained on ImageNet"]
+    if bundle.training.get("weights") == "voices":
+        return [_VOICES[part] for part in bundle.architecture.split("-")]
+    return []
 
 
 def _loading(bundle: Bundle) -> str:

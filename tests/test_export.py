@@ -85,8 +85,12 @@ def test_onnx_names_no_path_of_this_machine(run_folder: Path) -> None:
 def test_the_card_tells_whose_weights_came_first(run_folder: Path) -> None:
     bundle = Bundle.from_json((run_folder / "bundle.json").read_text())
     assert "first weights" not in model_card(bundle)
-    voices = model_card(replace(bundle, training={**bundle.training, "weights": "voices"}))
+    training = {**bundle.training, "weights": "voices"}
+    voices = model_card(replace(bundle, architecture="campplus", training=training))
     assert "- first weights: CAM++ (Wang et al. 2023) that 3D-Speaker trained" in voices
+    assert "Whisper" not in voices
+    both = replace(bundle, architecture="campplus-whisper", training=training)
+    assert "- first weights: Whisper's encoder (Radford et al. 2023; OpenAI, MIT)" in model_card(both)
 
 
 def test_the_ways_that_the_card_tells(run_folder: Path, voices: Path, monkeypatch: pytest.MonkeyPatch) -> None:

