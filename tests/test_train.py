@@ -29,7 +29,7 @@ FILES = {
     "history.csv", "learner.pkl", "metrics.json", "model.onnx", "model.safetensors", "predictions.csv", "report.txt",
     "run.json", "top_losses.png", "validation.csv",
 }  # fmt: skip
-QUICK = Recipe(weights="none", epochs=1, lr=1e-3, schedule="one-cycle")
+QUICK = Recipe("cnn4", weights="none", epochs=1, lr=1e-3, schedule="one-cycle")
 
 
 def silent(_: str) -> None:

@@ -51,8 +51,8 @@ def train(
     weights: Annotated[
         str,
         typer.Option(
-            help="First weights: imagenet, voices (campplus), none, or a file of them.",
-            show_default="imagenet for resnet34, voices for campplus, else none",
+            help="First weights: imagenet, voices (of networks for speech), none, or a file of them.",
+            show_default="imagenet for resnet34, voices for campplus and campplus-whisper, else none",
         ),
     ] = "",
     freeze: Annotated[
