@@ -1,5 +1,6 @@
 """The real files, which `make test` installs: found, checked, read, and what the networks then say."""
 
+import json
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -11,10 +12,16 @@ import pytest
 import torch
 
 from conftest import Command
+from data.corpora import find_clips
 from data.errors import UserError
 from export.architectures import CAMPPLUS
 from export.architectures.whisper import LAYERS, WhisperBody, positions
+from export.cli import main as export_main
+from predict.cli import main as predict_main
+from spectrogram_gen.build import build
 from spectrogram_gen.image_set import ImageSet
+from spectrogram_gen.plan import Plan
+from spectrogram_gen.spec import ImageSpec
 from train.cli import main
 from train.published_weights import PUBLISHED, published
 from train.weights import load_weights
@@ -74,6 +81,36 @@ def test_pictures_that_they_do_not_know(name: str, command: Command, images: Ima
     assert error.splitlines()[-1].startswith(
         "error: weights of voices know pictures of ser-images build --feature fbank, and these are others"
     )
+
+
+@pytest.fixture(scope="module")
+def fbank(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures that they know, of three emotions."""
+    folder = tmp_path_factory.mktemp("fbank")
+    clips = [clip for clip in find_clips(voices, "synthetic").clips if clip.emotion in ("angry", "happy", "sad")]
+    build(clips, voices, folder, ImageSpec.of_feature("fbank"), Plan())
+    return folder
+
+
+@pytest.mark.parametrize("name", ["campplus", "campplus-whisper"])
+def test_from_pictures_to_prediction(name: str, command: Command, fbank: Path, voices: Path, tmp_path: Path) -> None:
+    """Voices that nobody heard in training, but for chance; ONNX and safetensors say the same."""
+    run = tmp_path / "run"
+    options = ("--epochs", "40", "--lr", "0.002", "--keep", "last", "--refit", "--out", run)
+    code, said, _ = command(main, name, "--images", fbank, *options)
+    assert code == 0
+    assert f"no learner.pkl: {name} is a network of ser-images' own" in said
+    assert "model.onnx says the same of these" in said
+    assert json.loads((run / "metrics.json").read_text())["uar"] > 0.5
+    recording = next(voices.rglob("*.wav"))
+    labels = [
+        command(predict_main, "file", recording, "--model", run, "--form", form, "--format", "csv")[1].splitlines()[1]
+        for form in ("onnx", "safetensors")
+    ]
+    assert labels[0].split(",")[1] == labels[1].split(",")[1]
+    assert command(export_main, "verify", run)[0] == 0
+    card = (run / "README.md").read_text()
+    assert card.count("- first weights: ") == name.count("-") + 1
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
