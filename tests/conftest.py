@@ -137,6 +137,20 @@ def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
     return run_command
 
 
+def require_sound_bundle(run: Path, recording: Path, command: Command) -> None:
+    """ONNX and safetensors say the same label, and `ser-export verify` has nothing against the run."""
+    from export.cli import main as export_main
+    from predict.cli import main as predict_main
+
+    said = [
+        command(predict_main, "file", recording, "--model", run, "--form", form, "--format", "csv")
+        for form in ("onnx", "safetensors")
+    ]
+    labels = {out.splitlines()[1].split(",")[1] for _, out, _ in said}
+    assert len(labels) == 1, labels
+    assert command(export_main, "verify", run)[0] == 0
+
+
 @pytest.fixture
 def tone() -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
     """One second of 440 Hz at 16 kHz, -6 dBFS at its peaks, half a second of silence on either side."""

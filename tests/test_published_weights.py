@@ -11,13 +11,11 @@ import onnxruntime
 import pytest
 import torch
 
-from conftest import Command
+from conftest import Command, require_sound_bundle
 from data.corpora import find_clips
 from data.errors import UserError
 from export.architectures import CAMPPLUS
 from export.architectures.whisper import LAYERS, WhisperBody, positions
-from export.cli import main as export_main
-from predict.cli import main as predict_main
 from spectrogram_gen.build import build
 from spectrogram_gen.image_set import ImageSet
 from spectrogram_gen.plan import Plan
@@ -106,13 +104,7 @@ def test_from_pictures_to_prediction(name: str, command: Command, fbank: Path, v
     assert f"no learner.pkl: {name} is a network of ser-images' own" in said
     assert "model.onnx says the same of these" in said
     assert json.loads((run / "metrics.json").read_text())["uar"] > 0.5
-    recording = next(voices.rglob("*.wav"))
-    labels = [
-        command(predict_main, "file", recording, "--model", run, "--form", form, "--format", "csv")[1].splitlines()[1]
-        for form in ("onnx", "safetensors")
-    ]
-    assert labels[0].split(",")[1] == labels[1].split(",")[1]
-    assert command(export_main, "verify", run)[0] == 0
+    require_sound_bundle(run, next(voices.rglob("*.wav")), command)
     card = (run / "README.md").read_text()
     assert card.count("- first weights: ") == name.count("-") + 1
 
