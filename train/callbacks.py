@@ -161,8 +161,8 @@ class History(Callback):
         self.started = time.perf_counter()
 
     def after_epoch(self) -> None:
-        names = self.recorder.metric_names[1:-1]  # the training's first, and only they without validation
-        figures = dict(zip(names, self.recorder.values[-1], strict=False))
+        names = ["train_loss"] if self.recorder.cancel_valid else self.recorder.metric_names[1:-1]
+        figures = dict(zip(names, self.recorder.values[-1], strict=True))
         seconds = time.perf_counter() - self.started
         self.rows.append({**figures, "seconds": round(seconds, 2)})
         said = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())

@@ -71,7 +71,8 @@ def _state_dict(path: Path) -> StateDict:
 def whisper_encoder(path: Path) -> StateDict:
     """The encoder in an ONNX file of Smart Turn's, by Transformers' names after `whisper.`; its 8 bits become float32.
 
-    Matrices have lost their names there, and stand in the order in which a layer of attention uses them.
+    Matrices have lost their names there, and stand in the order in which a layer of attention uses them; what follows
+    the encoder is left out.
     """
     graph = onnx.load(path).graph
     values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
