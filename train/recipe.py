@@ -100,7 +100,7 @@ class Recipe:
             raise UserError(f"--plateau goes with --schedule flat: {self.schedule} moves the rate itself")
         if self.refit and (self.keep != "last" or self.patience or self.plateau):
             raise UserError(
-                "--refit has no clips to choose an epoch by: it goes with --keep last, and without --patience and --plateau"
+                "--refit has no clips to choose an epoch by: it goes with --keep last, no --patience or --plateau"
             )
         if self.freeze and (self.masks or self.roll or self.shift_bands):
             raise UserError("--freeze looks at each picture once: it goes with --masks 0 --roll 0 --shift-bands 0")
