@@ -1,4 +1,5 @@
 # make demo: everything end to end on synthetic voices. make test, make lint: what CI runs.
+# Tests run on as many processes as there are processors, at most four: each holds torch, a gigabyte or two.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
@@ -11,7 +12,7 @@ demo: $(VENV)/.installed
 	PATH="$(abspath $(BIN)):$$PATH" sh demo.sh $(DEMO)
 
 test: $(VENV)/.developer
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/.developer
 	$(BIN)/ruff check .
