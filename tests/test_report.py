@@ -23,6 +23,7 @@ from train.folds import cross_validate
 from train.groups import groups
 from train.published import HUMAN_LISTENERS, published
 from train.recipe import Recipe
+from train.report import write_report
 from train.results import Result
 from train.robustness import robustness
 
@@ -183,6 +184,18 @@ def test_the_mean_over_seeds(folds: Path) -> None:
     longer = {**recipe, "epochs": 99}
     another = replace(one, folds=tuple(replace(f, provenance={**f.provenance, "recipe": longer}) for f in one.folds))
     assert len(list(seeds([one, other, another]))) == 1
+
+
+def test_the_report_says_what_was_trained_again(folds: Path, tmp_path: Path) -> None:
+    one = Result.read(folds)
+    assert not one.folds[0].provenance["recipe"]["refit"]
+    recipe = {**one.folds[0].provenance["recipe"], "refit": True}
+    again = replace(one, folds=tuple(replace(f, provenance={**f.provenance, "recipe": recipe}) for f in one.folds))
+    said = []
+    for result in (one, again):
+        write_report(result, tmp_path / "report.html")
+        said.append("repeated with its validation clips" in (tmp_path / "report.html").read_text())
+    assert said == [False, True]
 
 
 def test_compare(command: Command, folds: Path, run_folder: Path) -> None:
