@@ -2,7 +2,10 @@
 
 import csv
 import json
+import multiprocessing
+import os
 import shutil
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +14,14 @@ import torch
 from safetensors.torch import load_file
 
 from conftest import Command
+from data.splits import divide
 from export.architectures import architecture
+from export.bundle import Normalisation
 from export.weights import weights_bytes
 from spectrogram_gen.image_set import ImageSet
 from train.cli import main
-from train.frozen import FOLDER
+from train.frozen import FOLDER, ask
+from train.images import data_loaders
 
 
 def test_the_body_keeps_its_weights_and_the_head_learns(command: Command, images: ImageSet, tmp_path: Path) -> None:
@@ -55,6 +61,29 @@ def test_where_nothing_can_be_kept(command: Command, images: ImageSet, tmp_path:
     assert error.startswith(f"error: {pictures / FOLDER}")
     assert "cannot be written" in error
     assert not run.exists()
+
+
+class _Processors(torch.nn.Module):
+    """Says of every picture how many processors it is asked on."""
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        return torch.full((len(pictures), 1), float(torch.get_num_threads()))
+
+
+def _asked_on(folder: Path) -> tuple[float, int]:
+    torch.set_num_threads(1)  # the share of one fold of several
+    images = ImageSet.read(folder)
+    division = divide(images.pictures, "speaker")
+    loaders = data_loaders(images, division, Normalisation(0, 1), "clips", 32, torch.device("cpu"))
+    said = ask(_Processors(), images, Normalisation(0, 1), loaders, lambda _: None)
+    return float(said.values.min()), torch.get_num_threads()
+
+
+def test_a_fold_that_others_wait_for_has_every_processor(images: ImageSet, tmp_path: Path) -> None:
+    shutil.copytree(images.folder, tmp_path / "images")
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as processes:
+        asked, after = processes.submit(_asked_on, tmp_path / "images").result()
+    assert (asked, after) == (os.cpu_count(), 1)
 
 
 def test_what_goes_not_with_a_frozen_body(command: Command, images: ImageSet, tmp_path: Path) -> None:

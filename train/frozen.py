@@ -4,6 +4,8 @@ with frozen_body(learner, images, loaders_of): learner.fit(…)
 """
 
 import hashlib
+import multiprocessing
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,7 +87,7 @@ def ask(body: torch.nn.Module, images: ImageSet, normalisation: Normalisation, l
     file = images.folder / FOLDER / f"{pictures}-{asked}.npy"
     try:
         file.parent.mkdir(exist_ok=True)
-        with FileLock(file.parent / "lock"):  # folds that train beside each other ask once
+        with FileLock(file.parent / "lock"), _every_processor():  # folds that train beside each other ask once
             if not file.exists():
                 for stale in set(file.parent.glob("*.npy")) - set(file.parent.glob(f"{pictures}-*.npy")):
                     stale.unlink()
@@ -94,6 +96,18 @@ def ask(body: torch.nn.Module, images: ImageSet, normalisation: Normalisation, l
     except OSError as error:
         raise UserError(f"{file}: cannot be written ({error}); --freeze keeps there what the body says") from error
     return Said(np.load(file, mmap_mode="r"), {path: row for row, path in enumerate(paths)})
+
+
+@contextmanager
+def _every_processor() -> Iterator[None]:
+    """What the folds beside this one leave idle while they wait for the lock."""
+    share = torch.get_num_threads()
+    if multiprocessing.parent_process():  # else it was not divided
+        torch.set_num_threads(os.cpu_count() or 1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(share)
 
 
 def _answers(body: torch.nn.Module, loader: Any, pictures: int) -> NDArray[np.float16]:
