@@ -37,8 +37,9 @@ for start in voices nothing; do
         train $start speaker $seed
         train $start stratified $seed
     done
-    ser-train robustness "$work/$start-speaker-0" "$ravdess"
-    ser-train report "$work/$start-speaker-0" --images "$images"
+    run=$work/$start-speaker-0
+    [ -e "$run/robustness.csv" ] || ser-train robustness "$run" "$ravdess"
+    ser-train report "$run" --images "$images"
 done
 for protocol in $protocols; do
     ser-train compare "$work"/*-"$protocol"-[0-9]
