@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TextIO
 
 from data.errors import UserError
@@ -13,9 +14,8 @@ def require_writable(folder: Path) -> None:
     """Make `folder` where it is missing; raises UserError where it can't be made or written into."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable.part"
-        probe.touch()
-        probe.unlink()
+        with TemporaryFile(dir=folder):  # of its own name: folds begin beside each other
+            pass
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror}); give another folder") from error
 

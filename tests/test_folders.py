@@ -1,0 +1,22 @@
+"""Folders that several write into at once, and those that take nothing."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from data.errors import UserError
+from data.folders import require_writable
+
+
+def test_many_may_ask_at_once(tmp_path: Path) -> None:
+    """As folds do that begin beside each other."""
+    with ThreadPoolExecutor(8) as several:
+        assert list(several.map(require_writable, [tmp_path / "runs"] * 500)) == [None] * 500
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_file_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "runs").touch()
+    with pytest.raises(UserError, match="runs: cannot be written"):
+        require_writable(tmp_path / "runs")
