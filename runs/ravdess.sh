@@ -26,6 +26,7 @@ train() { # START PROTOCOL SEED; from nothing, or from weights of voices
     out=$work/$start-$protocol-$seed
     ser-train "$network" --images "$images" --protocol "$protocol" --folds all --jobs "$jobs" --seed "$seed" \
         --out "$out" "$@"
+    [ "$protocol-$seed" != speaker-0 ] || [ -e "$out/robustness.csv" ] || ser-train robustness "$out" "$ravdess"
     ser-train report "$out" --images "$images"
 }
 protocols="speaker stratified kfold leaky"
@@ -37,9 +38,6 @@ for start in voices nothing; do
         train $start speaker $seed
         train $start stratified $seed
     done
-    run=$work/$start-speaker-0
-    [ -e "$run/robustness.csv" ] || ser-train robustness "$run" "$ravdess"
-    ser-train report "$run" --images "$images"
 done
 for protocol in $protocols; do
     ser-train compare "$work"/*-"$protocol"-[0-9]
