@@ -39,8 +39,9 @@ def test_a_fold_of_before_a_field_of_recipes_is_kept(images: ImageSet, tmp_path:
     assert content["recipe"].pop("plateau_factor") == Recipe().plateau_factor
     path.write_text(json.dumps(content))
     lines = list[str]()
-    cross_validate(images, RECIPE, "speaker", [0], tmp_path, lines.append)
+    cross_validate(images, RECIPE, "speaker", [0, 1], tmp_path, lines.append)
     assert lines[0] == "fold 0: done before, kept"
+    assert len(Result.read(tmp_path).folds) == 2
     with pytest.raises(UserError, match=r"trained otherwise \(recipe\)"):
         cross_validate(images, replace(RECIPE, plateau_factor=2.0), "speaker", [0], tmp_path, silent)
 

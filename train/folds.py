@@ -7,7 +7,7 @@ import multiprocessing
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -22,7 +22,7 @@ from train.callbacks import Report
 from train.evaluate import report_text
 from train.recipe import Recipe
 from train.records import provenance, write_figures
-from train.results import FOLD, Result, read_json
+from train.results import FOLD, Result, read_json, read_provenance
 from train.run import run
 
 _DEFINING = ("recipe", "protocol", "fold", "spec_hash", "clips_hash", "pictures", "clips")
@@ -109,8 +109,7 @@ def cross_validate(
 def _is_done(task: _Task, images: ImageSet) -> bool:
     if not task.out.exists():
         return False
-    there = read_json(task.out / "run.json")
-    there["recipe"] = asdict(Recipe()) | there.get("recipe", {})  # what a recipe said later was so before, by default
+    there = read_provenance(task.out)
     division = divide(images.pictures, task.protocol, task.fold, task.recipe.seed)
     asked = provenance(images, division, task.protocol, task.fold, task.recipe, task.command)
     other = [name for name in _DEFINING if there.get(name) != asked[name]]

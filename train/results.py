@@ -6,7 +6,7 @@ result = Result.read(Path("runs/resnet34-speaker"))
 import csv
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from data.errors import UserError
 from train.calibration import Calibrated, calibration
 from train.evaluate import metrics
 from train.predictions import Predictions, joined
+from train.recipe import Recipe
 
 FOLD = "fold-{}"
 _KIND = ("recipe", "protocol", "spec_hash", "clips_hash")
@@ -42,7 +43,7 @@ class Fold:
     @classmethod
     def read(cls, folder: Path) -> "Fold":
         """A run's folder; raises UserError where it is none, or damaged."""
-        provenance, figures = read_json(folder / "run.json"), read_json(folder / "metrics.json")
+        provenance, figures = read_provenance(folder), read_json(folder / "metrics.json")
         try:
             with (folder / "history.csv").open(newline="") as file:
                 history = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
@@ -117,6 +118,14 @@ class Result:
                 for fold in self.folds
             ],
         }
+
+
+def read_provenance(folder: Path) -> dict[str, Any]:
+    """The content of a run's `run.json`; raises UserError where it is missing or damaged."""
+    content = read_json(folder / "run.json")
+    if "recipe" in content:  # what a recipe says since then was so before, by default
+        content["recipe"] = asdict(Recipe()) | content["recipe"]
+    return content
 
 
 def read_json(path: Path) -> dict[str, Any]:
