@@ -1,6 +1,6 @@
 """A frozen body: what the first part of a network says of each picture, computed once and kept beside the pictures.
 
-with frozen_body(learner, images, loaders_of): learner.fit(…)
+with frozen_body(learner, images, normalisation, loaders_of, report): learner.fit(…)
 """
 
 import hashlib
