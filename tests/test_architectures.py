@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ WEIGHTS = {
     "campplus": (80, 4_068_648),
     "campplus-whisper": (80, 12_528_464),
 }
-"""Rows and weights, as the file of each tells them."""
+"""Rows and weights of each."""
 NETWORKS = pytest.mark.parametrize("name", list(WEIGHTS))
 OURS = [name for name, network in ARCHITECTURES.items() if network.keeper and not isinstance(network, Voices)]
 """But those that know voices, which test_published_weights.py trains."""
@@ -52,6 +53,9 @@ def test_shapes_and_the_size_that_its_file_tells(name: str) -> None:
     rows, weights = WEIGHTS[name]
     network = ARCHITECTURES[name].network(8, rows).eval()
     assert sum(weight.numel() for weight in network.parameters()) == weights
+    file = import_module(f"export.architectures.{name.replace('-', '_')}")
+    told = str(file.__doc__).partition(" million weights")[0].split()[-1]
+    assert told == f"{weights / 1e6:.{len(told.partition('.')[2])}f}"
     for frames in (128, 48):
         assert network(torch.zeros(3, 1, rows, frames)).shape == (3, 8)
 

@@ -3,7 +3,8 @@
 What a head is told differs, and so do its draws, so that their mistakes do: the mean of their probabilities is more
 often right than any of them, and less sure of itself where it is wrong (LOG.md). Lakshminarayanan B, Pritzel A,
 Blundell C (2017). Simple and Scalable Predictive Uncertainty Estimation using Deep Ensembles. NeurIPS.
-Input (batch, 1, 80, frames), pictures of the feature `fbank`; output (batch, labels).
+Input (batch, 1, 80, frames), pictures of the feature `fbank`; output (batch, labels);
+12.5 million weights for 8 labels.
 """
 
 from collections.abc import Sequence
