@@ -16,6 +16,7 @@ from export.architectures import architecture
 from export.bundle import Normalisation
 from export.learner import plain_learner
 from spectrogram_gen.image_set import ImageSet, Picture
+from train.allocator import keep_freed_memory
 from train.calibration import Calibrated, calibration, choose_temperature, threshold
 from train.callbacks import Report, WithoutValidation
 from train.evaluate import metrics, predict
@@ -86,6 +87,7 @@ def _train(
     callbacks: Sequence[Callback] = (),
 ) -> Trained:
     set_seed(recipe.seed, reproducible=True)
+    keep_freed_memory()
     own = architecture(recipe.architecture).normalisation
     normalisation = own or normalisation_of(images, side(images, division.train))
     loaders_of = partial(
