@@ -1,8 +1,9 @@
 """A training on the CPU where glibc's allocator keeps what each step frees, beside one where it does as it comes.
 
-    python benchmarks/allocator_speed.py IMAGES [--architecture bilstm]
+    python benchmarks/allocator_speed.py IMAGES [--architecture bilstm] [--jobs 2]
 
-Each trains on one core, in a process of its own; they take turns, and the fastest turn of each counts.
+As many trainings of each kind at once as `--jobs` says, each on one core, in a process of its own; the two kinds take
+turns, and the fastest turn of each counts.
 """
 
 import argparse
@@ -10,17 +11,14 @@ import json
 import resource
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
+from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 
 import torch
-from train_speed import ours
+from train_speed import learner_of, ours
 
-from data.splits import divide
-from spectrogram_gen.image_set import ImageSet
 from train.allocator import keep_freed_memory
-from train.fit import make_learner
-from train.images import data_loaders, normalisation_of, side
 from train.recipe import Recipe
 
 
@@ -30,12 +28,9 @@ def prepare(folder: Path, architecture: str, keeping: bool) -> None:
     if keeping:
         keep_freed_memory()
     torch.set_num_threads(1)
-    images, recipe = ImageSet.read(folder), Recipe(architecture=architecture, weights="none", schedule="one-cycle")
-    division = divide(images.pictures, "stratified")
-    normalisation = normalisation_of(images, side(images, division.train))
-    loaders = data_loaders(images, division, normalisation, "clips", recipe.batch_size, torch.device("cpu"))
     scratch = tempfile.TemporaryDirectory()
-    learner = make_learner(loaders, recipe, images.labels, images.spec, Path(scratch.name))
+    recipe = Recipe(architecture=architecture, weights="none", schedule="one-cycle")
+    learner = learner_of(folder, recipe, Path(scratch.name))
 
 
 def turn(batches: int) -> tuple[float, int]:
@@ -49,19 +44,25 @@ def main() -> None:
     parser.add_argument("--architecture", default="resnet34")
     parser.add_argument("--batches", type=int, default=12)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--jobs", type=int, default=1)
     arguments = parser.parse_args()
+    begin = arguments.images, arguments.architecture
     processes = {
-        name: ProcessPoolExecutor(1, get_context("spawn"), prepare, (arguments.images, arguments.architecture, keeping))
+        name: [ProcessPoolExecutor(1, get_context("spawn"), prepare, (*begin, keeping)) for _ in range(arguments.jobs)]
         for name, keeping in (("as_it_comes", False), ("keeping", True))
     }
+    for process in chain.from_iterable(processes.values()):
+        process.submit(turn, 1).result()
     turns: dict[str, list[tuple[float, int]]] = {name: [] for name in processes}
     for _ in range(arguments.rounds):
-        for name, process in processes.items():
-            turns[name].append(process.submit(turn, arguments.batches).result())
-    speeds = {name: round(max(speed for speed, _ in told), 1) for name, told in turns.items()}
-    memory = {name: told[-1][1] for name, told in turns.items()}
-    ratio = round(speeds["keeping"] / speeds["as_it_comes"], 3)
-    print(json.dumps({"images_per_s": speeds, "keeping/as_it_comes": ratio, "memory_mb": memory}))
+        for name, together in processes.items():
+            begun = [process.submit(turn, arguments.batches) for process in together]
+            speeds, memory = zip(*(one.result() for one in begun), strict=True)
+            turns[name].append((sum(speeds), max(memory)))
+    fastest = {name: round(max(speed for speed, _ in told), 1) for name, told in turns.items()}
+    most = {name: told[-1][1] for name, told in turns.items()}
+    ratio = round(fastest["keeping"] / fastest["as_it_comes"], 3)
+    print(json.dumps({"images_per_s": fastest, "keeping/as_it_comes": ratio, "memory_mb": most}))
 
 
 if __name__ == "__main__":
