@@ -21,7 +21,7 @@ from torch import nn
 from data.splits import divide
 from spectrogram_gen.image_set import ImageSet
 from train.fit import make_learner
-from train.images import data_loaders, normalisation_of, side
+from train.images import MEMORY, data_loaders, normalisation_of, side
 from train.recipe import Recipe
 
 WARM_UP = 2
@@ -42,12 +42,14 @@ class Stopwatch(Callback):
             raise CancelFitException
 
 
-def learner_of(folder: Path, recipe: Recipe, scratch: Path) -> Any:
+def learner_of(folder: Path, recipe: Recipe, scratch: Path, memory: int = MEMORY) -> Any:
     """What trains the recipe on the image set in `folder`, divided as under `stratified`."""
     images = ImageSet.read(folder)
     division = divide(images.pictures, "stratified")
     normalisation = normalisation_of(images, side(images, division.train))
-    loaders = data_loaders(images, division, normalisation, "clips", recipe.batch_size, default_device())
+    loaders = data_loaders(
+        images, division, normalisation, recipe.epoch_of, recipe.batch_size, default_device(), memory=memory
+    )
     return make_learner(loaders, recipe, images.labels, images.spec, scratch)
 
 

@@ -1,6 +1,7 @@
 import csv
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -174,6 +175,30 @@ def test_an_epoch_of_clips_shows_each_clip_once_in_any_variant(images: ImageSet)
     assert (
         len(data_loaders(images, division, Normalisation(0.5, 1), "pictures", 60, torch.device("cpu")).train_ds) == 120
     )
+
+
+def test_pictures_are_read_once_as_far_as_memory_reaches(images: ImageSet, tmp_path: Path) -> None:
+    import torch
+
+    folder = tmp_path / "images"
+    shutil.copytree(images.folder, folder)
+    copied = ImageSet.read(folder)
+    loaders = data_loaders(
+        copied,
+        divide(copied.pictures, "speaker"),
+        Normalisation(0.5, 1),
+        "pictures",
+        60,
+        torch.device("cpu"),
+        memory=100 * 32 * 32,
+    )
+    first = [loaders.train_ds[place][0].tobytes() for place in range(120)]
+    assert [loaders.train_ds[place][0].tobytes() for place in range(120)] == first
+    for picture in folder.rglob("*.png"):
+        picture.unlink()
+    assert [loaders.train_ds[place][0].tobytes() for place in range(100)] == first[:100]
+    with pytest.raises(FileNotFoundError):
+        loaders.train_ds[100]
 
 
 def test_a_training_that_diverges_is_said_and_not_kept(images: ImageSet, tmp_path: Path) -> None:

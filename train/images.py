@@ -2,15 +2,17 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from fastai.data.block import CategoryBlock, DataBlock, TransformBlock
 from fastai.data.core import DataLoaders
 from fastai.data.transforms import IndexSplitter, ItemGetter
-from fasttransform import ItemTransform, Transform
+from fasttransform import ItemTransform
+from numpy.typing import NDArray
 from PIL import Image
 
 from data.splits import Division
@@ -22,6 +24,9 @@ from train.frozen import Said
 Item = tuple[tuple[Path, ...], str]
 """The pictures that stand for one training example, and its label."""
 
+MEMORY = 2**30
+"""Bytes of decoded pictures that a training keeps."""
+
 
 def data_loaders(
     images: ImageSet,
@@ -31,6 +36,7 @@ def data_loaders(
     batch_size: int,
     device: torch.device,
     said: Said | None = None,
+    memory: int = MEMORY,
 ) -> DataLoaders:
     """Training and validation DataLoaders of one division.
 
@@ -39,20 +45,21 @@ def data_loaders(
         epoch_of: `clips`: an example is a clip, and shows one of its variants drawn anew each time;
             `pictures`: every picture is an example.
         said: what a frozen body says, which then stands for the pictures.
+        memory: bytes of pictures that are kept from the first epoch on instead of read anew in each; on the CPU
+            alone, as elsewhere workers read, which end with the epoch.
     """
+    reads_itself = device.type == "cpu"  # where the training wants every core
     train, valid = side(images, division.train), side(images, division.valid)
     examples = _by_clip(images, train) if epoch_of == "clips" else list(_one_each(images, train))
     items = [*examples, *_one_each(images, valid)]
     if said is None:
-        block = data_block(images.labels, images.spec, normalisation, get_picture=_AnyVariant())
+        pictures = _Kept(memory if reads_itself else 0)
+        block = data_block(images.labels, images.spec, normalisation, get_picture=_AnyVariant(of=pictures.of))
     else:
-        blocks = (
-            TransformBlock(type_tfms=[Transform(enc=said.of)]),
-            CategoryBlock(vocab=list(images.labels), sort=False),
-        )
-        block = DataBlock(blocks, getters=[_AnyVariant(), ItemGetter(1)])
+        blocks = (TransformBlock(), CategoryBlock(vocab=list(images.labels), sort=False))
+        block = DataBlock(blocks, getters=[_AnyVariant(of=said.of), ItemGetter(1)])
     block.splitter = IndexSplitter(range(len(examples), len(items)))
-    workers = 0 if device.type == "cpu" else None  # on the CPU the training itself wants every core
+    workers = 0 if reads_itself else None
     return block.dataloaders(items, bs=min(batch_size, len(examples)), device=device, num_workers=workers)
 
 
@@ -84,7 +91,30 @@ def _by_clip(images: ImageSet, rows: Iterable[Picture]) -> list[Item]:
 
 
 class _AnyVariant(ItemTransform):
-    """One of an example's pictures, by the global random state, which fastai seeds, in workers too."""
+    """What stands for one of an example's pictures, by the global random state, which fastai seeds, in workers too."""
+
+    def __init__(
+        self, *, of: Callable[[Path], Any]
+    ) -> None:  # named: fasttransform takes one bare function to decorate
+        super().__init__()
+        self.of = of
 
     def encodes(self, item):  # type: ignore[no-untyped-def]  # fasttransform would dispatch on annotations
-        return random.choice(item[0])
+        return self.of(random.choice(item[0]))
+
+
+class _Kept:
+    """Decoded pictures, each from its file the first time; each time where they have filled `memory` bytes."""
+
+    def __init__(self, memory: int) -> None:
+        self.memory = memory
+        self.pictures: dict[Path, NDArray[Any]] = {}
+
+    def of(self, path: Path) -> NDArray[Any]:
+        if path in self.pictures:
+            return self.pictures[path]
+        picture = np.asarray(Image.open(path))
+        if picture.nbytes <= self.memory:
+            self.memory -= picture.nbytes
+            self.pictures[path] = picture
+        return picture
