@@ -53,7 +53,7 @@ def data_loaders(
     examples = _by_clip(images, train) if epoch_of == "clips" else list(_one_each(images, train))
     items = [*examples, *_one_each(images, valid)]
     if said is None:
-        pictures = _Kept(memory if reads_itself else 0)
+        pictures = _KeptPictures(memory if reads_itself else 0)
         block = data_block(images.labels, images.spec, normalisation, get_picture=_AnyVariant(of=pictures.of))
     else:
         blocks = (TransformBlock(), CategoryBlock(vocab=list(images.labels), sort=False))
@@ -91,11 +91,12 @@ def _by_clip(images: ImageSet, rows: Iterable[Picture]) -> list[Item]:
 
 
 class _AnyVariant(ItemTransform):
-    """What stands for one of an example's pictures, by the global random state, which fastai seeds, in workers too."""
+    """What stands for one of an example's pictures, by the global random state, which fastai seeds, in workers too.
 
-    def __init__(
-        self, *, of: Callable[[Path], Any]
-    ) -> None:  # named: fasttransform takes one bare function to decorate
+    `of` is given by name: of a single function without one, fasttransform would make a transform.
+    """
+
+    def __init__(self, *, of: Callable[[Path], Any]) -> None:
         super().__init__()
         self.of = of
 
@@ -103,7 +104,7 @@ class _AnyVariant(ItemTransform):
         return self.of(random.choice(item[0]))
 
 
-class _Kept:
+class _KeptPictures:
     """Decoded pictures, each from its file the first time; each time where they have filled `memory` bytes."""
 
     def __init__(self, memory: int) -> None:

@@ -1,0 +1,44 @@
+"""What a recipe gets where the test fold picks the epoch, as systems do that tell of no other side. No honest figure.
+
+    python runs/picked_on_test_fold.py RECIPE IMAGES [--protocol kfold] [--fold 0]
+
+The training has the validation clips too; the epoch with the best accuracy on the test fold is the one that is told.
+"""
+
+import argparse
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from data.errors import UserError
+from data.splits import divide
+from spectrogram_gen.image_set import ImageSet
+from train.systems import System
+from train.training import train_and_judge
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe")
+    parser.add_argument("images", type=Path)
+    parser.add_argument("--protocol", help="as the recipe was published, unless told")
+    parser.add_argument("--fold", type=int, default=0)
+    arguments = parser.parse_args()
+    try:
+        system, images = System.read(arguments.recipe), ImageSet.read(arguments.images)
+        system.require(images)
+        protocol = arguments.protocol or system.protocol
+        honest = divide(images.pictures, protocol, arguments.fold, system.recipe.seed)
+    except UserError as error:
+        parser.error(str(error))
+    picked = replace(honest.validation_joined(images.pictures), valid=honest.test)
+    recipe = replace(system.recipe, monitor="accuracy", keep="best")
+    with tempfile.TemporaryDirectory() as scratch:
+        _, judged = train_and_judge(images, picked, recipe, Path(scratch), print, test=True)
+    told = {name: round(judged.figures[name], 4) for name in ("accuracy", "uar", "macro_f1")}
+    print(json.dumps({"recipe": system.name, "protocol": protocol, "fold": arguments.fold} | told))
+
+
+if __name__ == "__main__":
+    main()
