@@ -120,7 +120,7 @@ def test_a_recipe_as_published_and_otherwise(command: Command, images: ImageSet,
     code, said, _ = command(*arguments, "--out", tmp_path / "published")
     assert code == 0
     assert "protocol stratified, fold 0" in said
-    assert "published: 82.0% accuracy (CNN-BiLSTM-attention)" in said
+    assert "published: 82% accuracy (CNN-BiLSTM-attention)" in said
     told = json.loads((tmp_path / "published" / "fold-0" / "run.json").read_text())
     assert (told["protocol"], told["recipe"]["architecture"]) == ("stratified", "tiny")
     code, said, _ = command(
@@ -174,7 +174,7 @@ def test_the_leaderboard(command: Command, images: ImageSet, tiny: Path, tmp_pat
     table = (out / "leaderboard.md").read_text()
     assert table in said
     assert table.count("\n") == 4
-    assert "| 82.0% |" in table
+    assert "| 82% |" in table
     assert (out / "leaderboard.png").stat().st_size > 10_000
 
     code, said, _ = command(*arguments)

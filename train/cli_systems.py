@@ -40,7 +40,7 @@ def recipe(
     parts, said = folds_of(folds, picked, protocol), ["ser-train", *sys.argv[1:]]
     cross_validate(picked, system.recipe, protocol, parts, place, typer.echo, not validate_only, said, jobs)
     if system.published and protocol == system.protocol:
-        typer.echo(f"published: {system.published.value:.1%} accuracy ({system.published.what})")
+        typer.echo(f"published: {system.published.share} accuracy ({system.published.what})")
     typer.echo(f"run folder: {place}")
 
 

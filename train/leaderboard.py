@@ -16,6 +16,7 @@ from spectrogram_gen.image_set import MANIFEST, ImageSet, pictures_of
 from train import plots
 from train.callbacks import Report
 from train.folds import cross_validate, folds_of
+from train.published import Published
 from train.records import write_csv
 from train.results import Result
 from train.systems import System
@@ -47,10 +48,9 @@ class Entry:
         return float(durations[len(durations) // 2])
 
     @property
-    def published(self) -> float | None:
+    def published(self) -> Published | None:
         """The accuracy that was published with this protocol."""
-        told = self.system.published
-        return told.value if told and self.protocol == self.system.protocol else None
+        return self.system.published if self.protocol == self.system.protocol else None
 
 
 def image_sets(systems: Sequence[System], root: Path) -> dict[str, ImageSet]:
@@ -128,7 +128,7 @@ _COLUMNS: dict[str, Callable[[Entry], object]] = {
     "protocol": lambda entry: entry.protocol,
     "folds": lambda entry: len(entry.result.folds),
     "clips": lambda entry: entry.result.figures["clips"],
-    "published": lambda entry: entry.published,
+    "published": lambda entry: entry.published and entry.published.value,
     "accuracy": lambda entry: entry.result.figures["accuracy"],
     "uar": lambda entry: entry.result.figures["uar"],
     "uar_low": lambda entry: entry.result.figures["intervals"]["uar"][0],
@@ -155,7 +155,7 @@ def _cells(entry: Entry) -> Iterator[str]:
     low, high = figures["intervals"]["uar"]
     yield entry.system.name
     yield f"`{entry.protocol}`"
-    yield "" if entry.published is None else f"{entry.published:.1%}"
+    yield entry.published.share if entry.published else ""
     yield f"{figures['accuracy']:.1%}"
     yield f"{figures['uar']:.1%} ({100 * low:.1f} to {100 * high:.1f})"
     yield f"{figures['macro_f1']:.1%}"

@@ -115,7 +115,7 @@ def standing(figures: Mapping[str, Any], published: Sequence[Published]) -> Figu
         axes.barh(name, value, color="C0", xerr=[[value - low], [high - value]], capsize=3)
     for name, value in theirs:
         axes.barh(name, value, color="0.75")
-    label = f"human listeners {HUMAN_LISTENERS.value:.1%}"
+    label = f"human listeners {HUMAN_LISTENERS.share}"
     axes.axvline(HUMAN_LISTENERS.value, color="C1", linestyle="--", label=label)
     axes.invert_yaxis()
     axes.set(xlabel="share", xlim=(0, 1))
@@ -134,15 +134,15 @@ def robustness(rows: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
-def leaderboard(rows: Sequence[tuple[str, Mapping[str, Any], float | None]]) -> Figure:
-    """Accuracy by (name, figures, published accuracy), with its interval; a diamond is what was published."""
+def leaderboard(rows: Sequence[tuple[str, Mapping[str, Any], Published | None]]) -> Figure:
+    """Accuracy by (name, figures, what was published), with its interval; a diamond is what was published."""
     figure = Figure(figsize=(9, 1.4 + 0.34 * len(rows)), layout="constrained")
     axes = figure.subplots()
-    for place, (_, figures, value) in enumerate(rows):
+    for place, (_, figures, published) in enumerate(rows):
         accuracy, (low, high) = figures["accuracy"], figures["intervals"]["accuracy"]
-        colour = "C0" if value is None else "0.7"
+        colour = "0.7" if published else "C0"
         axes.barh(place, accuracy, color=colour, xerr=[[accuracy - low], [high - accuracy]], capsize=3)
-    told = [(value, place) for place, (_, _, value) in enumerate(rows) if value is not None]
+    told = [(published.value, place) for place, (_, _, published) in enumerate(rows) if published]
     if told:
         axes.plot(*zip(*told, strict=True), "D", color="C3", label="as published")
         axes.legend(loc="lower right")
