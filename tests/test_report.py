@@ -211,6 +211,6 @@ def test_what_is_published_stands_beside_its_own_protocol() -> None:
     assert published("loso") == published("speaker")
     assert all(HUMAN_LISTENERS in published(protocol) for protocol in ("speaker", "kfold", "stratified", "leaky"))
     assert {one.value for one in published("leaky")} == {0.6235, 0.9399}
-    assert {one.share for one in published("leaky")} == {"62.35%", "93.99%"}
-    assert "> 84%" in {one.share for one in published("kfold")}
+    assert {one.percent for one in published("leaky")} == {"62.35%", "93.99%"}
+    assert "> 84%" in {one.percent for one in published("kfold")}
     assert all(0.5 < one.value < 1 for protocol in ("speaker", "kfold") for one in published(protocol))

@@ -130,6 +130,10 @@ def test_a_recipe_as_published_and_otherwise(command: Command, images: ImageSet,
     assert "protocol speaker, fold 1" in said
     assert "published: " not in said
     assert json.loads((tmp_path / "speaker" / "metrics.json").read_text())["side"] == "validation"
+    code, said, _ = command(*arguments, "--validate-only", "--out", tmp_path / "validated")
+    assert code == 0
+    assert "protocol stratified, fold 0" in said
+    assert "published: " not in said  # of test clips, it is
 
 
 def test_other_pictures_are_refused(command: Command, images: ImageSet, tmp_path: Path) -> None:

@@ -39,8 +39,8 @@ def recipe(
     place = out or Path("runs") / f"{system.name}-{protocol}"
     parts, said = folds_of(folds, picked, protocol), ["ser-train", *sys.argv[1:]]
     cross_validate(picked, system.recipe, protocol, parts, place, typer.echo, not validate_only, said, jobs)
-    if system.published and protocol == system.protocol:
-        typer.echo(f"published: {system.published.share} accuracy ({system.published.what})")
+    if system.published and protocol == system.protocol and not validate_only:
+        typer.echo(f"published: {system.published.percent} accuracy ({system.published.what})")
     typer.echo(f"run folder: {place}")
 
 

@@ -155,7 +155,7 @@ def _cells(entry: Entry) -> Iterator[str]:
     low, high = figures["intervals"]["uar"]
     yield entry.system.name
     yield f"`{entry.protocol}`"
-    yield entry.published.share if entry.published else ""
+    yield entry.published.percent if entry.published else ""
     yield f"{figures['accuracy']:.1%}"
     yield f"{figures['uar']:.1%} ({100 * low:.1f} to {100 * high:.1f})"
     yield f"{figures['macro_f1']:.1%}"

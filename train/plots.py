@@ -115,7 +115,7 @@ def standing(figures: Mapping[str, Any], published: Sequence[Published]) -> Figu
         axes.barh(name, value, color="C0", xerr=[[value - low], [high - value]], capsize=3)
     for name, value in theirs:
         axes.barh(name, value, color="0.75")
-    label = f"human listeners {HUMAN_LISTENERS.share}"
+    label = f"human listeners {HUMAN_LISTENERS.percent}"
     axes.axvline(HUMAN_LISTENERS.value, color="C1", linestyle="--", label=label)
     axes.invert_yaxis()
     axes.set(xlabel="share", xlim=(0, 1))

@@ -23,7 +23,7 @@ class Published:
     bound: bool = False
 
     @property
-    def share(self) -> str:
+    def percent(self) -> str:
         """The value in hundredths, to the digits of its source: `93.99%`, `> 84%`."""
         return f"{'> ' if self.bound else ''}{100 * self.value:g}%"
 
