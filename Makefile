@@ -17,6 +17,8 @@ test: $(VENV)/.developer
 lint: $(VENV)/.developer
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	mkdir -p .types/ser_images
+	cd .types/ser_images && ln -sfn ../../ser_images/* . && ln -sfn ../../data ../../spectrogram_gen ../../export ../../train ../../predict .
 	$(BIN)/mypy
 
 check: lint test

@@ -18,8 +18,8 @@ from pathlib import Path
 import torch
 from train_speed import learner_of, ours
 
-from train.allocator import keep_freed_memory
-from train.recipe import Recipe
+from ser_images.train.training.allocator import keep_freed_memory
+from ser_images.train.training.config import Recipe
 
 
 def prepare(folder: Path, architecture: str, keeping: bool) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data.corpora import find_clips
-from spectrogram_gen.audio import Samples, read_mono
+from ser_images.data.corpora import find_clips
+from ser_images.spectrogram_gen.audio import Samples, read_mono
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from virtual_microphone import RATE_HZ, virtual_microphone

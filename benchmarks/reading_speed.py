@@ -16,8 +16,8 @@ from typing import Any
 from fastai.torch_core import set_seed
 from train_speed import learner_of
 
-from train.images import MEMORY
-from train.recipe import Recipe
+from ser_images.train.training.config import Recipe
+from ser_images.train.training.loaders import MEMORY
 
 
 def epoch(learner: Any, seed: int) -> tuple[float, list[float]]:

@@ -27,12 +27,12 @@ from matplotlib import pyplot as plt
 from PIL import Image
 from scipy.sparse import csr_matrix
 
-from data.clip import Clip
-from data.corpora import find_clips
-from spectrogram_gen.build import build
-from spectrogram_gen.features import mel_filters
-from spectrogram_gen.plan import Plan
-from spectrogram_gen.spec import ImageSpec
+from ser_images.data.clip import Clip
+from ser_images.data.corpora import find_clips
+from ser_images.spectrogram_gen.dataset.build import build
+from ser_images.spectrogram_gen.dataset.plan import Plan
+from ser_images.spectrogram_gen.features.mel import mel_filters
+from ser_images.spectrogram_gen.spec import ImageSpec
 
 SPEC = ImageSpec()
 Way = Callable[[Sequence[Clip], Path], None]

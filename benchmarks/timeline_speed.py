@@ -18,15 +18,15 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from data.corpora import find_clips
-from spectrogram_gen.audio import read_mono, sounding
-from spectrogram_gen.spec import ImageSpec
+from ser_images.data.corpora import find_clips
+from ser_images.spectrogram_gen.audio import read_mono, sounding
+from ser_images.spectrogram_gen.spec import ImageSpec
 
 TOLERANCE_S = 0.3
 _PEAK = """
 import resource, sys
 sys.argv[0] = "ser-predict"
-from predict.cli import main
+from ser_images.predict.cli import main
 try:
     main()
 finally:

@@ -18,11 +18,11 @@ from fastai.callback.core import Callback, CancelFitException
 from fastai.torch_core import default_device, to_device
 from torch import nn
 
-from data.splits import divide
-from spectrogram_gen.image_set import ImageSet
-from train.fit import make_learner
-from train.images import MEMORY, data_loaders, normalisation_of, side
-from train.recipe import Recipe
+from ser_images.data.splits import divide
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.train.training.config import Recipe
+from ser_images.train.training.learner import make_learner
+from ser_images.train.training.loaders import MEMORY, data_loaders, normalisation_of, side
 
 WARM_UP = 2
 

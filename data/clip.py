@@ -13,7 +13,7 @@ class Clip:
     Attributes:
         path: the sound file.
         name: unique in its corpus and fit for a file name.
-        emotion: one of `data.labels.EMOTIONS`, or any label of a folder corpus.
+        emotion: one of `ser_images.data.labels.EMOTIONS`, or any label of a folder corpus.
         speaker: unique in its corpus; empty where the corpus does not tell.
         corpus: the name of the corpus.
         gender: `female`, `male`, or empty where the corpus does not tell.

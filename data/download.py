@@ -12,9 +12,9 @@ from pathlib import Path
 
 import requests
 
-from data.corpora import ravdess
-from data.errors import UserError
-from data.folders import moved_into_place
+from ser_images.data.common.errors import UserError
+from ser_images.data.common.folders import moved_into_place
+from ser_images.data.corpora import ravdess
 
 TRIES = 5
 """Broken connections in a row, without a byte gained, before giving up."""

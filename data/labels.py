@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from data.clip import Clip
-from data.errors import UserError
+from ser_images.data.clip import Clip
+from ser_images.data.common.errors import UserError
 
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 GENDERS = ("female", "male")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from data.errors import UserError
-from data.splits import Division, Row
+from ser_images.data.common.errors import UserError
+from ser_images.data.splits import Division, Row
 
 _ALLOWED = {
     "speaker": (),

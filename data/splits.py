@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import ShuffleSplit, StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
 
-from data.errors import UserError
+from ser_images.data.common.errors import UserError
 
 PROTOCOLS = ("speaker", "loso", "stratified", "kfold", "leaky")
 RAVDESS_FOLDS = (

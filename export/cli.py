@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from data.command_line import command_line, new_app
-from data.errors import UserError
+from ser_images.data.common.command_line import command_line, new_app
+from ser_images.data.common.errors import UserError
 
 TARGETS = ("onnx", "int8", "torch", "zip", "hub-folder")
 
@@ -41,7 +41,7 @@ def write(
     if to in ("zip", "hub-folder"):
         _package(run, to, out)
     elif to == "torch":
-        from export.convert import to_torch
+        from ser_images.export.convert import to_torch
 
         to_torch(run)
         typer.echo(run / "learner.pkl")
@@ -52,8 +52,8 @@ def write(
 
 
 def _package(run: Path, to: str, out: Path | None) -> None:
-    from export.models import open_bundle
-    from export.packaging import write_hub_folder, write_zip
+    from ser_images.export.bundle.packaging import write_hub_folder, write_zip
+    from ser_images.export.models import open_bundle
 
     write_target, ending = (write_zip, ".zip") if to == "zip" else (write_hub_folder, "-hub")
     target = out or run.with_name(f"{run.name}{ending}")
@@ -64,8 +64,8 @@ def _package(run: Path, to: str, out: Path | None) -> None:
 def _frontend(run: Path, clips: Path | None) -> None:
     if clips is None:
         raise UserError("--with-frontend needs --clips DIR: recordings that its pictures are checked on")
-    from data.corpora.sound_files import recordings
-    from export.convert import to_frontend
+    from ser_images.data.corpora.sound_files import recordings
+    from ser_images.export.convert import to_frontend
 
     grey, difference = to_frontend(run, recordings([clips]))
     typer.echo(f"{run / 'model.frontend.onnx'}: equal labels, within {grey} grey level and {difference:.0e}")
@@ -74,8 +74,8 @@ def _frontend(run: Path, clips: Path | None) -> None:
 def _checked(run: Path, to: str, images: Path | None) -> None:
     if images is None:
         raise UserError(f"--to {to} needs --images DIR: the pictures that the run was trained on")
-    from export.convert import to_int8, to_onnx
-    from spectrogram_gen.image_set import ImageSet
+    from ser_images.export.convert import to_int8, to_onnx
+    from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 
     if to == "onnx":
         typer.echo(f"{run / 'model.onnx'}: equal labels, within {to_onnx(run, ImageSet.read(images)):.0e}")
@@ -95,10 +95,10 @@ def compare(
     """The same recordings through every form: labels, differences, size, cold start, latency, memory."""
     import json
 
-    from data.corpora.sound_files import recordings
-    from data.folders import file_moved_into_place, require_writable
-    from export.compare import compare as compare_forms
-    from export.console import print_comparison
+    from ser_images.data.common.folders import file_moved_into_place, require_writable
+    from ser_images.data.corpora.sound_files import recordings
+    from ser_images.export.bench.compare import compare as compare_forms
+    from ser_images.export.console import print_comparison
 
     found = recordings([clips])
     if out:
@@ -113,7 +113,7 @@ def compare(
 @app.command()
 def verify(run: Run) -> None:
     """Check every file against SHA256SUMS, and that the model loads and fits its bundle."""
-    from export.models import open_model
+    from ser_images.export.models import open_model
 
     bundle, _ = open_model(run)
     typer.echo(f"{run}: whole, model {bundle.model_id}, {len(bundle.labels)} labels, spec {bundle.spec.hash}")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from export.compare import Row
+from ser_images.export.bench.compare import Row
 
 
 def print_comparison(rows: Sequence[Row], pictures: int) -> None:

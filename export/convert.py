@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import UserError, errors_name
-from export.bundle import FRONTEND, INT8, LEARNER, ONNX, WEIGHTS, Bundle
-from export.files import BundleFiles
-from export.int8 import Comparison, write_int8
-from export.learner import plain_learner
-from export.learner_pickle import why_not_pickled, write_learner
-from export.models import open_bundle, read_network
-from export.onnx_model import OnnxModel, Pictures, in_batches, write_frontend_onnx
-from export.run_folder import add_onnx, seal
-from export.torch_models import TorchModel
-from spectrogram_gen.audio import Samples, fit, prepare, read_mono
-from spectrogram_gen.image_set import ImageSet, pictures_of
-from spectrogram_gen.render import picture
+from ser_images.data.common.errors import UserError, errors_name
+from ser_images.export.bundle.bundle import FRONTEND, INT8, LEARNER, ONNX, WEIGHTS, Bundle
+from ser_images.export.bundle.files import BundleFiles
+from ser_images.export.bundle.run_folder import add_onnx, seal
+from ser_images.export.formats.fastai_learner import plain_learner
+from ser_images.export.formats.fastai_pickle import why_not_pickled, write_learner
+from ser_images.export.formats.int8 import Comparison, write_int8
+from ser_images.export.formats.onnx import OnnxModel, Pictures, in_batches, write_frontend_onnx
+from ser_images.export.formats.torch_models import TorchModel
+from ser_images.export.models import open_bundle, read_network
+from ser_images.spectrogram_gen.audio import Samples, fit, prepare, read_mono
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, pictures_of
+from ser_images.spectrogram_gen.render import picture
 
 CALIBRATION_PICTURES = 256
 MAX_GREY = 1

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from data.errors import UserError, errors_name
-from export.bundle import BUNDLE, INT8, LEARNER, ONNX, WEIGHTS, Bundle
-from export.files import BundleFiles
-from export.onnx_model import OnnxModel, Pictures, Probabilities
+from ser_images.data.common.errors import UserError, errors_name
+from ser_images.export.bundle.bundle import BUNDLE, INT8, LEARNER, ONNX, WEIGHTS, Bundle
+from ser_images.export.bundle.files import BundleFiles
+from ser_images.export.formats.onnx import OnnxModel, Pictures, Probabilities
 
 Model = Callable[[Pictures], Probabilities]
 """Pictures (n, rows, frames), as their spec has grey values, to float32 probabilities (n, labels)."""
@@ -67,7 +67,7 @@ def _names_of_an_exchanged_pickle(path: Path) -> Iterator[None]:
         yield
     except UserError:
         if (path / LEARNER).is_file():
-            from export.pickle_names import require_known_names
+            from ser_images.export.formats.pickle_names import require_known_names
 
             require_known_names(path / LEARNER)
         raise
@@ -77,8 +77,8 @@ def _alone(path: Path, form: str, soon: bool) -> tuple[Bundle, Model]:
     if form == "onnx":
         model = _of_pictures(OnnxModel.open(path, soon))
         return model.bundle, model
-    from export.torch_models import TorchModel
-    from export.weights import bundle_in_weights, network_of
+    from ser_images.export.formats.safetensors import bundle_in_weights, network_of
+    from ser_images.export.formats.torch_models import TorchModel
 
     bundle = bundle_in_weights(path)
     return bundle, TorchModel(network_of(bundle, path.read_bytes()), bundle)
@@ -93,7 +93,7 @@ def _in_bundle(path: Path, form: str | None, trust_pickle: bool, soon: bool) -> 
         bundle = _bundle(files)
         form = form or next((form for form in ("onnx", "safetensors") if FORMS[form] in files), "onnx")
         if form == "safetensors":
-            from export.torch_models import TorchModel
+            from ser_images.export.formats.torch_models import TorchModel
 
             return bundle, TorchModel(read_network(files, bundle), bundle)
         return bundle, _of_onnx(files, FORMS[form], bundle, soon)
@@ -110,7 +110,7 @@ def _of_onnx(files: BundleFiles, name: str, bundle: Bundle, soon: bool) -> Model
 
 def read_network(files: BundleFiles, bundle: Bundle) -> Any:
     """The bundle's network, from its weights, on the CPU; raises UserError where they are missing or another's."""
-    from export.weights import network_of
+    from ser_images.export.formats.safetensors import network_of
 
     content = files.read(WEIGHTS)
     with errors_name(files.path / WEIGHTS):
@@ -124,10 +124,10 @@ def _of_pictures(model: OnnxModel) -> OnnxModel:
 
 
 def _of_pickle(files: BundleFiles, bundle: Bundle, trust_pickle: bool) -> Model:
-    from export.learner_pickle import read_learner
-    from export.pickle_names import require_known_names
-    from export.torch_models import FastaiModel
-    from export.trust import is_ours
+    from ser_images.export.bundle.trust import is_ours
+    from ser_images.export.formats.fastai_pickle import read_learner
+    from ser_images.export.formats.pickle_names import require_known_names
+    from ser_images.export.formats.torch_models import FastaiModel
 
     place = files.local(LEARNER)
     if place is None:

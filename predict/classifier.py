@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from export.bundle import Bundle
-from export.models import Model, open_model
-from export.onnx_model import Pictures, Probabilities
-from predict.prediction import Prediction
-from spectrogram_gen.audio import Samples
-from spectrogram_gen.render import render
+from ser_images.export.bundle.bundle import Bundle
+from ser_images.export.formats.onnx import Pictures, Probabilities
+from ser_images.export.models import Model, open_model
+from ser_images.predict.prediction import Prediction
+from ser_images.spectrogram_gen.audio import Samples
+from ser_images.spectrogram_gen.render import render
 
 
 class Classifier:

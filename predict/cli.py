@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from data.command_line import command_line, new_app
-from data.errors import UserError, errors_name
+from ser_images.data.common.command_line import command_line, new_app
+from ser_images.data.common.errors import UserError, errors_name
 
 if TYPE_CHECKING:
-    from predict.classifier import Classifier
-    from predict.prediction import Prediction
+    from ser_images.predict.classifier import Classifier
+    from ser_images.predict.prediction import Prediction
 
 FEW = 20
 """Up to so many recordings it is worth while to be ready sooner rather than faster."""
@@ -49,18 +49,18 @@ def file(
     A recording that can't be classified is a line on stderr; the rest go on, and the exit code is 1
     (2 where none could be).
     """
-    from data.corpora.sound_files import recordings
-    from predict.formats import FORMATS, write_predictions
+    from ser_images.data.corpora.sound_files import recordings
+    from ser_images.predict.output.prediction_formats import FORMATS, write_predictions
 
     if format not in FORMATS or (out and format == "table"):
         raise UserError(f"--format {format}: expected one of {', '.join(FORMATS)} (with --out: not table)")
     found = recordings(paths)
-    from data.folders import file_moved_into_place, require_writable
+    from ser_images.data.common.folders import file_moved_into_place, require_writable
 
     if explain:
         require_writable(explain.parent)
-    from predict.classifier import Classifier
-    from predict.console import print_prediction
+    from ser_images.predict.classifier import Classifier
+    from ser_images.predict.output.console import print_prediction
 
     classifier = Classifier.load(model, form, trust_pickle, min_confidence, soon=len(found) <= FEW)
     said = _Said(classifier, found)
@@ -92,13 +92,13 @@ def timeline(
     plot: Annotated[Path | None, typer.Option(help="Draw waveform, spectrogram and emotion over time.")] = None,
 ) -> None:
     """Who speaks when is not told, but with what emotion: segments of speech with start, end, label, confidence."""
-    from data.folders import file_moved_into_place, require_writable
-    from predict.classifier import Classifier
-    from predict.console import print_segments
-    from predict.segment_formats import SEGMENT_FORMATS, to_text
-    from predict.timeline import timeline as find
-    from spectrogram_gen.audio import duration_s
-    from spectrogram_gen.progress import progress_bar
+    from ser_images.data.common.folders import file_moved_into_place, require_writable
+    from ser_images.data.common.progress import progress_bar
+    from ser_images.predict.classifier import Classifier
+    from ser_images.predict.output.console import print_segments
+    from ser_images.predict.output.segment_formats import SEGMENT_FORMATS, to_text
+    from ser_images.predict.streaming.timeline import timeline as find
+    from ser_images.spectrogram_gen.audio import duration_s
 
     if (format != "table" and format not in SEGMENT_FORMATS) or (out and format == "table"):
         raise UserError(
@@ -118,7 +118,7 @@ def timeline(
     else:
         sys.stdout.write(to_text(format, found, path, classifier.bundle))
     if plot:
-        from predict.timeline_plot import draw
+        from ser_images.predict.output.timeline_plot import draw
 
         draw(path, found, plot)
 
@@ -140,10 +140,10 @@ def live(
     """What the microphone hears: windows of speech, classified as they come. Ctrl-C ends it with a summary."""
     import json
 
-    from predict.classifier import Classifier
-    from predict.listening import listen, one_utterance
-    from predict.live_display import display
-    from predict.microphone import Microphone
+    from ser_images.predict.classifier import Classifier
+    from ser_images.predict.live.display import display
+    from ser_images.predict.live.microphone import Microphone
+    from ser_images.predict.live.session import listen, one_utterance
 
     microphone = Microphone(device)
     classifier = Classifier.load(model, form, trust_pickle, min_confidence)
@@ -162,8 +162,8 @@ def live(
 
 
 def _tell_once(said: "Prediction", name: str, classifier: "Classifier", jsonl: bool) -> None:
-    from predict.console import print_prediction
-    from predict.formats import write_predictions
+    from ser_images.predict.output.console import print_prediction
+    from ser_images.predict.output.prediction_formats import write_predictions
 
     if jsonl:
         write_predictions(sys.stdout, "jsonl", classifier.bundle, [(Path(name), said)])
@@ -174,7 +174,7 @@ def _tell_once(said: "Prediction", name: str, classifier: "Classifier", jsonl: b
 @app.command()
 def devices() -> None:
     """The inputs of this machine; * marks the one that ser-predict live takes by itself."""
-    from predict.microphone import input_devices
+    from ser_images.predict.live.microphone import input_devices
 
     for one in input_devices():
         typer.echo(
@@ -189,7 +189,7 @@ class _Said:
         self._classifier, self._paths, self.failed = classifier, paths, 0
 
     def __iter__(self) -> "Iterator[tuple[Path, Prediction]]":
-        from spectrogram_gen.audio import read_mono
+        from ser_images.spectrogram_gen.audio import read_mono
 
         for path in self._paths:
             try:
@@ -202,8 +202,8 @@ class _Said:
 
 
 def _explain(classifier: "Classifier", model: Path, recording: Path, out: Path) -> None:
-    from predict.explain import explain
-    from spectrogram_gen.audio import read_mono
+    from ser_images.predict.output.explain import explain
+    from ser_images.spectrogram_gen.audio import read_mono
 
     samples, rate_hz = read_mono(recording)
     with errors_name(recording):

@@ -11,11 +11,11 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from data.errors import UserError
-from data.splits import divide
-from spectrogram_gen.image_set import ImageSet
-from train.systems import System
-from train.training import train_and_judge
+from ser_images.data.common.errors import UserError
+from ser_images.data.splits import divide
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.train.runs.recipe import System
+from ser_images.train.training.trainer import train_and_judge
 
 
 def main() -> None:

@@ -14,8 +14,8 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from data.errors import UserError
-from spectrogram_gen.spec import ImageSpec
+from ser_images.data.common.errors import UserError
+from ser_images.spectrogram_gen.spec import ImageSpec
 
 Samples = NDArray[np.float32]
 

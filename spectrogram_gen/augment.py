@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spectrogram_gen.audio import Samples, cut, level
-from spectrogram_gen.spec import ImageSpec
+from ser_images.spectrogram_gen.audio import Samples, cut, level
+from ser_images.spectrogram_gen.spec import ImageSpec
 
 ORIGINAL = "original"
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from data.command_line import command_line, new_app
-from data.errors import UserError
+from ser_images.data.common.command_line import command_line, new_app
+from ser_images.data.common.errors import UserError
 
 if TYPE_CHECKING:
-    from data.clip import Listing
-    from data.corpora.folder import Speakers
+    from ser_images.data.clip import Listing
+    from ser_images.data.corpora.folder import Speakers
 
 app = new_app()
 
@@ -58,11 +58,11 @@ def build(
 ) -> None:
     """Render every recording and its variants as PNG, with spec.json and manifest.csv."""
     listing = _find(source, corpus, channel, speaker_regex, speakers)
-    from spectrogram_gen.build import build as build_images
-    from spectrogram_gen.console import print_build
-    from spectrogram_gen.plan import plan_of
-    from spectrogram_gen.progress import progress_bar
-    from spectrogram_gen.spec import ImageSpec
+    from ser_images.data.common.progress import progress_bar
+    from ser_images.spectrogram_gen.console import print_build
+    from ser_images.spectrogram_gen.dataset.build import build as build_images
+    from ser_images.spectrogram_gen.dataset.plan import plan_of
+    from ser_images.spectrogram_gen.spec import ImageSpec
 
     if feature and spec:
         raise UserError('--feature and --spec exclude each other: the spec\'s own "feature" says it')
@@ -86,9 +86,9 @@ def check(
 ) -> None:
     """Count what is there; name what is silent, clipped, doubled, unreadable or not parsed."""
     listing = _find(source, corpus, channel, speaker_regex, speakers)
-    from spectrogram_gen.check import survey
-    from spectrogram_gen.console import print_survey
-    from spectrogram_gen.progress import progress_bar
+    from ser_images.data.common.progress import progress_bar
+    from ser_images.spectrogram_gen.console import print_survey
+    from ser_images.spectrogram_gen.inspect.check import survey
 
     with progress_bar("reading", len(listing.clips)) as progress:
         found = survey(listing.clips, progress)
@@ -113,10 +113,10 @@ def show(
 ) -> None:
     """Draw a clip with its variants, waveform and picture, and a contact sheet by class."""
     listing = _find(source, corpus, channel, speaker_regex, speakers)
-    from data.folders import require_writable
-    from spectrogram_gen.plan import plan_of
-    from spectrogram_gen.show import clip_figure, contact_sheet
-    from spectrogram_gen.spec import ImageSpec
+    from ser_images.data.common.folders import require_writable
+    from ser_images.spectrogram_gen.dataset.plan import plan_of
+    from ser_images.spectrogram_gen.inspect.show import clip_figure, contact_sheet
+    from ser_images.spectrogram_gen.spec import ImageSpec
 
     named = {found.name: found for found in listing.clips}
     if clip and clip not in named:
@@ -135,8 +135,8 @@ def download(
     song: Annotated[bool, typer.Option("--song", help="The sung recordings too.")] = False,
 ) -> None:
     """Fetch a corpus from its public record: size and checksum verified, resumed after a break."""
-    from data.download import RAVDESS_SONG, RAVDESS_SPEECH, fetch
-    from spectrogram_gen.progress import progress_bar
+    from ser_images.data.common.progress import progress_bar
+    from ser_images.data.download import RAVDESS_SONG, RAVDESS_SPEECH, fetch
 
     if corpus != "ravdess":
         raise UserError(f"corpus {corpus!r}: expected ravdess, the only one that can be downloaded")
@@ -155,8 +155,8 @@ def synthesize(
     seed: Seed = 0,
 ) -> None:
     """Make a corpus of synthetic voices, named as RAVDESS names its recordings."""
-    from data.corpora.synthetic import names, write
-    from spectrogram_gen.progress import progress_bar
+    from ser_images.data.common.progress import progress_bar
+    from ser_images.data.corpora.synthetic import names, write
 
     with progress_bar("synthesising", sum(1 for _ in names(actors, repetitions))) as progress:
         count = write(out, actors, repetitions, seed, progress)
@@ -164,13 +164,13 @@ def synthesize(
 
 
 def _find(source: Path, corpus: str, channel: str, speaker_regex: str, speakers: Path | None) -> "Listing":
-    from data.corpora import find_clips
+    from ser_images.data.corpora import find_clips
 
     return find_clips(source, corpus, _speakers(speaker_regex, speakers), channel)
 
 
 def _speakers(regex: str, table: Path | None) -> "Speakers | None":
-    from data.corpora.folder import speakers_from_csv, speakers_from_regex
+    from ser_images.data.corpora.folder import speakers_from_csv, speakers_from_regex
 
     if regex and table:
         raise UserError("--speaker-regex and --speakers exclude each other; give one")

@@ -7,9 +7,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from data.clip import Listing
-from spectrogram_gen.build import Summary
-from spectrogram_gen.check import Survey
+from ser_images.data.clip import Listing
+from ser_images.spectrogram_gen.dataset.build import Summary
+from ser_images.spectrogram_gen.inspect.check import Survey
 
 MOST_NAMED = 10
 """Of a long list of files this many are named, and the rest counted."""

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spectrogram_gen.audio import Samples, fit, prepare
-from spectrogram_gen.augment import Step, apply_to_recording, apply_to_voice
-from spectrogram_gen.cepstra import matrix, ranges
-from spectrogram_gen.features import Matrix
-from spectrogram_gen.spec import ImageSpec
+from ser_images.spectrogram_gen.audio import Samples, fit, prepare
+from ser_images.spectrogram_gen.augment import Step, apply_to_recording, apply_to_voice
+from ser_images.spectrogram_gen.features.cepstra import matrix, ranges
+from ser_images.spectrogram_gen.features.mel import Matrix
+from ser_images.spectrogram_gen.spec import ImageSpec
 
 
 def render(samples: Samples, rate_hz: int, spec: ImageSpec) -> Image.Image:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import UserError
+from ser_images.data.common.errors import UserError
 
 N_CHROMA = 12
 FEATURES: dict[str, dict[str, int]] = {
@@ -47,7 +47,7 @@ class ImageSpec:
             power 1 in its FFT bin; the bands' filters have area 1 in Hz.
         range_db: dB from black to white.
         bit_depth: bits of a grey value, 8 or 16.
-        feature: what the rows are, one of `FEATURES`; see `spectrogram_gen.features`.
+        feature: what the rows are, one of `FEATURES`; see `ser_images.spectrogram_gen.features.mel`.
         n_coefficients: cepstral coefficients, where the feature has them.
 
     Raises:

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from data.corpora import find_clips, synthetic
-from spectrogram_gen.build import build
-from spectrogram_gen.image_set import ImageSet, pictures_of
-from spectrogram_gen.plan import Plan
-from spectrogram_gen.spec import ImageSpec
+from ser_images.data.corpora import find_clips, synthetic
+from ser_images.spectrogram_gen.dataset.build import build
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, pictures_of
+from ser_images.spectrogram_gen.dataset.plan import Plan
+from ser_images.spectrogram_gen.spec import ImageSpec
 
 if TYPE_CHECKING:
     import torch
@@ -49,8 +49,8 @@ def images(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> ImageSet:
 @pytest.fixture(scope="session")
 def run_folder(images: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two epochs under the protocol `speaker`."""
-    from train.recipe import Recipe
-    from train.run import run
+    from ser_images.train.runs.run import run
+    from ser_images.train.training.config import Recipe
 
     out = tmp_path_factory.mktemp("runs") / "small"
     run(
@@ -74,8 +74,8 @@ def tiny_body(pretrained: bool = False) -> "torch.nn.Module":
 
 def add_tiny_architecture() -> None:
     """Make it known as `tiny`."""
-    from export.architectures import ARCHITECTURES
-    from export.architectures.backbone import Backbone
+    from ser_images.export.architectures import ARCHITECTURES
+    from ser_images.export.architectures.image.backbone import Backbone
 
     ARCHITECTURES["tiny"] = Backbone(tiny_body, {"n_in": 1, "lin_ftrs": [], "ps": 0})
 
@@ -91,12 +91,12 @@ def write_tiny_run(images: ImageSet, out: Path) -> Path:
     """Train and write it, as `ser-train` writes its own."""
     import torch
 
-    from export.architectures import ARCHITECTURES
-    from export.bundle import Bundle, Normalisation
-    from export.learner import plain_learner
-    from export.run_folder import add_onnx, new_run_folder, write_bundle
-    from export.torch_models import TorchModel
-    from export.weights import model_id
+    from ser_images.export.architectures import ARCHITECTURES
+    from ser_images.export.bundle.bundle import Bundle, Normalisation
+    from ser_images.export.bundle.run_folder import add_onnx, new_run_folder, write_bundle
+    from ser_images.export.formats.fastai_learner import plain_learner
+    from ser_images.export.formats.safetensors import model_id
+    from ser_images.export.formats.torch_models import TorchModel
 
     rows = [row for row in images.pictures if row.variant == "original"]
     pictures = pictures_of(images, rows)
@@ -139,8 +139,8 @@ def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
 
 def require_sound_bundle(run: Path, recording: Path, command: Command) -> None:
     """ONNX and safetensors say the same label, and `ser-export verify` has nothing against the run."""
-    from export.cli import main as export_main
-    from predict.cli import main as predict_main
+    from ser_images.export.cli import main as export_main
+    from ser_images.predict.cli import main as predict_main
 
     said = [
         command(predict_main, "file", recording, "--model", run, "--form", form, "--format", "csv")

@@ -9,7 +9,7 @@ import pytest
 STEPS = """
 import resource, sys
 import numpy as np
-from train.allocator import keep_freed_memory
+from ser_images.train.training.allocator import keep_freed_memory
 
 def faults_of_a_step():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from data.errors import UserError
-from spectrogram_gen.audio import Samples, fit, level, prepare, read_mono, trim
-from spectrogram_gen.spec import ImageSpec
+from ser_images.data.common.errors import UserError
+from ser_images.spectrogram_gen.audio import Samples, fit, level, prepare, read_mono, trim
+from ser_images.spectrogram_gen.spec import ImageSpec
 
 Write = Callable[..., Path]
 SPEC = ImageSpec()

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from data.errors import UserError
-from spectrogram_gen.audio import Samples, level
-from spectrogram_gen.augment import AUGMENTATIONS, Step, draw, gain, noise, pitch, shift, stretch
-from spectrogram_gen.plan import plan_of
-from spectrogram_gen.spec import ImageSpec
+from ser_images.data.common.errors import UserError
+from ser_images.spectrogram_gen.audio import Samples, level
+from ser_images.spectrogram_gen.augment import AUGMENTATIONS, Step, draw, gain, noise, pitch, shift, stretch
+from ser_images.spectrogram_gen.dataset.plan import plan_of
+from ser_images.spectrogram_gen.spec import ImageSpec
 
 SPEC = ImageSpec()
 

@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from conftest import SMALL
-from data.corpora import find_clips
-from data.errors import UserError
-from spectrogram_gen.build import Summary, build
-from spectrogram_gen.image_set import COLUMNS, JOURNAL, ImageSet
-from spectrogram_gen.plan import Plan
-from spectrogram_gen.spec import ImageSpec
+from ser_images.data.common.errors import UserError
+from ser_images.data.corpora import find_clips
+from ser_images.spectrogram_gen.dataset.build import Summary, build
+from ser_images.spectrogram_gen.dataset.image_set import COLUMNS, JOURNAL, ImageSet
+from ser_images.spectrogram_gen.dataset.plan import Plan
+from ser_images.spectrogram_gen.spec import ImageSpec
 
 Write = Callable[..., Path]
 
@@ -114,7 +114,7 @@ def test_one_unreadable_file_never_stops_the_rest(recordings: Path, tmp_path: Pa
 
 def test_a_killed_build_leaves_no_half_picture_and_goes_on(voices: Path, tmp_path: Path) -> None:
     out = tmp_path / "images"
-    code = "import sys; from spectrogram_gen.cli import main; main()"
+    code = "import sys; from ser_images.spectrogram_gen.cli import main; main()"
     arguments = ["build", voices, "--corpus", "synthetic", "--out", out, "--jobs", "1", "--augment", "3"]
     with subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 60

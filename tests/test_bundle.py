@@ -16,14 +16,14 @@ from safetensors.numpy import save_file
 from torch import nn
 
 from conftest import Command
-from data.errors import UserError
-from export.architectures import ARCHITECTURES
-from export.bundle import Bundle, Normalisation
-from export.files import BundleFiles, write_sums
-from export.models import open_model
-from export.onnx_model import BUNDLE_KEY
-from predict.cli import main
-from spectrogram_gen.spec import ImageSpec
+from ser_images.data.common.errors import UserError
+from ser_images.export.architectures import ARCHITECTURES
+from ser_images.export.bundle.bundle import Bundle, Normalisation
+from ser_images.export.bundle.files import BundleFiles, write_sums
+from ser_images.export.formats.onnx import BUNDLE_KEY
+from ser_images.export.models import open_model
+from ser_images.predict.cli import main
+from ser_images.spectrogram_gen.spec import ImageSpec
 
 Change = Callable[[Path], None]
 FILES = ("bundle.json", "README.md", "model.onnx", "model.safetensors", "learner.pkl")

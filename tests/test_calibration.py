@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from spectrogram_gen.image_set import ImageSet
-from train.calibration import (
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.train.evaluation.calibration import (
     Calibrated,
     calibration,
     choose_temperature,
@@ -16,7 +16,7 @@ from train.calibration import (
     threshold,
     with_temperature,
 )
-from train.predictions import Predictions, joined
+from ser_images.train.evaluation.predictions import Predictions, joined
 
 N = 6000
 

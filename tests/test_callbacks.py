@@ -5,7 +5,7 @@ from fastai.test_utils import synth_dbunch, synth_learner
 from fastai.torch_core import set_seed
 from torch import nn
 
-from train.callbacks import AverageWeights, History, mask_axis, roll_in_time, shift_bands
+from ser_images.train.training.callbacks import AverageWeights, History, mask_axis, roll_in_time, shift_bands
 
 
 def pictures(n: int = 64) -> torch.Tensor:

@@ -9,15 +9,15 @@ import pytest
 from PIL import Image
 
 from conftest import Command
-from predict.cli import main as predict_main
-from spectrogram_gen.audio import Samples, fit, prepare, read_mono
-from spectrogram_gen.cepstra import chroma_filters, gaussian_filters, matrix, ranges
-from spectrogram_gen.cli import main as images_main
-from spectrogram_gen.features import band_edges_hz, decibels, log_mel, power_spectrogram
-from spectrogram_gen.image_set import ImageSet, pictures_of
-from spectrogram_gen.render import picture
-from spectrogram_gen.spec import BANDS, FEATURES, ImageSpec
-from train.cli import main
+from ser_images.predict.cli import main as predict_main
+from ser_images.spectrogram_gen.audio import Samples, fit, prepare, read_mono
+from ser_images.spectrogram_gen.cli import main as images_main
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, pictures_of
+from ser_images.spectrogram_gen.features.cepstra import chroma_filters, gaussian_filters, matrix, ranges
+from ser_images.spectrogram_gen.features.mel import band_edges_hz, decibels, log_mel, power_spectrogram
+from ser_images.spectrogram_gen.render import picture
+from ser_images.spectrogram_gen.spec import BANDS, FEATURES, ImageSpec
+from ser_images.train.cli import main
 
 STACK = ImageSpec.of_feature("stack")
 

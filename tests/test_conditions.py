@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from data.errors import UserError
-from spectrogram_gen.audio import Samples
-from train.conditions import AS_IT_IS, CONDITIONS
+from ser_images.data.common.errors import UserError
+from ser_images.spectrogram_gen.audio import Samples
+from ser_images.train.analysis.corruptions import AS_IT_IS, CONDITIONS
 
 RATE_HZ = 16000
 

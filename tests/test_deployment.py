@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Command
-from predict.cli import main
+from ser_images.predict.cli import main
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ("torch", "torchvision", "fastai", "numba", "librosa", "onnx", "safetensors")

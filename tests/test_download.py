@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from data import download
-from data.download import RAVDESS_SONG, RAVDESS_SPEECH, Archive, fetch
-from data.errors import UserError
+from ser_images.data import download
+from ser_images.data.common.errors import UserError
+from ser_images.data.download import RAVDESS_SONG, RAVDESS_SPEECH, Archive, fetch
 
 
 class Server(ThreadingHTTPServer):

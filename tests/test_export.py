@@ -15,19 +15,19 @@ import pytest
 import soundfile
 
 from conftest import Command
-from data.errors import UserError
-from data.labels import scheme_of
-from export.bundle import Bundle
-from export.cli import main
-from export.convert import to_frontend, to_int8, to_onnx
-from export.files import BundleFiles
-from export.int8 import write_int8
-from export.model_card import model_card
-from export.models import open_model
-from export.onnx_model import OnnxModel, in_batches, require_parity
-from spectrogram_gen.audio import fit, prepare, read_mono
-from spectrogram_gen.image_set import ImageSet, pictures_of
-from spectrogram_gen.render import render
+from ser_images.data.common.errors import UserError
+from ser_images.data.labels import scheme_of
+from ser_images.export.bundle.bundle import Bundle
+from ser_images.export.bundle.files import BundleFiles
+from ser_images.export.bundle.model_card import model_card
+from ser_images.export.cli import main
+from ser_images.export.convert import to_frontend, to_int8, to_onnx
+from ser_images.export.formats.int8 import write_int8
+from ser_images.export.formats.onnx import OnnxModel, in_batches, require_parity
+from ser_images.export.models import open_model
+from ser_images.spectrogram_gen.audio import fit, prepare, read_mono
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, pictures_of
+from ser_images.spectrogram_gen.render import render
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_the_card_tells_whose_weights_came_first(run_folder: Path) -> None:
 
 def test_the_ways_that_the_card_tells(run_folder: Path, voices: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Python of the model card, as it stands there."""
-    from predict.classifier import Classifier
+    from ser_images.predict.classifier import Classifier
 
     card = (run_folder / "README.md").read_text()
     blocks = [textwrap.dedent(block) for block in re.findall(r"(?:^ {7}.*\n)+", card, re.MULTILINE)]
@@ -113,8 +113,8 @@ def test_the_ways_that_the_card_tells(run_folder: Path, voices: Path, monkeypatc
 
 
 def test_temperature_is_inside(tiny_run: Path, images: ImageSet, tmp_path: Path) -> None:
-    from export.onnx_model import write_onnx
-    from export.weights import network_of
+    from ser_images.export.formats.onnx import write_onnx
+    from ser_images.export.formats.safetensors import network_of
 
     bundle = Bundle.from_json((tiny_run / "bundle.json").read_text())
     network = network_of(bundle, (tiny_run / "model.safetensors").read_bytes())
@@ -242,7 +242,7 @@ def test_compare(command: Command, run_folder: Path, few_voices: Path, tmp_path:
 
 
 def test_a_form_that_the_run_has_not_is_named_once(command: Command, tiny_run: Path, voices: Path) -> None:
-    from predict.cli import main as predict
+    from ser_images.predict.cli import main as predict
 
     _, _, error = command(predict, "file", next(voices.rglob("*.wav")), "--model", tiny_run, "--form", "int8")
     path = tiny_run / "model.int8.onnx"
@@ -285,7 +285,7 @@ def test_images_of_another_spec_or_of_other_clips(run: Path, images: ImageSet) -
 def test_a_division_or_labels_that_are_not_the_images(run: Path, images: ImageSet) -> None:
     from dataclasses import replace
 
-    from export.files import write_sums
+    from ser_images.export.bundle.files import write_sums
 
     renamed = tuple(replace(picture, label=f"female_{picture.label}") for picture in images.pictures)
     with pytest.raises(UserError, match="has labels that the run has not"):

@@ -4,8 +4,8 @@ import librosa
 import numpy as np
 import pytest
 
-from spectrogram_gen.features import band_edges_hz, log_mel, mel_filters
-from spectrogram_gen.spec import ImageSpec
+from ser_images.spectrogram_gen.features.mel import band_edges_hz, log_mel, mel_filters
+from ser_images.spectrogram_gen.spec import ImageSpec
 
 SPECS = [
     ImageSpec(),

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from data.corpora import find_clips
-from data.corpora.folder import speakers_from_csv, speakers_from_regex
-from data.errors import UserError
-from data.labels import label_of
+from ser_images.data.common.errors import UserError
+from ser_images.data.corpora import find_clips
+from ser_images.data.corpora.folder import speakers_from_csv, speakers_from_regex
+from ser_images.data.labels import label_of
 
 
 @pytest.fixture

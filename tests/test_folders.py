@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from data.errors import UserError
-from data.folders import require_writable
+from ser_images.data.common.errors import UserError
+from ser_images.data.common.folders import require_writable
 
 
 def test_many_may_ask_at_once(tmp_path: Path) -> None:

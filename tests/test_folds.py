@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from conftest import Command, add_tiny_architecture
-from data.errors import UserError
-from spectrogram_gen.image_set import ImageSet
-from train.cli import main
-from train.folds import cross_validate, folds_of
-from train.recipe import Recipe
-from train.results import FIGURES, Fold, Result
+from ser_images.data.common.errors import UserError
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.train.cli import main
+from ser_images.train.runs.folds import cross_validate, folds_of
+from ser_images.train.runs.results import FIGURES, Fold, Result
+from ser_images.train.training.config import Recipe
 
 RECIPE = Recipe(architecture="tiny", weights="none", epochs=2, lr=1e-2, schedule="one-cycle", average=0)
 add_tiny_architecture()
@@ -128,7 +128,14 @@ def test_two_at_a_time(command: Command, images: ImageSet, tmp_path: Path) -> No
 
 
 def test_who_is_killed_leaves_no_training_behind(images: ImageSet, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "from train.cli import main; main()", "cnn4", "--images", str(images.folder)]
+    command = [
+        sys.executable,
+        "-c",
+        "from ser_images.train.cli import main; main()",
+        "cnn4",
+        "--images",
+        str(images.folder),
+    ]
     options = ["--folds", "all", "--protocol", "kfold", "--jobs", "2", "--epochs", "5000", "--lr", "0.001"]
     parent = subprocess.Popen(
         [*command, *options, "--out", str(tmp_path / "run")],

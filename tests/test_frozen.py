@@ -14,14 +14,14 @@ import torch
 from safetensors.torch import load_file
 
 from conftest import Command
-from data.splits import divide
-from export.architectures import architecture
-from export.bundle import Normalisation
-from export.weights import weights_bytes
-from spectrogram_gen.image_set import ImageSet
-from train.cli import main
-from train.frozen import FOLDER, ask
-from train.images import data_loaders
+from ser_images.data.splits import divide
+from ser_images.export.architectures import architecture
+from ser_images.export.bundle.bundle import Normalisation
+from ser_images.export.formats.safetensors import weights_bytes
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.train.cli import main
+from ser_images.train.training.embeddings import FOLDER, ask
+from ser_images.train.training.loaders import data_loaders
 
 
 def test_the_body_keeps_its_weights_and_the_head_learns(command: Command, images: ImageSet, tmp_path: Path) -> None:

@@ -18,13 +18,28 @@ MAY_IMPORT = {
 }
 
 
-def imported_rooms(path: Path) -> Iterator[str]:
+LAYERS = {
+    "data": ["common", "clip", "labels", "synthesis", "corpora", "protocols", "splits", "leaks", "download"],
+    "train": ["evaluation", "training", "runs", "analysis"],
+}
+"""Sub-packages and modules from the bottom up: each imports from those before it, never from those after it."""
+
+
+def imported_modules(path: Path) -> Iterator[str]:
+    """Dotted names below `ser_images` that a file imports, such as `data.common.errors`."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
+            names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             assert node.level == 0, f"{path}: a relative import"
-            yield node.module.split(".")[0]
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        yield from (name.removeprefix("ser_images.") for name in names if name.startswith("ser_images."))
+
+
+def imported_rooms(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imported_modules(path)}
 
 
 @pytest.mark.parametrize("room", MAY_IMPORT)
@@ -32,14 +47,28 @@ def test_imports_follow_the_house(room: str) -> None:
     files = list((ROOT / room).rglob("*.py"))
     assert files
     for path in files:
-        assert set(imported_rooms(path)) & MAY_IMPORT.keys() <= MAY_IMPORT[room], path
+        assert imported_rooms(path) & MAY_IMPORT.keys() <= MAY_IMPORT[room], path
+
+
+@pytest.mark.parametrize("room", LAYERS)
+def test_layers_of_a_package_go_one_way(room: str) -> None:
+    order = LAYERS[room]
+    for path in (ROOT / room).rglob("*.py"):
+        layer = path.relative_to(ROOT / room).parts[0].removesuffix(".py")
+        if layer not in order:
+            continue
+        for name in imported_modules(path):
+            package, _, rest = name.partition(".")
+            other = rest.split(".")[0]
+            if package == room and other in order:
+                assert order.index(other) <= order.index(layer), f"{path} imports {name}"
 
 
 @pytest.mark.parametrize("room", ["spectrogram_gen", "train", "export", "predict"])
 def test_help_imports_nothing_heavy(room: str) -> None:
-    code = f"import sys, {room}.cli; print(*sys.modules)"
+    code = f"import sys, ser_images.{room}.cli; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
-    assert f"{room}.cli" in modules
+    assert f"ser_images.{room}.cli" in modules
     assert not {"torch", "fastai", "librosa", "numpy", "scipy", "sounddevice"} & set(modules)
 
 
@@ -47,5 +76,5 @@ def test_every_package_is_listed() -> None:
     listed = (ROOT / "pyproject.toml").read_text()
     for room in MAY_IMPORT:
         for package in (ROOT / room).rglob("__init__.py"):
-            name = ".".join(package.parent.relative_to(ROOT).parts)
+            name = ".".join(("ser_images", *package.parent.relative_to(ROOT).parts))
             assert f'"{name}"' in listed, name

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from conftest import Command
-from spectrogram_gen.audio import Samples
-from spectrogram_gen.check import is_clipped
-from spectrogram_gen.cli import main
+from ser_images.spectrogram_gen.audio import Samples
+from ser_images.spectrogram_gen.cli import main
+from ser_images.spectrogram_gen.inspect.check import is_clipped
 
 Write = Callable[..., Path]
 

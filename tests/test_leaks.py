@@ -3,9 +3,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from data.errors import UserError
-from data.leaks import Leaks, find_leaks, require_no_leak
-from data.splits import PROTOCOLS, Division, divide
+from ser_images.data.common.errors import UserError
+from ser_images.data.leaks import Leaks, find_leaks, require_no_leak
+from ser_images.data.splits import PROTOCOLS, Division, divide
 
 
 @dataclass(frozen=True)

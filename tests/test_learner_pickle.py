@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spectrogram_gen.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 
 ROOMS = {"data", "spectrogram_gen", "export", "train", "predict"}
 STRANGER = """
@@ -33,8 +33,8 @@ def pickled(path: Path) -> bytes:
 
 
 def test_it_loads_with_plain_fastai_and_says_the_same(run_folder: Path, images: ImageSet, tmp_path: Path) -> None:
-    from export.learner_pickle import read_learner
-    from train.evaluate import predict
+    from ser_images.export.formats.fastai_pickle import read_learner
+    from ser_images.train.evaluation.metrics import predict
 
     rows = [row for row in images.pictures if row.variant == "original"][::40]
     pictures = [str(images.folder / row.picture) for row in rows]
@@ -70,7 +70,7 @@ def test_it_holds_no_code_objects(run_folder: Path) -> None:
 
 
 def test_a_picture_in_memory_will_do_too(run_folder: Path, images: ImageSet) -> None:
-    from export.learner_pickle import read_learner
+    from ser_images.export.formats.fastai_pickle import read_learner
 
     learner = read_learner(run_folder / "learner.pkl")
     path = images.folder / images.pictures[0].picture

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from conftest import Command
-from data.labels import EMOTIONS
-from predict.classifier import Classifier
-from predict.live import Listener
-from predict.microphone import Block
-from spectrogram_gen.audio import Samples, read_mono, trim
+from ser_images.data.labels import EMOTIONS
+from ser_images.predict.classifier import Classifier
+from ser_images.predict.live.microphone import Block
+from ser_images.predict.live.stream_classifier import Listener
+from ser_images.spectrogram_gen.audio import Samples, read_mono, trim
 from virtual_microphone import RATE_HZ, Sound, virtual_microphone
 
 PACKAGES_ARE_HERE = all(map(shutil.which, ("pulseaudio", "pactl", "paplay"))) and find_library("portaudio")
@@ -182,7 +182,7 @@ def test_unplugged_in_the_middle(sound: Sound, tiny_run: Path, tmp_path: Path) -
 
 
 def test_no_portaudio(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    from predict.cli import main
+    from ser_images.predict.cli import main
 
     monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
     monkeypatch.setattr("ctypes.util.find_library", lambda _: None)
@@ -198,7 +198,7 @@ def test_no_input_device(tmp_path: Path) -> None:
         pytest.skip("this machine has a sound card")
     environment = os.environ | {"XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-c", "from predict.cli import main; main()", "devices"],
+        [sys.executable, "-c", "from ser_images.predict.cli import main; main()", "devices"],
         env=environment, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 2

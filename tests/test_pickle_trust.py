@@ -13,12 +13,12 @@ import pytest
 import torch
 
 from conftest import Command
-from data.errors import UserError
-from export.files import write_sums
-from export.learner_pickle import read_learner
-from export.models import open_model
-from export.pickle_names import imported_names, pickle_of_known_names, require_known_names
-from predict.cli import main
+from ser_images.data.common.errors import UserError
+from ser_images.export.bundle.files import write_sums
+from ser_images.export.formats.fastai_pickle import read_learner
+from ser_images.export.formats.pickle_names import imported_names, pickle_of_known_names, require_known_names
+from ser_images.export.models import open_model
+from ser_images.predict.cli import main
 
 
 class Writes:
@@ -150,7 +150,7 @@ def test_our_own_loads_and_a_stranger_s_only_when_trusted(
 def test_adding_a_form_makes_no_stranger_s_run_one_s_own(
     tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from export.run_folder import seal
+    from ser_images.export.bundle.run_folder import seal
 
     run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))

@@ -15,14 +15,14 @@ import torch
 from PIL import Image
 
 from conftest import Command
-from data.labels import EMOTIONS
-from export.bundle import Bundle, Normalisation
-from predict.classifier import Classifier
-from predict.cli import main
-from predict.explain import activation_map
-from spectrogram_gen.audio import Samples, read_mono
-from spectrogram_gen.image_set import ImageSet
-from spectrogram_gen.spec import ImageSpec
+from ser_images.data.labels import EMOTIONS
+from ser_images.export.bundle.bundle import Bundle, Normalisation
+from ser_images.predict.classifier import Classifier
+from ser_images.predict.cli import main
+from ser_images.predict.output.explain import activation_map
+from ser_images.spectrogram_gen.audio import Samples, read_mono
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.spec import ImageSpec
 
 Write = Callable[..., Path]
 

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.errors import UserError
-from spectrogram_gen.image_set import ImageSet
-from train.predictions import Predictions, joined
+from ser_images.data.common.errors import UserError
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.train.evaluation.predictions import Predictions, joined
 
 
 @pytest.fixture

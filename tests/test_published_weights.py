@@ -12,17 +12,17 @@ import pytest
 import torch
 
 from conftest import Command, require_sound_bundle
-from data.corpora import find_clips
-from data.errors import UserError
-from export.architectures import CAMPPLUS
-from export.architectures.whisper import LAYERS, WhisperBody, positions
-from spectrogram_gen.build import build
-from spectrogram_gen.image_set import ImageSet
-from spectrogram_gen.plan import Plan
-from spectrogram_gen.spec import ImageSpec
-from train.cli import main
-from train.published_weights import PUBLISHED, published
-from train.weights import load_weights
+from ser_images.data.common.errors import UserError
+from ser_images.data.corpora import find_clips
+from ser_images.export.architectures import CAMPPLUS
+from ser_images.export.architectures.speech.whisper import LAYERS, WhisperBody, positions
+from ser_images.spectrogram_gen.dataset.build import build
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.plan import Plan
+from ser_images.spectrogram_gen.spec import ImageSpec
+from ser_images.train.cli import main
+from ser_images.train.training.first_weights import load_weights
+from ser_images.train.training.pretrained import PUBLISHED, published
 
 
 def test_campplus_gets_every_weight_of_its_body(tmp_path: Path) -> None:

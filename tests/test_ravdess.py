@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from data.corpora import CHANNELS, find_clips, ravdess
-from data.errors import UserError
-from data.labels import EMOTIONS, label_of, ordered_labels
+from ser_images.data.common.errors import UserError
+from ser_images.data.corpora import CHANNELS, find_clips, ravdess
+from ser_images.data.labels import EMOTIONS, label_of, ordered_labels
 
 
 def touch(folder: Path, *names: str) -> None:

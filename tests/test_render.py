@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spectrogram_gen.audio import Samples, prepare, read_mono
-from spectrogram_gen.augment import Step
-from spectrogram_gen.image_set import ImageSet
-from spectrogram_gen.render import picture, render, to_grey
-from spectrogram_gen.spec import ImageSpec
+from ser_images.spectrogram_gen.audio import Samples, prepare, read_mono
+from ser_images.spectrogram_gen.augment import Step
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.render import picture, render, to_grey
+from ser_images.spectrogram_gen.spec import ImageSpec
 
 
 def test_a_training_picture_and_the_picture_at_prediction_are_equal(images: ImageSet, voices: Path) -> None:

@@ -15,17 +15,17 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score
 
 from conftest import Command, add_tiny_architecture
-from spectrogram_gen.image_set import ImageSet
-from train.cli import main
-from train.compare import pairs, seeds
-from train.conditions import AS_IT_IS, CONDITIONS
-from train.folds import cross_validate
-from train.groups import groups
-from train.published import HUMAN_LISTENERS, published
-from train.recipe import Recipe
-from train.report import write_report
-from train.results import Result
-from train.robustness import robustness
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.train.analysis.compare import pairs, seeds
+from ser_images.train.analysis.corruptions import AS_IT_IS, CONDITIONS
+from ser_images.train.analysis.report import write_report
+from ser_images.train.analysis.robustness import robustness
+from ser_images.train.cli import main
+from ser_images.train.evaluation.groups import groups
+from ser_images.train.evaluation.published_results import HUMAN_LISTENERS, published
+from ser_images.train.runs.folds import cross_validate
+from ser_images.train.runs.results import Result
+from ser_images.train.training.config import Recipe
 
 RECIPE = Recipe(architecture="tiny", weights="none", epochs=12, lr=0.03, schedule="one-cycle", average=0, masks=0)
 

@@ -4,8 +4,8 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from data.errors import UserError
-from spectrogram_gen.spec import BANDS, FEATURES, ImageSpec
+from ser_images.data.common.errors import UserError
+from ser_images.spectrogram_gen.spec import BANDS, FEATURES, ImageSpec
 
 
 def test_json_both_ways() -> None:

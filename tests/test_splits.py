@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.errors import UserError
-from data.labels import EMOTIONS
-from data.splits import PROTOCOLS, RAVDESS_FOLDS, Division, divide, n_folds
+from ser_images.data.common.errors import UserError
+from ser_images.data.labels import EMOTIONS
+from ser_images.data.splits import PROTOCOLS, RAVDESS_FOLDS, Division, divide, n_folds
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from data.corpora import find_clips, synthetic
-from data.errors import UserError
-from data.labels import EMOTIONS
-from data.prosody import AT_REST, EMOTIONAL, enacted
-from data.voice import RATE_HZ, Voice, speak
-from spectrogram_gen.image_set import ImageSet
+from ser_images.data.common.errors import UserError
+from ser_images.data.corpora import find_clips, synthetic
+from ser_images.data.labels import EMOTIONS
+from ser_images.data.synthesis.prosody import AT_REST, EMOTIONAL, enacted
+from ser_images.data.synthesis.voice import RATE_HZ, Voice, speak
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 
 
 def mean_pitch_hz(samples: "np.ndarray[tuple[int], np.dtype[np.float32]]") -> float:

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from conftest import Command, add_tiny_architecture
-from data.errors import UserError
-from spectrogram_gen.image_set import ImageSet
-from train.cli import main
-from train.leaderboard import image_sets
-from train.recipe import Recipe
-from train.systems import FOLDER, Pictures, System, names
+from ser_images.data.common.errors import UserError
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.train.analysis.leaderboard import image_sets
+from ser_images.train.cli import main
+from ser_images.train.runs.recipe import FOLDER, Pictures, System, names
+from ser_images.train.training.config import Recipe
 
 add_tiny_architecture()
 TINY = """

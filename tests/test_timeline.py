@@ -17,13 +17,13 @@ from PIL import Image
 from pyannote.database.util import load_rttm
 
 from conftest import Command
-from data.labels import EMOTIONS
-from predict.classifier import Classifier
-from predict.cli import main
-from predict.speech import BLOCK_S, SpeechDetector, Stretch, Stretches
-from predict.timeline import Segment, Timeline, smoothed, steady, timeline
-from predict.windows import AFTER_S, BEFORE_S, Recent, Window, WindowPlan
-from spectrogram_gen.audio import Samples, read_mono, trim
+from ser_images.data.labels import EMOTIONS
+from ser_images.predict.classifier import Classifier
+from ser_images.predict.cli import main
+from ser_images.predict.streaming.timeline import Segment, Timeline, smoothed, steady, timeline
+from ser_images.predict.streaming.voice_activity import BLOCK_S, SpeechDetector, Stretch, Stretches
+from ser_images.predict.streaming.windows import AFTER_S, BEFORE_S, Recent, Window, WindowPlan
+from ser_images.spectrogram_gen.audio import Samples, read_mono, trim
 
 RATE_HZ = 48000
 Write = Callable[..., Path]
@@ -166,7 +166,7 @@ def test_recent_sound_is_cut_by_time_and_let_go() -> None:
 
 
 def test_memory_does_not_grow_with_speech(write_wav: Write, voices: Path, tiny_run: Path) -> None:
-    import predict.timeline as module
+    import ser_images.predict.streaming.timeline as module
 
     held: list[float] = []
 

@@ -10,20 +10,20 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from conftest import Command
-from data.errors import UserError
-from data.splits import divide
-from export.bundle import Bundle, Normalisation
-from export.files import BundleFiles
-from spectrogram_gen.image_set import ImageSet
-from train.cli import main
-from train.evaluate import confusion, metrics
-from train.fit import class_weights
-from train.images import data_loaders, normalisation_of, side
-from train.intervals import intervals
-from train.predictions import Predictions
-from train.recipe import Recipe
-from train.records import clips_hash
-from train.run import run
+from ser_images.data.common.errors import UserError
+from ser_images.data.splits import divide
+from ser_images.export.bundle.bundle import Bundle, Normalisation
+from ser_images.export.bundle.files import BundleFiles
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.train.cli import main
+from ser_images.train.evaluation.intervals import intervals
+from ser_images.train.evaluation.metrics import confusion, metrics
+from ser_images.train.evaluation.predictions import Predictions
+from ser_images.train.runs.records import clips_hash
+from ser_images.train.runs.run import run
+from ser_images.train.training.config import Recipe
+from ser_images.train.training.learner import class_weights
+from ser_images.train.training.loaders import data_loaders, normalisation_of, side
 
 FILES = {
     "README.md", "SHA256SUMS", "bundle.json", "confusion_matrix.csv", "confusion_matrix.png", "curves.png",
@@ -54,7 +54,7 @@ def test_the_exact_files_of_a_run(run_folder: Path) -> None:
 def test_a_run_whose_onnx_fails_is_kept_and_says_so(
     command: Command, images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("export.run_folder.MAX_DIFFERENCE", -1.0)
+    monkeypatch.setattr("ser_images.export.bundle.run_folder.MAX_DIFFERENCE", -1.0)
     out = tmp_path / "run"
     arguments = ("resnet34", "--images", images.folder, "--weights", "none", "--epochs", 1, "--lr", 0.001, "--out", out)
     code, _, error = command(main, *arguments)
@@ -350,9 +350,9 @@ def test_a_misspelt_command_is_no_network(command: Command) -> None:
 
 
 def test_one_class_and_one_speaker(command: Command, voices: Path, images: ImageSet, tmp_path: Path) -> None:
-    from data.corpora import find_clips
-    from spectrogram_gen.build import build
-    from spectrogram_gen.plan import Plan
+    from ser_images.data.corpora import find_clips
+    from ser_images.spectrogram_gen.dataset.build import build
+    from ser_images.spectrogram_gen.dataset.plan import Plan
 
     clips = find_clips(voices, "synthetic").clips
     one_class = [clip for clip in clips if clip.emotion == "calm"]

@@ -5,11 +5,11 @@ import torch
 from torchvision.models import resnet18, resnet34
 
 from conftest import Command
-from data.errors import UserError
-from export.architectures import RESNET34
-from spectrogram_gen.image_set import ImageSet
-from train.cli import main
-from train.weights import load_weights
+from ser_images.data.common.errors import UserError
+from ser_images.export.architectures import RESNET34
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.train.cli import main
+from ser_images.train.training.first_weights import load_weights
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import soundfile
 
-from spectrogram_gen.audio import Samples
+from ser_images.spectrogram_gen.audio import Samples
 
 RATE_HZ = 48000
 
@@ -43,7 +43,7 @@ class Sound:
         """Start `ser-predict` with these arguments; Ctrl-C ends it even where the tests run in a shell's background."""
         python = ["env", "--default-signal=INT", sys.executable, "-W", "ignore"]
         return subprocess.Popen(
-            [*python, "-c", "from predict.cli import main; main()", *map(str, arguments)],
+            [*python, "-c", "from ser_images.predict.cli import main; main()", *map(str, arguments)],
             env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 

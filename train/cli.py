@@ -11,9 +11,10 @@ from typing import Annotated
 
 import typer
 
-from data.command_line import command_line, new_app
-from data.errors import UserError
-from train import cli_results, cli_systems
+from ser_images.data.common.command_line import command_line, new_app
+from ser_images.data.common.errors import UserError
+from ser_images.train import cli_recipes as cli_systems
+from ser_images.train import cli_results
 
 app = new_app("train")
 for command in (*cli_systems.COMMANDS, *cli_results.COMMANDS):
@@ -104,8 +105,8 @@ def train(
 
     The best epoch and early stopping look at validation clips of training speakers, never at the test fold.
     """
-    from export.architectures import architecture as network
-    from train.recipe import Recipe
+    from ser_images.export.architectures import architecture as network
+    from ser_images.train.training.config import Recipe
 
     weights = weights or network(architecture).trained_on or "none"
     freeze = weights == "voices" if freeze is None else freeze
@@ -137,9 +138,9 @@ def train(
         refit=refit,
         seed=seed,
     )
-    from spectrogram_gen.image_set import ImageSet
-    from train.folds import cross_validate, folds_of
-    from train.run import run
+    from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+    from ser_images.train.runs.folds import cross_validate, folds_of
+    from ser_images.train.runs.run import run
 
     picked, said = ImageSet.read(images), ["ser-train", *sys.argv[1:]]
     place = Path("runs") / f"{architecture}-{protocol}"

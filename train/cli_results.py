@@ -18,9 +18,9 @@ def report(
     out: Annotated[Path | None, typer.Option(help="The HTML file.", show_default="RUN/report.html")] = None,
 ) -> None:
     """Write one HTML file with all that a run, or the folds of one together, has to say."""
-    from spectrogram_gen.image_set import ImageSet
-    from train.report import write_report
-    from train.results import Result
+    from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+    from ser_images.train.analysis.report import write_report
+    from ser_images.train.runs.results import Result
 
     place = out or run / "report.html"
     write_report(Result.read(run), place, ImageSet.read(images) if images else None, recordings)
@@ -32,11 +32,11 @@ def robustness(
     recordings: Annotated[Path, typer.Argument(help="The folder that its image set was built from.")],
 ) -> None:
     """The run's test clips through other gains, noise, lines and codecs: a table and a plot, which a report shows."""
-    from data.folders import require_writable
-    from spectrogram_gen.progress import progress_bar
-    from train.console import print_robustness
-    from train.results import Result
-    from train.robustness import robustness, write_robustness
+    from ser_images.data.common.folders import require_writable
+    from ser_images.data.common.progress import progress_bar
+    from ser_images.train.analysis.robustness import robustness, write_robustness
+    from ser_images.train.console import print_robustness
+    from ser_images.train.runs.results import Result
 
     result = Result.read(run)
     require_writable(run)
@@ -49,8 +49,8 @@ def robustness(
 
 def compare(runs: Annotated[list[Path], typer.Argument(help="Folders of runs.")]) -> None:
     """Runs side by side, and McNemar's test for each two that were tested on the same clips."""
-    from train.console import print_comparison
-    from train.results import Result
+    from ser_images.train.console import print_comparison
+    from ser_images.train.runs.results import Result
 
     print_comparison([Result.read(run) for run in runs])
 

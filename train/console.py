@@ -6,9 +6,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from train.compare import pairs, seeds
-from train.results import FIGURES, Result
-from train.robustness import Row
+from ser_images.train.analysis.compare import pairs, seeds
+from ser_images.train.analysis.robustness import Row
+from ser_images.train.runs.results import FIGURES, Result
 
 _WIDE = 250
 """Columns of a file or a pipe, where no line need be broken."""

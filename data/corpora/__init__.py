@@ -3,10 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from data.clip import Listing
-from data.corpora import folder, ravdess
-from data.corpora.folder import Speakers
-from data.errors import UserError
+from ser_images.data.clip import Listing
+from ser_images.data.common.errors import UserError
+from ser_images.data.corpora import folder, ravdess
+from ser_images.data.corpora.folder import Speakers
 
 CORPORA = ("ravdess", "folder", "synthetic")
 LICENCES = {"ravdess": ravdess.LICENCE, "synthetic": "Its recordings were computed by ser-images; nobody spoke."}

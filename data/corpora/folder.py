@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from data.clip import Clip, Listing
-from data.corpora.sound_files import sound_files
-from data.errors import UserError
+from ser_images.data.clip import Clip, Listing
+from ser_images.data.common.errors import UserError
+from ser_images.data.corpora.sound_files import sound_files
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 from types import MappingProxyType
 
-from data.clip import Clip, Listing
-from data.corpora.sound_files import sound_files
-from data.labels import EMOTIONS
+from ser_images.data.clip import Clip, Listing
+from ser_images.data.corpora.sound_files import sound_files
+from ser_images.data.labels import EMOTIONS
 
 LICENCE = (
     "RAVDESS is licensed CC BY-NC-SA 4.0 (https://creativecommons.org/licenses/by-nc-sa/4.0/). Cite: Livingstone "

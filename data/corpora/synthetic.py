@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from data.errors import UserError
-from data.labels import EMOTIONS
-from data.prosody import enacted
-from data.voice import RATE_HZ, SENTENCES, Voice, speak
+from ser_images.data.common.errors import UserError
+from ser_images.data.labels import EMOTIONS
+from ser_images.data.synthesis.prosody import enacted
+from ser_images.data.synthesis.voice import RATE_HZ, SENTENCES, Voice, speak
 
 STRENGTHS = {"01": 0.8, "02": 1.15}
 """How far a normal and a strong rendition goes from rest to the full emotion."""

@@ -1,21 +1,21 @@
 """The networks, by name: what the weights of a bundle mean, to training and to prediction alike."""
 
-from data.errors import UserError
-from export.architectures.backbone import Backbone
-from export.architectures.bilstm import BILSTM
-from export.architectures.by_name import Timm, by_name
-from export.architectures.campplus import CAMPPLUS
-from export.architectures.campplus_whisper import CAMPPLUS_WHISPER
-from export.architectures.cnn1d import CNN1D
-from export.architectures.cnn4 import CNN4
-from export.architectures.cnn_bilstm import CNN_BILSTM
-from export.architectures.cnn_bilstm_attention import CNN_BILSTM_ATTENTION
-from export.architectures.cnn_lstm import CNN_LSTM
-from export.architectures.conv1d import CONV1D
-from export.architectures.mlp import MLP
-from export.architectures.over_time import OverTime
-from export.architectures.resnet34 import RESNET34
-from export.architectures.voices import Voices
+from ser_images.data.common.errors import UserError
+from ser_images.export.architectures.image.backbone import Backbone
+from ser_images.export.architectures.image.by_name import Timm, by_name
+from ser_images.export.architectures.image.cnn4 import CNN4
+from ser_images.export.architectures.image.resnet34 import RESNET34
+from ser_images.export.architectures.sequence.bilstm import BILSTM
+from ser_images.export.architectures.sequence.cnn1d import CNN1D
+from ser_images.export.architectures.sequence.cnn_bilstm import CNN_BILSTM
+from ser_images.export.architectures.sequence.cnn_bilstm_attention import CNN_BILSTM_ATTENTION
+from ser_images.export.architectures.sequence.cnn_lstm import CNN_LSTM
+from ser_images.export.architectures.sequence.conv1d import CONV1D
+from ser_images.export.architectures.sequence.mlp import MLP
+from ser_images.export.architectures.sequence.sequence_model import OverTime
+from ser_images.export.architectures.speech.campplus import CAMPPLUS
+from ser_images.export.architectures.speech.campplus_whisper import CAMPPLUS_WHISPER
+from ser_images.export.architectures.speech.pretrained_speech import Voices
 
 ARCHITECTURES: dict[str, Backbone | OverTime | Voices] = {
     "resnet34": RESNET34,

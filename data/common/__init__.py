@@ -1,0 +1,1 @@
+"""Shared by all packages: errors, folders, the command line, progress."""

@@ -1,0 +1,1 @@
+"""A source-filter speech synthesiser with emotional prosody."""

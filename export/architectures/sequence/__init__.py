@@ -1,0 +1,1 @@
+"""Networks that read the image's rows as features over time."""

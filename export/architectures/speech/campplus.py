@@ -1,0 +1,140 @@
+"""CAM++, a network that knows voices, up to the end of its second block; then a head that tells emotions.
+
+Wang H, Zheng S, Chen Y, Cheng L, Chen Q (2023). CAM++: A Fast and Efficient Network for Speaker Verification Using
+Context-Aware Masking. Interspeech. Layers have the names of the weights that its authors published.
+Input (batch, 1, 80, frames), pictures of the feature `fbank`; output (batch, labels). Convolutions over bands and time
+halve the bands three times, a time-delay layer halves the frames; two densely connected blocks follow, each layer of
+which is weighed by its context. The third block knows who speaks rather than how (LOG.md), and is left out.
+4.07 million weights for 8 labels.
+"""
+
+from collections import OrderedDict
+
+import torch
+from torch import nn
+
+from ser_images.export.architectures.speech.pretrained_speech import Sounding, SoundingStatistics, Voices, less_mean
+
+GROWTH = 32
+"""Channels that each densely connected layer adds."""
+SEGMENT = 100
+"""Frames whose mean is a frame's nearer context."""
+
+
+class Residual(nn.Module):
+    """Two 3 x 3 convolutions beside a shortcut: (n, channels, bands, frames), bands divided by `stride`."""
+
+    def __init__(self, channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, (stride, 1), padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        projection = (nn.Conv2d(channels, channels, 1, (stride, 1), bias=False), nn.BatchNorm2d(channels))
+        self.shortcut = nn.Sequential(*projection) if stride > 1 else nn.Sequential()
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        path = self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(values)))))
+        return torch.relu(path + self.shortcut(values))
+
+
+class Bands(nn.Module):
+    """Convolutions over bands and time: (n, rows, frames) to (n, 32 x rows / 8, frames)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, GROWTH, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(GROWTH)
+        self.layer1 = nn.Sequential(Residual(GROWTH, 2), Residual(GROWTH, 1))
+        self.layer2 = nn.Sequential(Residual(GROWTH, 2), Residual(GROWTH, 1))
+        self.conv2 = nn.Conv2d(GROWTH, GROWTH, 3, (2, 1), padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(GROWTH)
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        values = torch.relu(self.bn1(self.conv1(values.unsqueeze(1))))
+        values = self.layer2(self.layer1(values))
+        return torch.relu(self.bn2(self.conv2(values))).flatten(1, 2)
+
+
+def normed(channels: int) -> nn.Sequential:
+    """Batch norm and ReLU."""
+    return nn.Sequential(OrderedDict(batchnorm=nn.BatchNorm1d(channels), relu=nn.ReLU()))
+
+
+class ContextMask(nn.Module):
+    """A convolution over time, each of its channels weighed by the mean of all frames and of those nearby."""
+
+    def __init__(self, n_in: int, dilation: int) -> None:
+        super().__init__()
+        self.linear_local = nn.Conv1d(n_in, GROWTH, 3, padding=dilation, dilation=dilation, bias=False)
+        self.linear1 = nn.Conv1d(n_in, n_in // 2, 1)
+        self.linear2 = nn.Conv1d(n_in // 2, GROWTH, 1)
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        nearby = nn.functional.avg_pool1d(values, SEGMENT, SEGMENT, ceil_mode=True)
+        nearby = nearby.repeat_interleave(SEGMENT, 2)[..., : values.shape[2]]
+        context = torch.relu(self.linear1(values.mean(2, keepdim=True) + nearby))
+        masked: torch.Tensor = self.linear_local(values) * torch.sigmoid(self.linear2(context))
+        return masked
+
+
+class Dense(nn.Module):
+    """A layer that hands its input on, with `GROWTH` channels more: (n, channels, frames)."""
+
+    def __init__(self, n_in: int, dilation: int) -> None:
+        super().__init__()
+        self.nonlinear1 = normed(n_in)
+        self.linear1 = nn.Conv1d(n_in, 4 * GROWTH, 1, bias=False)
+        self.nonlinear2 = normed(4 * GROWTH)
+        self.cam_layer = ContextMask(4 * GROWTH, dilation)
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        more = self.cam_layer(self.nonlinear2(self.linear1(self.nonlinear1(values))))
+        return torch.cat([values, more], 1)
+
+
+def block(n_in: int, layers: int, dilation: int) -> nn.Sequential:
+    """Densely connected layers."""
+    named = ((f"tdnnd{index + 1}", Dense(n_in + index * GROWTH, dilation)) for index in range(layers))
+    return nn.Sequential(OrderedDict(named))
+
+
+class CampplusBody(nn.Module):
+    """Pictures (n, 1, rows, frames) to `SoundingStatistics` of what the second block says: (n, `SAYS`)."""
+
+    SAYS = 3 * 1024
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        self.sounding = Sounding()
+        self.head = Bands()
+        time_delay = nn.Conv1d(4 * rows, 128, 5, 2, padding=2, bias=False)
+        self.xvector = nn.Sequential(OrderedDict([
+            ("tdnn", nn.Sequential(OrderedDict(linear=time_delay, nonlinear=normed(128)))),
+            ("block1", block(128, 12, dilation=1)),
+            ("transit1", nn.Sequential(OrderedDict(nonlinear=normed(512), linear=nn.Conv1d(512, 256, 1, bias=False)))),
+            ("block2", block(256, 24, dilation=2)),
+        ]))  # fmt: skip
+        self.statistics = SoundingStatistics()
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        bands, sounding = self.sounding(pictures)
+        frames = self.xvector(self.head(less_mean(bands, sounding)))
+        said: torch.Tensor = self.statistics(frames, sounding[..., ::2])
+        return said
+
+
+def dense_head(n_in: int, labels: int) -> nn.Sequential:
+    """(n, n_in) to logits (n, labels), by one hidden layer of 128."""
+    return nn.Sequential(
+        nn.BatchNorm1d(n_in), nn.Dropout(0.5), nn.Linear(n_in, 128, bias=False), nn.BatchNorm1d(128), nn.ReLU(),
+        nn.Dropout(0.5), nn.Linear(128, labels),
+    )  # fmt: skip
+
+
+def campplus(rows: int, labels: int) -> tuple[nn.Module, nn.Module]:
+    """Body and head, for pictures of so many rows (a multiple of eight)."""
+    return CampplusBody(rows), dense_head(CampplusBody.SAYS, labels)
+
+
+CAMPPLUS = Voices(campplus, {"head": "0.head", "xvector": "0.xvector"}, ("campplus",))

@@ -1,0 +1,1 @@
+"""Compare every format of a model side by side."""

@@ -1,0 +1,1 @@
+"""The bundle on disk: its files, their integrity, the run folder, the model card."""

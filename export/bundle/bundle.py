@@ -1,0 +1,114 @@
+"""Bundle: what prediction needs to know of a trained model, beside its weights.
+
+bundle = Bundle.from_json(Path("runs/first/bundle.json").read_text())
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ser_images.data.common.errors import UserError
+from ser_images.data.labels import scheme_of
+from ser_images.spectrogram_gen.spec import ImageSpec
+
+BUNDLE, CARD = "bundle.json", "README.md"
+ONNX, INT8, FRONTEND, WEIGHTS, LEARNER = (
+    "model.onnx", "model.int8.onnx", "model.frontend.onnx", "model.safetensors", "learner.pkl",
+)  # fmt: skip
+FORMAT_VERSION = 1
+_KEYS = {
+    "format_version", "model_id", "architecture", "labels", "label_scheme", "spec", "spec_hash", "normalisation",
+    "temperature", "training",
+}  # fmt: skip
+
+
+class Normalisation(NamedTuple):
+    """What is taken from grey values, where white is 1, and what they are then divided by.
+
+    Mean and standard deviation of the training pictures, or what a network's published weights want.
+    """
+
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a model takes and says.
+
+    Attributes:
+        model_id: twelve hexadecimal digits of the SHA-256 of `model.safetensors`; every form of a model shares it.
+        architecture: what `ser_images.export.architectures.architecture` knows it by.
+        labels: in the order of its outputs.
+        spec: of the pictures that it was trained on, and so of those that it may be shown.
+        normalisation: what a picture is normalised by before the first layer.
+        temperature: what the logits are divided by before the softmax (Guo et al. 2017); 1: not calibrated.
+        training: what it was trained on and how well: protocol, fold, seed, corpora, hash of the clip list,
+            metrics, versions, date.
+
+    Raises:
+        UserError: values that no model can have.
+    """
+
+    model_id: str
+    architecture: str
+    labels: tuple[str, ...]
+    spec: ImageSpec
+    normalisation: Normalisation
+    temperature: float = 1.0
+    training: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        if not all(isinstance(text, str) and text for text in (self.model_id, self.architecture, *self.labels)):
+            raise UserError("model_id, architecture and labels: expected texts")
+        if len(self.labels) < 2 or len(set(self.labels)) < len(self.labels):
+            raise UserError(f"labels {list(self.labels)}: expected at least two, each once")
+        for name, value in (*self.normalisation._asdict().items(), ("temperature", self.temperature)):
+            lowest = 0.0 if name == "mean" else 1e-6
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not lowest <= value < 1e6:
+                raise UserError(f"{name} is {value!r}, expected a number of at least {lowest:g}")
+        if not isinstance(self.training, Mapping):
+            raise UserError(f"training is {self.training!r}, expected an object")
+
+    def to_json(self) -> str:
+        """The content of `bundle.json`."""
+        content = {
+            "format_version": FORMAT_VERSION,
+            "model_id": self.model_id,
+            "architecture": self.architecture,
+            "labels": self.labels,
+            "label_scheme": scheme_of(self.labels),
+            "spec": self.spec.to_dict(),
+            "spec_hash": self.spec.hash,
+            "normalisation": self.normalisation._asdict(),
+            "temperature": self.temperature,
+            "training": dict(self.training),
+        }
+        return json.dumps(content, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Bundle":
+        """The bundle that `to_json` wrote; raises UserError where it is damaged, altered or of a newer version."""
+        try:
+            content = json.loads(text)
+        except ValueError as error:
+            raise UserError(f"not JSON ({error})") from error
+        version = content.get("format_version") if isinstance(content, dict) else None
+        if isinstance(version, int) and version > FORMAT_VERSION:
+            raise UserError(f"format version {version}, and this version reads up to {FORMAT_VERSION}: install a newer")
+        if version != FORMAT_VERSION or content.keys() != _KEYS:
+            raise UserError(f"no bundle of format version {FORMAT_VERSION}")
+        try:
+            spec = ImageSpec.from_dict(dict(content["spec"]))
+            bundle = cls(
+                content["model_id"], content["architecture"], tuple(content["labels"]), spec,
+                Normalisation(**content["normalisation"]), content["temperature"], content["training"],
+            )  # fmt: skip
+        except (TypeError, ValueError) as error:
+            raise UserError(f"damaged ({error})") from error
+        if content["spec_hash"] != spec.hash:
+            raise UserError(f"its spec is {spec.hash}, and it says {content['spec_hash']}: altered")
+        if content["label_scheme"] != scheme_of(bundle.labels):
+            raise UserError(f"label scheme {content['label_scheme']!r}, and its labels are of another: altered")
+        return bundle

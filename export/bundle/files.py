@@ -1,0 +1,195 @@
+"""The files of a bundle: a folder, or the same as one zip, checked against its SHA256SUMS when it is opened.
+
+files = BundleFiles.open(Path("runs/first"))
+files.read("bundle.json")
+"""
+
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from ser_images.data.common.errors import UserError
+
+SUMS = "SHA256SUMS"
+MAX_FILE_BYTES = 2**31
+"""ONNX, a protocol buffer, can't be larger."""
+MAX_FILES = 200
+MAX_RATIO = 100
+"""Uncompressed to compressed; trained weights hardly compress, tables of figures at most twentyfold."""
+_SMALL_BYTES = 2**20
+_CHUNK_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class BundleFiles:
+    """The files that `SHA256SUMS` lists, whose bytes were as it says when they were opened.
+
+    Attributes:
+        path: the folder or the zip.
+        sums: SHA-256 of each file, by name.
+    """
+
+    path: Path
+    sums: Mapping[str, str]
+
+    @classmethod
+    def open(cls, path: Path) -> "BundleFiles":
+        """The files of a folder or a zip.
+
+        Raises:
+            UserError: none there, a file missing or changed, or a zip that may not be unpacked.
+        """
+        files = cls.listed(path)
+        files.require_unchanged()
+        return files
+
+    @classmethod
+    def listed(cls, path: Path) -> "BundleFiles":
+        """The files as `SHA256SUMS` lists them, their bytes not checked yet: see `checked_meanwhile`."""
+        if not path.exists():
+            raise UserError(f"{path}: no such file or folder; give the folder of a run, or a bundle")
+        if path.is_file():
+            _require_harmless_zip(path)
+        files = cls(path, {})
+        if SUMS not in files._names():
+            raise UserError(
+                f"{path}: no run of ser-train and no bundle (it has no {SUMS}); give the folder of a run, or a bundle"
+            )
+        return cls(path, _parse_sums(b"".join(files._chunks(SUMS)), path))
+
+    @contextmanager
+    def checked_meanwhile(self) -> Iterator[None]:
+        """Check every byte while something else goes on; a changed file is told rather than what comes of it."""
+        with ThreadPoolExecutor(1) as thread:
+            check = thread.submit(self.require_unchanged)
+            try:
+                yield
+            except UserError:
+                check.result()
+                raise
+            check.result()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.sums
+
+    def read(self, name: str) -> bytes:
+        """A file's bytes; raises UserError where none is listed under this name."""
+        self._require(name)
+        return b"".join(self._chunks(name))
+
+    def local(self, name: str) -> Path | None:
+        """The file's own path, where it lies in a folder; raises UserError as `read`."""
+        self._require(name)
+        return self.path / name if self.path.is_dir() else None
+
+    def size(self, name: str) -> int:
+        """Bytes of a file."""
+        if self.path.is_dir():
+            return (self.path / name).stat().st_size
+        with zipfile.ZipFile(self.path) as archive:
+            return archive.getinfo(name).file_size
+
+    def _require(self, name: str) -> None:
+        if name not in self.sums:
+            raise UserError(f"{self.path / name}: missing; copy the whole bundle, or make it with ser-export")
+
+    def _names(self) -> set[str]:
+        if self.path.is_dir():
+            return {file.name for file in self.path.iterdir()}
+        with zipfile.ZipFile(self.path) as archive:
+            return set(archive.namelist())
+
+    def require_unchanged(self) -> None:
+        """Raise UserError where a listed file is missing, or its bytes are not as `SHA256SUMS` says."""
+        names = self._names()
+        for name in self.sums:
+            if name not in names:
+                raise UserError(f"{self.path / name}: missing; copy the whole bundle again")
+        with ThreadPoolExecutor() as threads:
+            for name, found in zip(self.sums, threads.map(self._sum, self.sums), strict=True):
+                if found != self.sums[name]:
+                    raise UserError(f"{self.path / name}: changed since {SUMS} was written; copy the bundle again")
+
+    def _sum(self, name: str) -> str:
+        digest = hashlib.sha256()
+        for chunk in self._chunks(name):
+            digest.update(chunk)
+        return digest.hexdigest()
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[IO[bytes]]:
+        if self.path.is_dir():
+            with (self.path / name).open("rb") as file:
+                yield file
+        else:
+            with zipfile.ZipFile(self.path) as archive, archive.open(name) as member:
+                yield member
+
+    def _chunks(self, name: str) -> Iterator[bytes]:
+        try:
+            with self._opened(name) as file:
+                while chunk := file.read(_CHUNK_BYTES):
+                    yield chunk
+        # what zipfile raises for a member: damaged, cut short, or of a compression that it doesn't know
+        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            raise UserError(f"{self.path / name}: cannot be read ({error}); copy the bundle again") from error
+
+
+def write_sums(folder: Path, written: Iterable[str] | None = None) -> None:
+    """Write `SHA256SUMS` anew for these files, the others' sums unchanged; None: for every file in the folder."""
+    unchecked = BundleFiles(folder, {})
+    if written is None:
+        sums, written = {}, [file.name for file in folder.iterdir() if file.is_file()]
+    else:
+        sums = _parse_sums((folder / SUMS).read_bytes(), folder)
+    sums |= {name: unchecked._sum(name) for name in written if name != SUMS}
+    part = folder / f"{SUMS}.part"
+    part.write_text(sums_text(sums), encoding="utf-8")
+    part.replace(folder / SUMS)
+
+
+def sums_text(sums: Mapping[str, str]) -> str:
+    """The content of `SHA256SUMS`, as `sha256sum --check` reads it."""
+    return "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
+
+
+def _parse_sums(content: bytes, path: Path) -> dict[str, str]:
+    sums = {}
+    for line in content.decode("utf-8", "replace").splitlines():
+        digest, _, name = line.partition("  ")
+        if len(digest) != 64 or not _is_plain(name) or name in sums:
+            raise UserError(f"{path / SUMS}: damaged at {line[:80]!r}; copy the bundle again")
+        sums[name] = digest
+    return sums
+
+
+def _is_plain(name: str) -> bool:
+    return bool(name) and not set(name) & set("/\\:\0") and name not in (".", "..")
+
+
+def _require_harmless_zip(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    # ValueError: a directory with impossible offsets; NotImplementedError: a version that zipfile doesn't know
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise UserError(f"{path}: no folder and no zip that can be read ({error})") from error
+    if len({member.filename for member in members}) < len(members) or len(members) > MAX_FILES:
+        raise UserError(f"{path}: {len(members)} files, expected at most {MAX_FILES}, each once")
+    for member in members:
+        if not _is_plain(member.filename):
+            raise UserError(f"{path}: holds {member.filename!r}, expected plain file names without a folder")
+        if member.flag_bits & 1:
+            raise UserError(f"{path}: {member.filename} is encrypted; give a zip without a password")
+        allowed = _SMALL_BYTES + MAX_RATIO * member.compress_size
+        if member.file_size > min(allowed, MAX_FILE_BYTES):
+            raise UserError(
+                f"{path}: {member.filename} unpacks from {member.compress_size} to {member.file_size} bytes, "
+                f"more than any bundle's does; not opened"
+            )

@@ -1,0 +1,34 @@
+"""Which run folders this user wrote on this machine: a list of the hashes of their SHA256SUMS, in the user's state."""
+
+import hashlib
+from pathlib import Path
+
+from platformdirs import user_state_path
+
+from ser_images.export.bundle.files import SUMS
+
+
+def remember(run: Path) -> None:
+    """Note that this user wrote the run; where the note can't be kept, the run is as a stranger's."""
+    try:
+        _list().parent.mkdir(parents=True, exist_ok=True)
+        with _list().open("a") as file:
+            file.write(f"{_hash(run)}\n")
+    except OSError:
+        return
+
+
+def is_ours(run: Path) -> bool:
+    """Whether this user wrote the run folder here, and its SHA256SUMS is still the same."""
+    try:
+        return _hash(run) in _list().read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _list() -> Path:
+    return user_state_path("ser-images") / "runs"
+
+
+def _hash(run: Path) -> str:
+    return hashlib.sha256((run / SUMS).read_bytes()).hexdigest()

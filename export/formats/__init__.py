@@ -1,0 +1,1 @@
+"""One file format of a model per module: ONNX, int8 ONNX, safetensors, fastai pickle."""

@@ -1,0 +1,156 @@
+"""What a pickle would import: read from its opcodes, before anything in it runs.
+
+require_known_names(Path("runs/first/learner.pkl"))
+
+An allow list is defence in depth and not safety: known names can be misused in ways that nobody has thought of.
+"""
+
+import io
+import pickle
+import pickletools
+import types
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ser_images.data.common.errors import UserError
+
+_KNOWN_BY_MODULE = {
+    "PIL.Image": "Image",
+    "__builtin__": "bytes float getattr int long object print reduce set str tuple unicode",
+    "_codecs": "encode",
+    "_operator": "or_",
+    "collections": "OrderedDict",
+    "fastai.callback.core": "TrainEvalCallback",
+    "fastai.callback.progress": "ProgressCallback",
+    "fastai.data.core": "DataLoaders Datasets TfmdDL TfmdLists",
+    "fastai.data.load": "_FakeLoader _wif",
+    "fastai.data.transforms": "Categorize CategoryMap IntToFloatTensor ItemGetter Normalize ToTensor",
+    "fastai.layers": "AdaptiveConcatPool2d ConvLayer Flatten ResBlock",
+    "fastai.learner": "AvgLoss AvgSmoothLoss CastToTensor Learner Recorder",
+    "fastai.losses": "CrossEntropyLossFlat",
+    "fastai.optimizer": "Adam",
+    "fastai.torch_core": "TensorCategory TensorImageBW trainable_params",
+    "fastai.vision.core": "PILImageBW",
+    "fastcore.foundation": "L",
+    "fasttransform.transform": "Pipeline Transform",
+    "inspect": "Parameter Signature _ParameterKind _empty",
+    "numpy": "ndarray",
+    "pathlib": "Path PosixPath WindowsPath",
+    "plum._function": "Function",
+    "plum._method": "Method MethodList",
+    "plum._resolver": "Resolver",
+    "plum._signature": "Signature",
+    "plum._util": "Missing",
+    "random": "Random",
+    "torch": "FloatStorage LongStorage Tensor device",
+    "torch._utils": "_rebuild_parameter _rebuild_tensor_v2",
+    "torchvision.models.convnext": "CNBlock LayerNorm2d",
+    "torchvision.models.densenet": "_DenseBlock _DenseLayer _Transition",
+    "torchvision.models.efficientnet": "FusedMBConv MBConv",
+    "torchvision.models.mobilenetv3": "InvertedResidual",
+    "torchvision.models.regnet": "AnyStage BottleneckTransform ResBottleneckBlock SimpleStemIN",
+    "torchvision.models.resnet": "BasicBlock Bottleneck",
+    "torchvision.models.squeezenet": "Fire",
+    "torchvision.models.swin_transformer": "PatchMerging PatchMergingV2 ShiftedWindowAttention "
+    "ShiftedWindowAttentionV2 SwinTransformerBlock SwinTransformerBlockV2",
+    "torchvision.ops.misc": "Conv2dNormActivation MLP Permute SqueezeExcitation",
+    "torchvision.ops.stochastic_depth": "StochasticDepth",
+    "typing": "Any",
+}
+KNOWN_NAMES = frozenset(f"{module}.{name}" for module, names in _KNOWN_BY_MODULE.items() for name in names.split())
+"""What learners of `ser-train` import, as pickle's protocol 2 writes it; layers of `torch.nn.modules` besides."""
+_ATTRIBUTES = frozenset({"create", "dataloaders"})  # the only ones that such learners ask getattr for
+_PUSH_NOTHING = frozenset({"MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "PROTO", "FRAME"})
+
+
+def require_known_names(path: Path) -> None:
+    """Walk the opcodes of an exported learner without running them.
+
+    Raises:
+        UserError: it imports a name that no learner of `ser-train` does, or is no archive of `torch.save`.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    inner = _pickle_in_archive(path) if content.startswith(b"PK\x03\x04") else None
+    names = sorted(set(imported_names(content if inner is None else inner)))
+    if unknown := [name for name in names if not is_known(name)]:
+        raise UserError(f"{path}: would import {', '.join(unknown)}, as no learner of ser-train does; not loaded")
+    if inner is None:
+        raise UserError(f"{path}: no learner that fastai exported (not an archive of torch.save); not loaded")
+
+
+def is_known(name: str) -> bool:
+    """Whether learners of `ser-train` import this name."""
+    module, _, last = name.rpartition(".")
+    return name in KNOWN_NAMES or (module.startswith("torch.nn.modules.") and last[:1].isupper())
+
+
+def imported_names(content: bytes) -> Iterator[str]:
+    """The names that pickles, one after another, would import; `?` for one that is put together as it runs."""
+    tail: list[object] = []
+    memo: dict[object, object] = {}
+    try:
+        for opcode, argument in _operations(content):
+            if opcode in ("GLOBAL", "INST"):
+                yield str(argument).replace(" ", ".", 1)
+            elif opcode == "STACK_GLOBAL":
+                module, name = [None, None, *tail][-2:]
+                yield f"{module}.{name}" if isinstance(module, str) and isinstance(name, str) else "?"
+            if opcode == "MEMOIZE":
+                memo[len(memo)] = tail[-1] if tail else None
+            elif opcode.endswith("PUT"):
+                memo[int(str(argument))] = tail[-1] if tail else None
+            elif opcode.endswith("GET"):
+                tail.append(memo.get(int(str(argument))))
+            elif opcode not in _PUSH_NOTHING:
+                tail.append(argument if "UNICODE" in opcode or "STRING" in opcode else None)
+    except ValueError:  # the end of what reads as a pickle
+        return
+
+
+def _operations(content: bytes) -> Iterator[tuple[str, object]]:
+    file = io.BytesIO(content)
+    while file.tell() < len(content):
+        for opcode, argument, _ in pickletools.genops(file):
+            yield opcode.name, argument
+
+
+def _pickle_in_archive(path: Path) -> bytes:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            pickles = [name for name in names if name.endswith(".pkl")]
+            if len(pickles) != 1 or not pickles[0].endswith("data.pkl") or len(set(names)) < len(names):
+                raise UserError(f"{path}: {len(pickles)} pickles in it, expected data.pkl alone; not loaded")
+            return archive.read(pickles[0])
+    # NotImplementedError: a compression that zipfile doesn't know
+    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise UserError(f"{path}: damaged ({error}); copy the run again") from error
+
+
+class _KnownNamesUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if not is_known(f"{module}.{name}"):
+            raise pickle.UnpicklingError(f"it imports {module}.{name}, as no learner of ser-train does")
+        return _few_attributes if name == "getattr" else super().find_class(module, name)
+
+
+def _few_attributes(owner: object, name: str) -> Any:
+    if name not in _ATTRIBUTES:
+        raise pickle.UnpicklingError(f"it asks {owner!r} for {name!r}, as no learner of ser-train does")
+    return getattr(owner, name)
+
+
+def pickle_of_known_names() -> types.ModuleType:
+    """The pickle module, for torch.load to use, except that it imports known names only."""
+    module = types.ModuleType("pickle_of_known_names")
+    module.__dict__.update(vars(pickle) | {"Unpickler": _KnownNamesUnpickler, "load": _load})
+    return module
+
+
+def _load(file: Any, **options: Any) -> Any:
+    return _KnownNamesUnpickler(file, **options).load()

@@ -1,0 +1,66 @@
+"""model.safetensors: a network's weights, with its bundle in the header, and nothing that runs.
+
+write_weights(network, path); network = network_of(bundle, content)
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from ser_images.data.common.errors import UserError
+from ser_images.export.bundle.bundle import Bundle
+
+_BUNDLE_KEY = "bundle"
+
+
+def weights_bytes(network: Any, bundle_json: str | None = None) -> bytes:
+    """The network's state as the bytes of a safetensors file; `bundle_json` goes into its header."""
+    from safetensors.torch import save
+
+    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    return save(state, {_BUNDLE_KEY: bundle_json} if bundle_json else None)
+
+
+def model_id(network: Any) -> str:
+    """Twelve hexadecimal digits that are equal where, and only where, the weights are."""
+    return hashlib.sha256(weights_bytes(network)).hexdigest()[:12]
+
+
+def bundle_in_weights(path: Path) -> Bundle:
+    """The bundle in a safetensors file's header.
+
+    Raises:
+        UserError: no safetensors file, or none that `ser-train` wrote.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            text = (file.metadata() or {}).get(_BUNDLE_KEY)
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path}: no safetensors file ({error})") from error
+    if text is None:
+        raise UserError(f"{path}: no bundle in its header; give a run's folder, or a file that ser-train wrote")
+    return Bundle.from_json(text)
+
+
+def network_of(bundle: Bundle, content: bytes) -> Any:
+    """The bundle's network with these weights, in evaluation mode on the CPU.
+
+    Raises:
+        UserError: an architecture that this version doesn't have, or weights of another network.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    from ser_images.export.architectures import architecture
+
+    network = architecture(bundle.architecture).network(len(bundle.labels), bundle.spec.n_rows)
+    try:
+        network.load_state_dict(load(content))
+    except (SafetensorError, RuntimeError, KeyError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"not the weights of {bundle.architecture} for {len(bundle.labels)} labels ({reason})"
+        ) from error
+    return network.eval()

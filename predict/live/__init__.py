@@ -1,0 +1,1 @@
+"""The microphone and live classification."""

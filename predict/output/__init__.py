@@ -1,0 +1,1 @@
+"""What predictions look like: console, file formats, figures."""

@@ -1,0 +1,104 @@
+"""Segments of emotion as files that other programs read: CSV, JSON, Audacity labels, Praat TextGrid, RTTM."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ser_images.export.bundle.bundle import Bundle
+from ser_images.predict.streaming.timeline import Timeline
+
+_DIGITS = 4
+
+
+def to_text(kind: str, found: Timeline, path: Path, bundle: Bundle) -> str:
+    """The segments of a recording as the text of one of `SEGMENT_FORMATS`."""
+    return SEGMENT_FORMATS[kind](found, path, bundle)
+
+
+def _csv(found: Timeline, path: Path, bundle: Bundle) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["file", "start_s", "end_s", "label", "confidence", "model", "spec"])
+    for row in _rows(found):
+        writer.writerow([path, *row.values(), bundle.model_id, bundle.spec.hash])
+    return text.getvalue()
+
+
+def _json(found: Timeline, path: Path, bundle: Bundle) -> str:
+    content = {
+        "file": str(path),
+        "duration_s": round(found.duration_s, _DIGITS),
+        "model": bundle.model_id,
+        "spec": bundle.spec.hash,
+        "segments": _rows(found),
+    }
+    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+
+
+def _audacity(found: Timeline, *_: Any) -> str:
+    """https://manual.audacityteam.org/man/importing_and_exporting_labels.html"""
+    return "".join(f"{one.start_s:.6f}\t{one.end_s:.6f}\t{one.label}\n" for one in found.segments)
+
+
+def _rttm(found: Timeline, path: Path, *_: Any) -> str:
+    """Rich Transcription Time Marked, a SPEAKER line a segment; NIST RT-09 evaluation plan, appendix A."""
+    name = path.stem.replace(" ", "_")
+    return "".join(
+        f"SPEAKER {name} 1 {one.start_s:.3f} {one.end_s - one.start_s:.3f} <NA> <NA> {one.label}"
+        f" {one.confidence:.3f} <NA>\n"
+        for one in found.segments
+    )
+
+
+def _textgrid(found: Timeline, *_: Any) -> str:
+    """Praat's long text format: one interval tier; where nobody speaks the interval is empty."""
+    intervals = _without_gaps(found)
+    head = f"""File type = "ooTextFile"
+Object class = "TextGrid"
+
+xmin = 0
+xmax = {found.duration_s:.6f}
+tiers? <exists>
+size = 1
+item []:
+    item [1]:
+        class = "IntervalTier"
+        name = "emotion"
+        xmin = 0
+        xmax = {found.duration_s:.6f}
+        intervals: size = {len(intervals)}
+"""
+    return head + "".join(
+        f"        intervals [{number}]:\n            xmin = {start_s:.6f}\n            xmax = {end_s:.6f}\n"
+        f'            text = "{label.replace(chr(34), 2 * chr(34))}"\n'
+        for number, (start_s, end_s, label) in enumerate(intervals, 1)
+    )
+
+
+def _without_gaps(found: Timeline) -> list[tuple[float, float, str]]:
+    intervals: list[tuple[float, float, str]] = []
+    now_s = 0.0
+    for one in found.segments:
+        if one.start_s > now_s:
+            intervals.append((now_s, one.start_s, ""))
+        intervals.append((one.start_s, one.end_s, one.label))
+        now_s = one.end_s
+    if now_s < found.duration_s:
+        intervals.append((now_s, found.duration_s, ""))
+    return intervals
+
+
+def _rows(found: Timeline) -> list[dict[str, Any]]:
+    return [
+        {name: round(value, _DIGITS) if isinstance(value, float) else value for name, value in asdict(one).items()}
+        for one in found.segments
+    ]
+
+
+SEGMENT_FORMATS: dict[str, Callable[[Timeline, Path, Bundle], str]] = {
+    "csv": _csv, "json": _json, "audacity": _audacity, "textgrid": _textgrid, "rttm": _rttm,
+}  # fmt: skip

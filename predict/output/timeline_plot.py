@@ -1,0 +1,48 @@
+"""A figure of a timeline: waveform, spectrogram and emotion over time, of a recording of any length."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from ser_images.predict.streaming.timeline import Timeline
+from ser_images.spectrogram_gen.audio import read_blocks
+
+COLUMNS = 1500
+_N_FFT = 1024
+
+
+def draw(path: Path, found: Timeline, out: Path) -> None:
+    """Read the recording once more, a column's share at a time, and draw it with its segments."""
+    rate_hz, blocks = read_blocks(path, max(found.duration_s / COLUMNS, 2 * _N_FFT / 48000))
+    low, high, spectra = [], [], []
+    for block in blocks:
+        low.append(block.min())
+        high.append(block.max())
+        spectra.append(_spectrum(block))
+    figure = Figure(figsize=(12, 6), layout="constrained")
+    wave, picture, emotion = figure.subplots(3, 1, sharex=True, height_ratios=(2, 3, 2))
+    seconds = np.linspace(0, found.duration_s, len(low))
+    wave.fill_between(seconds, low, high, linewidth=0)
+    wave.set(ylabel="amplitude", title=path.name, xlim=(0, found.duration_s))
+    decibels = 10 * np.log10(np.maximum(np.array(spectra).T, 1e-12))
+    picture.imshow(
+        decibels, origin="lower", aspect="auto", cmap="magma", vmin=decibels.max() - 80,
+        extent=(0, found.duration_s, 0, rate_hz / 2000),
+    )  # fmt: skip
+    picture.set(ylabel="frequency (kHz)", ylim=(0, min(8, rate_hz / 2000)))
+    labels = sorted({one.label for one in found.segments})
+    for one in found.segments:
+        colour = f"C{labels.index(one.label)}"
+        emotion.barh(one.label, one.end_s - one.start_s, left=one.start_s, color=colour, alpha=max(0.2, one.confidence))
+    emotion.set(xlabel="time (s)", ylabel="emotion")
+    figure.savefig(out)
+
+
+def _spectrum(block: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean power of a few frames across the block, shape (1 + n_fft // 2,)."""
+    padded = np.pad(block, (0, max(0, _N_FFT - block.size)))
+    starts = np.linspace(0, padded.size - _N_FFT, 4).astype(int)
+    frames = np.stack([padded[start : start + _N_FFT] for start in starts]) * np.hanning(_N_FFT)
+    return (np.abs(np.fft.rfft(frames)) ** 2).mean(axis=0).astype(np.float32)

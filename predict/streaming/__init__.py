@@ -1,0 +1,1 @@
+"""Speech detection, windows and segments over a stream of samples."""

@@ -1,0 +1,1 @@
+"""Clips to an image set on disk: plan, render, manifest."""

@@ -1,0 +1,107 @@
+"""One clip's share of a build: which of its pictures are stale, and their rendering; runs in a worker process."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from PIL import Image
+
+from ser_images.data.clip import Clip
+from ser_images.data.common.errors import UserError, errors_name
+from ser_images.data.labels import label_of
+from ser_images.spectrogram_gen.audio import hash_samples, prepare, read_mono
+from ser_images.spectrogram_gen.augment import Step
+from ser_images.spectrogram_gen.dataset.image_set import Picture, steps_to_json
+from ser_images.spectrogram_gen.dataset.plan import Plan
+from ser_images.spectrogram_gen.render import picture
+from ser_images.spectrogram_gen.spec import ImageSpec
+
+
+@dataclass(frozen=True)
+class ClipJob:
+    """One clip and all that a worker needs to render it; `old` are its pictures of earlier builds, by file."""
+
+    clip: Clip
+    source: str
+    folder: Path
+    spec: ImageSpec
+    plan: Plan
+    old: dict[str, Picture]
+
+
+@dataclass(frozen=True)
+class ClipDone:
+    """What became of a clip: its rows in the manifest, or the reason why it has none."""
+
+    source: str
+    pictures: tuple[Picture, ...] = ()
+    rendered: int = 0
+    failure: str = ""
+
+
+def clip_job(clip: Clip, source: Path, folder: Path, spec: ImageSpec, plan: Plan, old: dict[str, Picture]) -> ClipJob:
+    """The job of a clip; raises UserError where the clip has no label under the plan's scheme."""
+    label = label_of(clip, plan.labels)
+    files = [_file(clip, label, variant) for variant, _ in plan.variants(clip)]
+    relative = clip.path.relative_to(source).as_posix() if clip.path != source else clip.path.name
+    return ClipJob(clip, relative, folder, spec, plan, {file: old[file] for file in files if file in old})
+
+
+def _file(clip: Clip, label: str, variant: str) -> str:
+    return f"{label}/{clip.name}__{variant}.png"
+
+
+def render_clip(job: ClipJob) -> ClipDone:
+    """All variants of one clip; runs in a worker."""
+    try:
+        source_hash = hashlib.sha256(job.clip.path.read_bytes()).hexdigest()
+    except OSError as error:
+        return ClipDone(job.source, failure=f"{job.clip.path}: {error.strerror}")
+    plan = {_row(job, variant, steps, source_hash): steps for variant, steps in job.plan.variants(job.clip)}
+    stale = [row for row in plan if not _is_current(row, job)]
+    if not stale:
+        return ClipDone(job.source, tuple(job.old[row.picture] for row in plan))
+    try:
+        samples, rate_hz = read_mono(job.clip.path)
+        with errors_name(job.clip.path):
+            sound = prepare(samples, rate_hz, job.spec)
+    except UserError as error:
+        return ClipDone(job.source, failure=str(error))
+    for row in stale:
+        save_atomically(picture(sound, job.spec, plan[row]), job.folder / row.picture)
+    sample_hash = hash_samples(samples, rate_hz)
+    return ClipDone(job.source, tuple(replace(row, sample_hash=sample_hash) for row in plan), len(stale))
+
+
+def _row(job: ClipJob, variant: str, steps: Sequence[Step], source_hash: str) -> Picture:
+    label = label_of(job.clip, job.plan.labels)
+    return Picture(
+        picture=_file(job.clip, label, variant),
+        clip=job.clip.name,
+        label=label,
+        speaker=job.clip.speaker,
+        gender=job.clip.gender,
+        corpus=job.clip.corpus,
+        variant=variant,
+        steps=steps_to_json(steps),
+        sample_hash="",
+        source=job.source,
+        source_hash=source_hash,
+        spec_hash=job.spec.hash,
+        attributes=json.dumps(dict(job.clip.attributes)),
+    )
+
+
+def _is_current(row: Picture, job: ClipJob) -> bool:
+    old = job.old.get(row.picture)
+    return old is not None and replace(old, sample_hash="") == row and (job.folder / row.picture).exists()
+
+
+def save_atomically(image: Image.Image, path: Path) -> None:
+    """The picture as PNG, whole or not at all; the fastest compression, as pictures are read more than sent."""
+    part = path.with_name(f".{path.name}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(part, "PNG", compress_level=1)
+    part.replace(path)

@@ -1,0 +1,1 @@
+"""Surveys and figures of a corpus."""

@@ -1,0 +1,81 @@
+"""What is in a corpus before anything is made of it: counts, formats, levels, and what is wrong."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import soundfile
+
+from ser_images.data.clip import Clip
+from ser_images.data.common.errors import UserError
+from ser_images.spectrogram_gen.audio import SILENCE_DBFS, Samples, hash_samples, read_mono
+
+CLIPPED_RUN = 4
+"""So many samples in a row at the largest value of the recording, and that near full scale, were cut off there."""
+
+
+@dataclass
+class Survey:
+    """What `survey` found; the lists name clips, `unreadable` with the reason."""
+
+    labels: Counter[str] = field(default_factory=Counter)
+    speakers: Counter[str] = field(default_factory=Counter)
+    rates_hz: Counter[int] = field(default_factory=Counter)
+    channels: Counter[int] = field(default_factory=Counter)
+    durations_s: list[float] = field(default_factory=list)
+    peaks_dbfs: list[float] = field(default_factory=list)
+    levels_dbfs: list[float] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
+    clipped: list[str] = field(default_factory=list)
+    duplicates: list[tuple[str, ...]] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def has_problems(self) -> bool:
+        """Anything silent, clipped, doubled or unreadable."""
+        return bool(self.silent or self.clipped or self.duplicates or self.unreadable)
+
+
+def survey(clips: Sequence[Clip], progress: Callable[[int], None] = lambda done: None) -> Survey:
+    """Read every clip once; one that can't be read is counted, never raised."""
+    found = Survey()
+    by_sound: dict[str, list[str]] = defaultdict(list)
+    for count, clip in enumerate(clips, 1):
+        found.labels[clip.emotion] += 1
+        found.speakers[clip.speaker] += 1
+        try:
+            samples, rate_hz = read_mono(clip.path)
+        except UserError as error:
+            found.unreadable[clip.name] = str(error)
+        else:
+            found.channels[soundfile.info(clip.path).channels] += 1
+            found.rates_hz[rate_hz] += 1
+            found.durations_s.append(samples.size / rate_hz)
+            by_sound[hash_samples(samples, rate_hz)].append(clip.name)
+            _measure(found, clip.name, samples)
+        progress(count)
+    found.duplicates = [tuple(names) for names in by_sound.values() if len(names) > 1]
+    return found
+
+
+def _measure(found: Survey, name: str, samples: Samples) -> None:
+    peak, rms = float(np.abs(samples).max()), float(np.sqrt(np.mean(np.square(samples))))
+    if peak < 10 ** (SILENCE_DBFS / 20):
+        found.silent.append(name)
+        return
+    found.peaks_dbfs.append(20 * np.log10(peak))
+    found.levels_dbfs.append(20 * np.log10(rms))
+    if is_clipped(samples):
+        found.clipped.append(name)
+
+
+def is_clipped(samples: Samples) -> bool:
+    """Whether the recording was cut off at its peak, within 1 dB of full scale."""
+    magnitude = np.abs(samples)
+    peak = magnitude.max()
+    if peak < 10 ** (-1 / 20):
+        return False
+    at_peak = np.concatenate([[0], magnitude >= peak * 0.9999, [0]])
+    edges = np.flatnonzero(np.diff(at_peak))
+    return bool((edges[1::2] - edges[::2]).max() >= CLIPPED_RUN)

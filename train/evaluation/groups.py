@@ -1,0 +1,50 @@
+"""Where a network fails: the figures of the clips that share a speaker, a gender, an intensity, a sentence."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ser_images.spectrogram_gen.dataset.image_set import Picture
+from ser_images.train.evaluation.predictions import Predictions
+from ser_images.train.training.learner import uar
+
+MOST = 40
+"""An attribute with more values than this tells clips apart, not kinds of them."""
+_NEVER = ("repetition",)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Clips that share a value of an attribute."""
+
+    value: str
+    clips: int
+    accuracy: float
+    uar: float
+
+
+def groups(predictions: Predictions) -> dict[str, list[Group]]:
+    """The figures by each attribute that has at least two values, worst first."""
+    rows = predictions.rows
+    names = sorted({name for row in rows for name in json.loads(row.attributes or "{}")} - {*_NEVER})
+    attributes: dict[str, Callable[[Picture], str]] = {
+        "speaker": lambda row: row.speaker,
+        "gender": lambda row: row.gender,
+        **{name: _attribute(name) for name in names},
+    }
+    found = {name: list(_by(predictions, value_of)) for name, value_of in attributes.items()}
+    return {
+        name: sorted(several, key=lambda group: group.uar)
+        for name, several in found.items()
+        if 2 <= len(several) <= MOST
+    }
+
+
+def _attribute(name: str) -> Callable[[Picture], str]:
+    return lambda row: str(json.loads(row.attributes or "{}").get(name, ""))
+
+
+def _by(predictions: Predictions, value_of: Callable[[Picture], str]) -> Iterator[Group]:
+    for value in sorted({value_of(row) for row in predictions.rows}):
+        these = predictions.where(lambda row, value=value: value_of(row) == value)  # type: ignore[misc]
+        yield Group(value, len(these.rows), float(these.right.mean()), uar(these.targets, these.predicted))

@@ -1,0 +1,67 @@
+"""Probabilities of one side of a division to figures."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score, classification_report, confusion_matrix, f1_score
+
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, Picture
+from ser_images.train.evaluation.intervals import intervals
+from ser_images.train.evaluation.predictions import Predictions
+from ser_images.train.training.learner import uar
+
+
+def predict(learner: Any, images: ImageSet, rows: Sequence[Picture], temperature: float = 1.0) -> Predictions:
+    """The learner's probabilities for these pictures, its logits divided by the temperature."""
+    loader = learner.dls.test_dl([images.folder / row.picture for row in rows])
+    with learner.no_bar():
+        logits, _ = learner.get_preds(dl=loader, act=torch.nn.Identity())
+    return Predictions(tuple(rows), images.labels, torch.softmax(logits / temperature, dim=1).numpy())
+
+
+def metrics(predictions: Predictions) -> dict[str, Any]:
+    """Accuracy, unweighted average recall, macro and weighted F1, their intervals, and each label's figures."""
+    targets, predicted = predictions.targets, predictions.predicted
+    report = _report(predictions, output_dict=True)
+    return {
+        "clips": len(targets),
+        "accuracy": float(accuracy_score(targets, predicted)),
+        "uar": uar(targets, predicted),
+        "macro_f1": float(f1_score(targets, predicted, average="macro", zero_division=0)),
+        "weighted_f1": float(f1_score(targets, predicted, average="weighted", zero_division=0)),
+        "intervals": intervals(
+            [row.speaker or row.clip for row in predictions.rows], targets, predicted, len(predictions.labels)
+        ),
+        "labels": {
+            label: {
+                "precision": report[label]["precision"],
+                "recall": report[label]["recall"],
+                "f1": report[label]["f1-score"],
+                "support": int(report[label]["support"]),
+            }
+            for label in predictions.labels
+        },
+    }
+
+
+def report_text(predictions: Predictions) -> str:
+    """The classification report of scikit-learn, with the unweighted average recall below."""
+    recall = uar(predictions.targets, predictions.predicted)
+    return f"{_report(predictions, digits=3)}\nunweighted average recall (UAR) {recall:.3f}\n"
+
+
+def confusion(predictions: Predictions) -> NDArray[np.int64]:
+    """Counts, shape (labels, labels): a row a true label, a column a predicted one."""
+    every = range(len(predictions.labels))
+    counts: NDArray[np.int64] = confusion_matrix(predictions.targets, predictions.predicted, labels=every)
+    return counts
+
+
+def _report(predictions: Predictions, **options: Any) -> Any:
+    return classification_report(
+        predictions.targets, predictions.predicted, labels=range(len(predictions.labels)),
+        target_names=predictions.labels, zero_division=0, **options,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Run folders: recipes, folds, records, finished results."""

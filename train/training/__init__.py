@@ -1,0 +1,1 @@
+"""One training: config, data loaders, learner, callbacks, first weights."""

