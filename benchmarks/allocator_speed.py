@@ -19,7 +19,7 @@ import torch
 from train_speed import learner_of, ours
 
 from ser_images.train.training.allocator import keep_freed_memory
-from ser_images.train.training.config import Recipe
+from ser_images.train.training.config import TrainConfig
 
 
 def prepare(folder: Path, architecture: str, keeping: bool) -> None:
@@ -29,7 +29,7 @@ def prepare(folder: Path, architecture: str, keeping: bool) -> None:
         keep_freed_memory()
     torch.set_num_threads(1)
     scratch = tempfile.TemporaryDirectory()
-    recipe = Recipe(architecture=architecture, weights="none", schedule="one-cycle")
+    recipe = TrainConfig(architecture=architecture, weights="none", schedule="one-cycle")
     learner = learner_of(folder, recipe, Path(scratch.name))
 
 

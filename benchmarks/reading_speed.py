@@ -16,7 +16,7 @@ from typing import Any
 from fastai.torch_core import set_seed
 from train_speed import learner_of
 
-from ser_images.train.training.config import Recipe
+from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.loaders import MEMORY
 
 
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--architecture", default="cnn-bilstm-attention")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    recipe = Recipe(arguments.architecture, weights="none", schedule="one-cycle", epoch_of="pictures")
+    recipe = TrainConfig(arguments.architecture, weights="none", schedule="one-cycle", epoch_over="pictures")
     with tempfile.TemporaryDirectory() as scratch:
         learners = {}
         for name, memory in (("kept", MEMORY), ("read", 0)):

@@ -19,7 +19,7 @@ import numpy as np
 import soundfile
 
 from ser_images.data.corpora import find_clips
-from ser_images.spectrogram_gen.audio import read_mono, sounding
+from ser_images.spectrogram_gen.audio import active_range, read_mono
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 TOLERANCE_S = 0.3
@@ -47,7 +47,7 @@ def compose(source: Path, out: Path, seconds: float, seed: int) -> list[Place]:
             samples, clip_hz = read_mono(clips[next(order)].path)
             assert clip_hz == rate_hz
             file.write(rng.normal(0, 1e-4, round(rng.uniform(1, 4) * rate_hz)))
-            start, end = sounding(samples, rate_hz, ImageSpec().trim_db)
+            start, end = active_range(samples, rate_hz, ImageSpec().trim_db)
             places.append(((file.frames + start) / rate_hz, (file.frames + end) / rate_hz))
             file.write(samples)
     return places

@@ -18,9 +18,9 @@ from fastai.callback.core import Callback, CancelFitException
 from fastai.torch_core import default_device, to_device
 from torch import nn
 
-from ser_images.data.splits import divide
+from ser_images.data.splits import make_split
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
-from ser_images.train.training.config import Recipe
+from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.learner import make_learner
 from ser_images.train.training.loaders import MEMORY, data_loaders, normalisation_of, side
 
@@ -42,13 +42,13 @@ class Stopwatch(Callback):
             raise CancelFitException
 
 
-def learner_of(folder: Path, recipe: Recipe, scratch: Path, memory: int = MEMORY) -> Any:
+def learner_of(folder: Path, recipe: TrainConfig, scratch: Path, memory: int = MEMORY) -> Any:
     """What trains the recipe on the image set in `folder`, divided as under `stratified`."""
     images = ImageSet.read(folder)
-    division = divide(images.pictures, "stratified")
-    normalisation = normalisation_of(images, side(images, division.train))
+    split = make_split(images.rows, "stratified")
+    normalisation = normalisation_of(images, side(images, split.train))
     loaders = data_loaders(
-        images, division, normalisation, recipe.epoch_of, recipe.batch_size, default_device(), memory=memory
+        images, split, normalisation, recipe.epoch_over, recipe.batch_size, default_device(), memory=memory
     )
     return make_learner(loaders, recipe, images.labels, images.spec, scratch)
 
@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        learner = learner_of(arguments.images, Recipe(weights="none", schedule="one-cycle"), Path(folder))
+        learner = learner_of(arguments.images, TrainConfig(weights="none", schedule="one-cycle"), Path(folder))
         speeds: dict[str, float] = {"ours": 0.0, "bare": 0.0}
         for _ in range(arguments.rounds):
             speeds["bare"] = max(speeds["bare"], bare(learner, arguments.batches))

@@ -1,6 +1,6 @@
-"""What stands on two sides of a division: looked up anew in the rows, whatever divided them.
+"""What stands on two sides of a split: looked up anew in the rows, whatever divided them.
 
-require_no_leak(rows, division, "speaker")
+require_no_leak(rows, split, "speaker")
 """
 
 from collections.abc import Sequence
@@ -8,16 +8,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from ser_images.data.common.errors import UserError
-from ser_images.data.splits import Division, Row
-
-_ALLOWED = {
-    "speaker": (),
-    "loso": (),
-    "kfold": ("speakers",),
-    "stratified": ("speakers",),
-    "leaky": ("speakers", "clips", "variants", "duplicates"),
-}
-"""What each protocol lets stand on two sides."""
+from ser_images.data.protocols import PROTOCOLS
+from ser_images.data.splits import Split, SplitRow
 
 
 @dataclass(frozen=True)
@@ -42,9 +34,9 @@ class Leaks:
         return ", ".join(f"{len(names)} {name} ({names[0]}{', …' * (len(names) > 1)})" for name, names in found)
 
 
-def find_leaks(rows: Sequence[Row], division: Division) -> Leaks:
-    """What the sides of a division share."""
-    sides = [[rows[index] for index in side] for side in (division.train, division.valid, division.test)]
+def find_leaks(rows: Sequence[SplitRow], split: Split) -> Leaks:
+    """What the sides of a split share."""
+    sides = [[rows[index] for index in side] for side in (split.train, split.valid, split.test)]
     speakers, clips, sounds = (
         _on_two_sides([{getattr(row, name) for row in side} for side in sides])
         for name in ("speaker", "clip", "sample_hash")
@@ -58,14 +50,14 @@ def find_leaks(rows: Sequence[Row], division: Division) -> Leaks:
     )
 
 
-def require_no_leak(rows: Sequence[Row], division: Division, protocol: str) -> Leaks:
+def require_no_leak(rows: Sequence[SplitRow], split: Split, protocol: str) -> Leaks:
     """What the protocol lets through.
 
     Raises:
         UserError: it shares what the protocol keeps apart.
     """
-    leaks = find_leaks(rows, division)
-    kept_apart = {name: () if name in _ALLOWED[protocol] else names for name, names in vars(leaks).items()}
+    leaks = find_leaks(rows, split)
+    kept_apart = {name: names if name in PROTOCOLS[protocol].keeps_apart else () for name, names in vars(leaks).items()}
     if any(kept_apart.values()):
         raise UserError(
             f"protocol {protocol} leaks: on two sides stand {Leaks(**kept_apart).text()}; "

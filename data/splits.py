@@ -1,6 +1,6 @@
 """Protocols: how the pictures of an image set are divided into training, validation and test.
 
-    division = divide(image_set.pictures, "speaker", fold=0, seed=0)
+    split = make_split(image_set.rows, "speaker", fold=0, seed=0)
 
 Always whole clips, by default whole speakers. Only original pictures are validated and tested on.
 """
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from sklearn.model_selection import ShuffleSplit, StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
 
 from ser_images.data.common.errors import UserError
+from ser_images.data.protocols import PROTOCOLS
 
-PROTOCOLS = ("speaker", "loso", "stratified", "kfold", "leaky")
 RAVDESS_FOLDS = (
     {"02", "05", "14", "15", "16"},
     {"03", "06", "07", "13", "18"},
@@ -37,7 +37,7 @@ VALIDATION_PARTS = 10
 Indices = NDArray[np.intp]
 
 
-class Row(Protocol):
+class SplitRow(Protocol):
     """What a protocol needs to know of a picture."""
 
     @property
@@ -55,7 +55,7 @@ class Row(Protocol):
 
 
 @dataclass(frozen=True)
-class Division:
+class Split:
     """Which rows stand on which side, by index; `left_out` are exact duplicates of a clip on a later side."""
 
     train: Indices
@@ -63,7 +63,7 @@ class Division:
     test: Indices
     left_out: tuple[str, ...] = ()
 
-    def validation_joined(self, rows: Sequence[Row]) -> "Division":
+    def with_validation_in_train(self, rows: Sequence[SplitRow]) -> "Split":
         """The same, but that training has the validation clips too, in all their variants."""
         clips = {rows[index].clip for index in (*self.train, *self.valid)}
         test = set(self.test)
@@ -71,13 +71,13 @@ class Division:
         return replace(self, train=train)
 
 
-def divide(rows: Sequence[Row], protocol: str, fold: int = 0, seed: int = 0) -> Division:
+def make_split(rows: Sequence[SplitRow], protocol: str, fold: int = 0, seed: int = 0) -> Split:
     """Divide the rows for one fold.
 
     Args:
         rows: pictures; those of one clip are kept together under every protocol but `leaky`.
         protocol: `speaker`: five folds of whole speakers (the published ones for RAVDESS); `loso`: one
-            speaker a fold; `kfold`: five stratified folds of clips; `stratified`: one stratified division
+            speaker a fold; `kfold`: five stratified folds of clips; `stratified`: one stratified split
             80/20 of clips; `leaky`: pictures at random, 80/20, to reproduce published figures.
         fold: which part is the test.
         seed: of every draw; the folds of speakers of RAVDESS need none.
@@ -92,7 +92,7 @@ def divide(rows: Sequence[Row], protocol: str, fold: int = 0, seed: int = 0) -> 
     if protocol == "leaky":
         return _leaky(len(rows), fold, seed)
     clips = _clips(rows)
-    by_speaker = protocol in ("speaker", "loso")
+    by_speaker = PROTOCOLS[protocol].unseen_speakers
     if by_speaker:
         _require_speakers(clips, protocol)
     folds = _folds(clips, protocol, seed)
@@ -103,17 +103,17 @@ def divide(rows: Sequence[Row], protocol: str, fold: int = 0, seed: int = 0) -> 
     return _without_duplicates(rows, train, valid, test)
 
 
-def n_folds(rows: Sequence[Row], protocol: str) -> int:
+def n_folds(rows: Sequence[SplitRow], protocol: str) -> int:
     """How many folds a protocol has on these rows."""
     return 1 if protocol == "leaky" else len(_folds(_clips(rows), protocol, seed=0))
 
 
-def _clips(rows: Sequence[Row]) -> list[Row]:
+def _clips(rows: Sequence[SplitRow]) -> list[SplitRow]:
     """One row a clip."""
     return list({row.clip: row for row in rows}.values())
 
 
-def _folds(clips: Sequence[Row], protocol: str, seed: int) -> list[set[str]]:
+def _folds(clips: Sequence[SplitRow], protocol: str, seed: int) -> list[set[str]]:
     """The names of the test clips of each fold."""
     if protocol == "loso":
         speakers = sorted({clip.speaker for clip in clips})
@@ -129,7 +129,7 @@ def _folds(clips: Sequence[Row], protocol: str, seed: int) -> list[set[str]]:
     return _part(clips, K, protocol == "speaker", seed)
 
 
-def _part(clips: Sequence[Row], parts: int, by_speaker: bool, seed: int) -> list[set[str]]:
+def _part(clips: Sequence[SplitRow], parts: int, by_speaker: bool, seed: int) -> list[set[str]]:
     """The clips in stratified parts, of whole speakers if asked; the names in each."""
     labels = [clip.label for clip in clips]
     if by_speaker:
@@ -144,20 +144,20 @@ def _part(clips: Sequence[Row], parts: int, by_speaker: bool, seed: int) -> list
     return [{clips[index].clip for index in part} for _, part in split]
 
 
-def _leaky(n_rows: int, fold: int, seed: int) -> Division:
+def _leaky(n_rows: int, fold: int, seed: int) -> Split:
     _known(fold, 1, "leaky")
     others, test = next(ShuffleSplit(1, test_size=TEST_SHARE, random_state=seed).split(np.zeros(n_rows)))
     n_valid = len(others) // VALIDATION_PARTS
-    return Division(others[n_valid:], others[:n_valid], test)
+    return Split(others[n_valid:], others[:n_valid], test)
 
 
-def _without_duplicates(rows: Sequence[Row], train: set[str], valid: set[str], test: set[str]) -> Division:
+def _without_duplicates(rows: Sequence[SplitRow], train: set[str], valid: set[str], test: set[str]) -> Split:
     """Indices of each side; a clip with the very samples of a clip on a later side is left out."""
     in_test = {row.sample_hash for row in rows if row.clip in test}
     in_valid = {row.sample_hash for row in rows if row.clip in valid}
     doubled = {row.clip for row in rows if row.clip in valid and row.sample_hash in in_test}
     doubled |= {row.clip for row in rows if row.clip in train and row.sample_hash in in_test | in_valid}
-    return Division(
+    return Split(
         _indices(index for index, row in enumerate(rows) if row.clip in train - doubled),
         _indices(index for index, row in enumerate(rows) if row.clip in valid - doubled and _is_original(row)),
         _indices(index for index, row in enumerate(rows) if row.clip in test and _is_original(row)),
@@ -169,7 +169,7 @@ def _indices(indices: Iterable[int]) -> Indices:
     return np.fromiter(indices, np.intp)
 
 
-def _is_original(row: Row) -> bool:
+def _is_original(row: SplitRow) -> bool:
     return row.variant == "original"
 
 
@@ -179,7 +179,7 @@ def _known(fold: int, folds: int, protocol: str) -> int:
     return fold
 
 
-def _require_speakers(clips: Sequence[Row], protocol: str) -> None:
+def _require_speakers(clips: Sequence[SplitRow], protocol: str) -> None:
     unknown = [clip.clip for clip in clips if not clip.speaker]
     if unknown:
         raise UserError(
@@ -194,7 +194,7 @@ def _require_speakers(clips: Sequence[Row], protocol: str) -> None:
         )
 
 
-def _rarest(clips: Sequence[Row]) -> int:
+def _rarest(clips: Sequence[SplitRow]) -> int:
     """Clips of the rarest label, but two at least: that many parts can be asked for."""
     return max(2, min(Counter(clip.label for clip in clips).values()))
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from ser_images.export.bench.compare import Row
+from ser_images.export.bench.compare import FormatResult
 
 
-def print_comparison(rows: Sequence[Row], pictures: int) -> None:
+def print_comparison(rows: Sequence[FormatResult], pictures: int) -> None:
     """A line a form; labels and probabilities are held against the first line's."""
     table = Table(title=f"{pictures} recordings")
     for heading in ("form", "same labels", "largest diff.", "MB", "cold s", "warm ms", "peak MB"):

@@ -18,11 +18,11 @@ from ser_images.export.bundle.run_folder import add_onnx, seal
 from ser_images.export.formats.fastai_learner import plain_learner
 from ser_images.export.formats.fastai_pickle import why_not_pickled, write_learner
 from ser_images.export.formats.int8 import Comparison, write_int8
-from ser_images.export.formats.onnx import OnnxModel, Pictures, in_batches, write_frontend_onnx
+from ser_images.export.formats.onnx import Images, OnnxModel, in_batches, write_frontend_onnx
 from ser_images.export.formats.torch_models import TorchModel
 from ser_images.export.models import open_bundle, read_network
-from ser_images.spectrogram_gen.audio import Samples, fit, prepare, read_mono
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, pictures_of
+from ser_images.spectrogram_gen.audio import Samples, pad_or_trim, prepare, read_mono
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.spectrogram_gen.render import picture
 
 CALIBRATION_PICTURES = 256
@@ -49,12 +49,12 @@ def to_frontend(run: Path, recordings: Sequence[Path]) -> tuple[int, float]:
     _, bundle, network = _network(run)
     part = run / f"new.{FRONTEND}"
     sounds = [_sound(path, bundle) for path in recordings]
-    samples = np.stack([fit(sound, bundle.spec) for sound in sounds])
+    samples = np.stack([pad_or_trim(sound, bundle.spec) for sound in sounds])
     pictures = np.stack([np.asarray(picture(sound, bundle.spec)) for sound in sounds])
     try:
         write_frontend_onnx(network, bundle, part)
         model = OnnxModel.open(part)
-        grey = max(_most_apart(model.seen(samples[[n]]), pictures[[n]]) for n in range(len(samples)))
+        grey = max(_most_apart(model.render_in_graph(samples[[n]]), pictures[[n]]) for n in range(len(samples)))
         found, expected = in_batches(model, samples), in_batches(TorchModel(network, bundle), pictures)
         others = int((found.argmax(axis=1) != expected.argmax(axis=1)).sum())
         if grey > MAX_GREY or others:
@@ -114,7 +114,7 @@ def _require_folder(run: Path) -> None:
 
 def _side(
     files: BundleFiles, bundle: Bundle, images: ImageSet, name: str, at_most: int | None = None
-) -> tuple[Pictures, NDArray[np.intp]]:
+) -> tuple[Images, NDArray[np.intp]]:
     """The original pictures of one side of a run's division, and the index of each one's label."""
     if images.spec != bundle.spec:
         raise UserError(f"{images.folder}: of spec {images.spec.hash}, and the run's is {bundle.spec.hash}")
@@ -124,13 +124,13 @@ def _side(
         wanted = set(json.loads(files.read("run.json"))["clips"][name])
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{files.path / 'run.json'}: does not tell the {name} clips ({error!r})") from error
-    rows = [row for row in images.pictures if row.variant == "original" and {row.clip, row.picture} & wanted]
+    rows = [row for row in images.rows if row.variant == "original" and {row.clip, row.image} & wanted]
     if not rows:
         raise UserError(f"{images.folder}: holds none of the run's {len(wanted)} {name} clips; give its own images")
     rows = rows[:: max(1, len(rows) // at_most) if at_most else 1]
     targets = np.array([bundle.labels.index(row.label) for row in rows])
-    return pictures_of(images, rows), targets
+    return load_images(images, rows), targets
 
 
-def _most_apart(one: Pictures, other: Pictures) -> int:
+def _most_apart(one: Images, other: Images) -> int:
     return int(np.abs(one.astype(np.int16) - other).max())

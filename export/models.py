@@ -12,9 +12,9 @@ from typing import Any
 from ser_images.data.common.errors import UserError, errors_name
 from ser_images.export.bundle.bundle import BUNDLE, INT8, LEARNER, ONNX, WEIGHTS, Bundle
 from ser_images.export.bundle.files import BundleFiles
-from ser_images.export.formats.onnx import OnnxModel, Pictures, Probabilities
+from ser_images.export.formats.onnx import Images, OnnxModel, Probabilities
 
-Model = Callable[[Pictures], Probabilities]
+Model = Callable[[Images], Probabilities]
 """Pictures (n, rows, frames), as their spec has grey values, to float32 probabilities (n, labels)."""
 
 FORMS = {"onnx": ONNX, "safetensors": WEIGHTS, "int8": INT8, "pickle": LEARNER}
@@ -23,7 +23,7 @@ _FORM_OF_SUFFIX = {".onnx": "onnx", ".safetensors": "safetensors", ".pkl": "pick
 
 
 def open_model(
-    path: Path, form: str | None = None, trust_pickle: bool = False, soon: bool = False
+    path: Path, form: str | None = None, trust_pickle: bool = False, fast_start: bool = False
 ) -> tuple[Bundle, Model]:
     """The model of a run's folder, of its zip, or in a single file.
 
@@ -31,7 +31,7 @@ def open_model(
         path: a folder or a zip with SHA256SUMS, or an .onnx, .safetensors or .pkl file.
         form: a key of `FORMS`; None: the file's own, or the first of ONNX and safetensors that is there.
         trust_pickle: load learner.pkl though it came from elsewhere.
-        soon: it is asked for a few pictures only, see `OnnxModel.open`.
+        fast_start: it is asked for a few pictures only, see `OnnxModel.open`.
 
     Raises:
         UserError: nothing there, or anything that is damaged, altered, foreign or not to be trusted.
@@ -40,11 +40,11 @@ def open_model(
         raise UserError(f"form {form!r}: expected one of {', '.join(FORMS)}")
     alone = _FORM_OF_SUFFIX.get(path.suffix.lower()) if path.is_file() else None
     if alone == "pickle":
-        return _in_bundle(path.parent, "pickle", trust_pickle, soon)
+        return _in_bundle(path.parent, "pickle", trust_pickle, fast_start)
     if alone:
         with errors_name(path):
-            return _alone(path, alone, soon)
-    return _in_bundle(path, form, trust_pickle, soon)
+            return _alone(path, alone, fast_start)
+    return _in_bundle(path, form, trust_pickle, fast_start)
 
 
 def open_bundle(path: Path) -> tuple[BundleFiles, Bundle]:
@@ -73,9 +73,9 @@ def _names_of_an_exchanged_pickle(path: Path) -> Iterator[None]:
         raise
 
 
-def _alone(path: Path, form: str, soon: bool) -> tuple[Bundle, Model]:
+def _alone(path: Path, form: str, fast_start: bool) -> tuple[Bundle, Model]:
     if form == "onnx":
-        model = _of_pictures(OnnxModel.open(path, soon))
+        model = _of_pictures(OnnxModel.open(path, fast_start))
         return model.bundle, model
     from ser_images.export.formats.safetensors import bundle_in_weights, network_of
     from ser_images.export.formats.torch_models import TorchModel
@@ -84,7 +84,7 @@ def _alone(path: Path, form: str, soon: bool) -> tuple[Bundle, Model]:
     return bundle, TorchModel(network_of(bundle, path.read_bytes()), bundle)
 
 
-def _in_bundle(path: Path, form: str | None, trust_pickle: bool, soon: bool) -> tuple[Bundle, Model]:
+def _in_bundle(path: Path, form: str | None, trust_pickle: bool, fast_start: bool) -> tuple[Bundle, Model]:
     if form == "pickle":
         files, bundle = open_bundle(path)
         return bundle, _of_pickle(files, bundle, trust_pickle)
@@ -96,13 +96,13 @@ def _in_bundle(path: Path, form: str | None, trust_pickle: bool, soon: bool) -> 
             from ser_images.export.formats.torch_models import TorchModel
 
             return bundle, TorchModel(read_network(files, bundle), bundle)
-        return bundle, _of_onnx(files, FORMS[form], bundle, soon)
+        return bundle, _of_onnx(files, FORMS[form], bundle, fast_start)
 
 
-def _of_onnx(files: BundleFiles, name: str, bundle: Bundle, soon: bool) -> Model:
+def _of_onnx(files: BundleFiles, name: str, bundle: Bundle, fast_start: bool) -> Model:
     source = files.local(name) or files.read(name)
     with errors_name(files.path / name):
-        model = _of_pictures(OnnxModel.open(source, soon))
+        model = _of_pictures(OnnxModel.open(source, fast_start))
         if model.bundle != bundle:
             raise UserError(f"carries the bundle of model {model.bundle.model_id}, not this {BUNDLE}: mixed up")
     return model
@@ -118,7 +118,7 @@ def read_network(files: BundleFiles, bundle: Bundle) -> Any:
 
 
 def _of_pictures(model: OnnxModel) -> OnnxModel:
-    if model.takes != "pictures":
+    if model.input_name != "pictures":
         raise UserError("takes samples, not pictures: it is for programs without ser-images; give model.onnx")
     return model
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_images.export.bundle.bundle import Bundle
-from ser_images.export.formats.onnx import Pictures, Probabilities
+from ser_images.export.formats.onnx import Images, Probabilities
 from ser_images.export.models import Model, open_model
 from ser_images.predict.prediction import Prediction
 from ser_images.spectrogram_gen.audio import Samples
@@ -36,7 +36,7 @@ class Classifier:
         form: str | None = None,
         trust_pickle: bool = False,
         min_confidence: float = 0.0,
-        soon: bool = False,
+        fast_start: bool = False,
     ) -> "Classifier":
         """The classifier of a run's folder, of a bundle's zip, or of a single model file.
 
@@ -44,12 +44,12 @@ class Classifier:
             form: `onnx`, `int8`, `safetensors` or `pickle`; None: ONNX where it is there.
             trust_pickle: load learner.pkl though it came from elsewhere; unpickling runs what the file says.
             min_confidence: below it a prediction is `uncertain`.
-            soon: it is asked for a few sounds only: ready sooner, a little slower then.
+            fast_start: it is asked for a few sounds only: ready sooner, a little slower then.
 
         Raises:
             UserError: no run, or one that is damaged, altered or not to be trusted.
         """
-        return cls(*open_model(path, form, trust_pickle, soon), min_confidence)
+        return cls(*open_model(path, form, trust_pickle, fast_start), min_confidence)
 
     def __call__(self, samples: Samples, rate_hz: int) -> Prediction:
         """What it says of mono samples, shape (n,), full scale 1.
@@ -59,14 +59,14 @@ class Classifier:
         """
         return self.of_picture(self.picture(samples, rate_hz))
 
-    def picture(self, samples: Samples, rate_hz: int) -> Pictures:
+    def picture(self, samples: Samples, rate_hz: int) -> Images:
         """The picture of mono samples, shape (rows, frames); raises UserError for silence or too little sound."""
         return np.array(render(samples, rate_hz, self.bundle.spec))
 
-    def of_picture(self, picture: Pictures) -> Prediction:
+    def of_picture(self, picture: Images) -> Prediction:
         """What it says of a picture of its own spec, shape (rows, frames)."""
         return Prediction(self.bundle.labels, self.of_pictures(picture[None])[0], self.min_confidence)
 
-    def of_pictures(self, pictures: Pictures) -> Probabilities:
+    def of_pictures(self, pictures: Images) -> Probabilities:
         """Probabilities of pictures (n, rows, frames), shape (n, labels), in the order of `bundle.labels`."""
         return self._model(pictures)

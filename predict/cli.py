@@ -62,8 +62,8 @@ def file(
     from ser_images.predict.classifier import Classifier
     from ser_images.predict.output.console import print_prediction
 
-    classifier = Classifier.load(model, form, trust_pickle, min_confidence, soon=len(found) <= FEW)
-    said = _Said(classifier, found)
+    classifier = Classifier.load(model, form, trust_pickle, min_confidence, fast_start=len(found) <= FEW)
+    said = _PredictionStream(classifier, found)
     if format == "table":
         for path, prediction in said:
             print_prediction(path, prediction, top)
@@ -182,7 +182,7 @@ def devices() -> None:
         )
 
 
-class _Said:
+class _PredictionStream:
     """Recordings with their predictions; one that fails is a line on stderr, and counted."""
 
     def __init__(self, classifier: "Classifier", paths: Iterable[Path]) -> None:

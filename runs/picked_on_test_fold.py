@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ser_images.data.common.errors import UserError
-from ser_images.data.splits import divide
+from ser_images.data.splits import make_split
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
-from ser_images.train.runs.recipe import System
-from ser_images.train.training.trainer import train_and_judge
+from ser_images.train.runs.recipe import Recipe
+from ser_images.train.training.trainer import train_and_evaluate
 
 
 def main() -> None:
@@ -26,17 +26,17 @@ def main() -> None:
     parser.add_argument("--fold", type=int, default=0)
     arguments = parser.parse_args()
     try:
-        system, images = System.read(arguments.recipe), ImageSet.read(arguments.images)
+        system, images = Recipe.read(arguments.recipe), ImageSet.read(arguments.images)
         system.require(images)
         protocol = arguments.protocol or system.protocol
-        honest = divide(images.pictures, protocol, arguments.fold, system.recipe.seed)
+        honest = make_split(images.rows, protocol, arguments.fold, system.recipe.seed)
     except UserError as error:
         parser.error(str(error))
-    picked = replace(honest.validation_joined(images.pictures), valid=honest.test)
+    picked = replace(honest.with_validation_in_train(images.rows), valid=honest.test)
     recipe = replace(system.recipe, monitor="accuracy", keep="best")
     with tempfile.TemporaryDirectory() as scratch:
-        _, judged = train_and_judge(images, picked, recipe, Path(scratch), print, test=True)
-    told = {name: round(judged.figures[name], 4) for name in ("accuracy", "uar", "macro_f1")}
+        _, evaluation = train_and_evaluate(images, picked, recipe, Path(scratch), print, test=True)
+    told = {name: round(evaluation.figures[name], 4) for name in ("accuracy", "uar", "macro_f1")}
     print(json.dumps({"recipe": system.name, "protocol": protocol, "fold": arguments.fold} | told))
 
 

@@ -1,7 +1,7 @@
 """Any sound file or array to mono float32 at the spec's rate: trimmed, levelled, fitted to length.
 
 samples, rate_hz = read_mono(Path("clip.wav"))
-sound = fit(prepare(samples, rate_hz, spec), spec)
+sound = pad_or_trim(prepare(samples, rate_hz, spec), spec)
 """
 
 import hashlib
@@ -126,16 +126,16 @@ def prepare(samples: Samples, rate_hz: int, spec: ImageSpec) -> Samples:
             f"give a longer recording"
         )
     resampled = soxr.resample(sound, rate_hz, spec.sample_rate_hz)
-    return level(resampled, spec.level_dbfs, cut(resampled, spec))
+    return normalize_rms(resampled, spec.level_dbfs, center_crop(resampled, spec))
 
 
 def trim(samples: Samples, rate_hz: int, trim_db: float) -> Samples:
     """The samples without the silence at both ends, in whole blocks of 10 ms; raises UserError as `sounding`."""
-    start, end = sounding(samples, rate_hz, trim_db)
+    start, end = active_range(samples, rate_hz, trim_db)
     return samples[start:end]
 
 
-def sounding(samples: Samples, rate_hz: int, trim_db: float) -> tuple[int, int]:
+def active_range(samples: Samples, rate_hz: int, trim_db: float) -> tuple[int, int]:
     """The first sample that is no silence and the one after the last, in whole blocks of 10 ms.
 
     Args:
@@ -155,7 +155,7 @@ def sounding(samples: Samples, rate_hz: int, trim_db: float) -> tuple[int, int]:
     return int(loud[0]) * block, int(loud[-1] + 1) * block
 
 
-def level(samples: Samples, level_dbfs: float, heard: Samples | None = None) -> Samples:
+def normalize_rms(samples: Samples, level_dbfs: float, heard: Samples | None = None) -> Samples:
     """The samples at a root mean square level of `level_dbfs`; peaks may pass full scale, none is clipped.
 
     Args:
@@ -165,13 +165,13 @@ def level(samples: Samples, level_dbfs: float, heard: Samples | None = None) -> 
     return samples * np.float32(10 ** (level_dbfs / 20) / rms)
 
 
-def fit(samples: Samples, spec: ImageSpec) -> Samples:
+def pad_or_trim(samples: Samples, spec: ImageSpec) -> Samples:
     """Exactly `spec.n_samples`: padded with zeros or cut, evenly at both ends."""
     missing = max(0, spec.n_samples - samples.size)
-    return np.pad(cut(samples, spec), (missing // 2, missing - missing // 2))
+    return np.pad(center_crop(samples, spec), (missing // 2, missing - missing // 2))
 
 
-def cut(samples: Samples, spec: ImageSpec) -> Samples:
+def center_crop(samples: Samples, spec: ImageSpec) -> Samples:
     """At most `spec.n_samples`, from the middle: what a picture shows of sound."""
     start = max(0, samples.size - spec.n_samples) // 2
     return samples[start : start + spec.n_samples]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ser_images.spectrogram_gen.audio import Samples, cut, level
+from ser_images.spectrogram_gen.audio import Samples, center_crop, normalize_rms
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 ORIGINAL = "original"
@@ -59,7 +59,7 @@ def shift(samples: Samples, seconds: float, spec: ImageSpec, seed: int = 0) -> S
 def noise(samples: Samples, snr_db: float, spec: ImageSpec, seed: int = 0) -> Samples:
     """White Gaussian noise over the whole window, `snr_db` below the speech (which lies at the spec's level)."""
     white = np.random.default_rng(seed).standard_normal(samples.size, dtype=np.float32)
-    return samples + level(white, spec.level_dbfs - snr_db)
+    return samples + normalize_rms(white, spec.level_dbfs - snr_db)
 
 
 def gain(samples: Samples, gain_db: float, spec: ImageSpec, seed: int = 0) -> Samples:
@@ -105,7 +105,7 @@ def _draw_step(name: str, rng: np.random.Generator) -> Step:
 def apply_to_voice(steps: Sequence[Step], samples: Samples, spec: ImageSpec) -> Samples:
     """The steps that change the voice; its level stays the spec's."""
     voice = _apply(steps, VOICE, samples, spec)
-    return voice if voice is samples else level(voice, spec.level_dbfs, cut(voice, spec))
+    return voice if voice is samples else normalize_rms(voice, spec.level_dbfs, center_crop(voice, spec))
 
 
 def apply_to_recording(steps: Sequence[Step], samples: Samples, spec: ImageSpec) -> Samples:

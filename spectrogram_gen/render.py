@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ser_images.spectrogram_gen.audio import Samples, fit, prepare
+from ser_images.spectrogram_gen.audio import Samples, pad_or_trim, prepare
 from ser_images.spectrogram_gen.augment import Step, apply_to_recording, apply_to_voice
 from ser_images.spectrogram_gen.features.cepstra import matrix, ranges
 from ser_images.spectrogram_gen.features.mel import Matrix
@@ -33,7 +33,7 @@ def render(samples: Samples, rate_hz: int, spec: ImageSpec) -> Image.Image:
 def picture(sound: Samples, spec: ImageSpec, steps: Sequence[Step] = ()) -> Image.Image:
     """The picture of sound that `prepare` returned, augmented by `steps` on the way."""
     voice = apply_to_voice(steps, sound, spec)
-    recording = apply_to_recording(steps, fit(voice, spec), spec)
+    recording = apply_to_recording(steps, pad_or_trim(voice, spec), spec)
     return Image.fromarray(to_grey(matrix(recording, spec), spec))
 
 

@@ -14,7 +14,7 @@ import soundfile
 
 from ser_images.data.corpora import find_clips, synthetic
 from ser_images.spectrogram_gen.dataset.build import build
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, pictures_of
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.spec import ImageSpec
 
@@ -50,12 +50,12 @@ def images(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> ImageSet:
 def run_folder(images: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two epochs under the protocol `speaker`."""
     from ser_images.train.runs.run import run
-    from ser_images.train.training.config import Recipe
+    from ser_images.train.training.config import TrainConfig
 
     out = tmp_path_factory.mktemp("runs") / "small"
     run(
         images,
-        Recipe(weights="none", epochs=2, lr=1e-3, schedule="one-cycle"),
+        TrainConfig(weights="none", epochs=2, lr=1e-3, schedule="one-cycle"),
         "speaker",
         0,
         out,
@@ -98,8 +98,8 @@ def write_tiny_run(images: ImageSet, out: Path) -> Path:
     from ser_images.export.formats.safetensors import model_id
     from ser_images.export.formats.torch_models import TorchModel
 
-    rows = [row for row in images.pictures if row.variant == "original"]
-    pictures = pictures_of(images, rows)
+    rows = [row for row in images.rows if row.variant == "original"]
+    pictures = load_images(images, rows)
     targets = torch.tensor([images.labels.index(row.label) for row in rows])
     torch.manual_seed(0)
     network = ARCHITECTURES["tiny"].network(len(images.labels), images.spec.n_rows)

@@ -13,16 +13,21 @@ from conftest import Command, require_sound_bundle
 from ser_images.data.common.errors import UserError
 from ser_images.export.architectures import ARCHITECTURES, architecture
 from ser_images.export.architectures.sequence.statistics import PERCENTILES, Statistics
-from ser_images.export.architectures.speech.campplus_whisper import Heads
-from ser_images.export.architectures.speech.pretrained_speech import Sounding, SoundingStatistics, Voices, less_mean
+from ser_images.export.architectures.speech.campplus_whisper import HeadEnsemble
+from ser_images.export.architectures.speech.pretrained_speech import (
+    ActivityMask,
+    MaskedStatisticsPooling,
+    PretrainedSpeech,
+    mean_normalise,
+)
 from ser_images.export.cli import main as export_main
 from ser_images.export.formats.pickle_names import imported_names, is_known, require_known_names
 from ser_images.export.formats.safetensors import model_id
 from ser_images.predict.cli import main as predict_main
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, pictures_of
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.train.cli import main
 from ser_images.train.training.first_weights import load_weights
-from ser_images.train.training.learner import EachHeadsCrossEntropy
+from ser_images.train.training.learner import PerHeadCrossEntropy
 
 WEIGHTS = {
     "resnet34": (128, 21_288_640),
@@ -39,7 +44,7 @@ WEIGHTS = {
 }
 """Rows and weights of each."""
 NETWORKS = pytest.mark.parametrize("name", list(WEIGHTS))
-OURS = [name for name, network in ARCHITECTURES.items() if network.keeper and not isinstance(network, Voices)]
+OURS = [name for name, network in ARCHITECTURES.items() if network.keeper and not isinstance(network, PretrainedSpeech)]
 """But those that know voices, which test_published_weights.py trains."""
 
 
@@ -60,7 +65,7 @@ def test_shapes_and_number_of_weights(name: str) -> None:
 def test_a_gradient_reaches_every_weight(name: str) -> None:
     torch.manual_seed(0)
     network = ARCHITECTURES[name].network(8, 64)
-    loss = EachHeadsCrossEntropy()(network(torch.randn(16, 1, 64, 64)), torch.arange(16) % 8)
+    loss = PerHeadCrossEntropy()(network(torch.randn(16, 1, 64, 64)), torch.arange(16) % 8)
     loss.backward()
     for weight, value in network.named_parameters():
         assert value.grad is not None, weight
@@ -71,19 +76,19 @@ def test_a_gradient_reaches_every_weight(name: str) -> None:
 def test_it_learns_a_small_set_in_seconds(name: str, images: ImageSet) -> None:
     """One synthetic actor, 60 pictures of 32 x 32; a network that knows voices learns with its head alone."""
     torch.manual_seed(0)
-    rows = [row for row in images.pictures if row.speaker == images.pictures[0].speaker]
-    grey = torch.from_numpy(pictures_of(images, rows).astype(np.float32) / 255)
+    rows = [row for row in images.rows if row.speaker == images.rows[0].speaker]
+    grey = torch.from_numpy(load_images(images, rows).astype(np.float32) / 255)
     pictures = ((grey - grey.mean()) / grey.std()).unsqueeze(1)
     targets = torch.tensor([images.labels.index(row.label) for row in rows])
     network = ARCHITECTURES[name].network(len(images.labels), images.spec.n_mels)
-    if isinstance(ARCHITECTURES[name], Voices):
+    if isinstance(ARCHITECTURES[name], PretrainedSpeech):
         body, network = network.eval()
         pictures = body(grey.unsqueeze(1)).detach()
     optimiser = torch.optim.AdamW(network.parameters(), 0.005)
     for _ in range(80):
         for _ in range(5):
             optimiser.zero_grad()
-            EachHeadsCrossEntropy()(network.train()(pictures), targets).backward()
+            PerHeadCrossEntropy()(network.train()(pictures), targets).backward()
             optimiser.step()
         hits = int((network.eval()(pictures).argmax(1) == targets).sum())
         if hits >= 0.95 * len(rows):
@@ -114,19 +119,19 @@ def test_only_frames_that_sound_count() -> None:
     grey = torch.rand(2, 1, 6, 20, generator=torch.Generator().manual_seed(0)) + 0.1
     grey[:, :, 3, 7] = 0  # a black pixel in a frame that sounds
     padded = torch.nn.functional.pad(grey, (9, 4))
-    raw, sounding = Sounding()(padded)
-    bands = less_mean(raw, sounding)
+    raw, sounding = ActivityMask()(padded)
+    bands = mean_normalise(raw, sounding)
     assert sounding.sum(2).tolist() == [[20], [20]]
     assert float(bands[..., :9].abs().max()) == float(bands[..., 29:].abs().max()) == 0
     torch.testing.assert_close(bands[..., 9:29], (grey - grey.mean(3, keepdim=True))[:, 0].flip(1))
     rows = (grey[:, 0] * 5 - 3).flip(1)
-    said = SoundingStatistics()(torch.nn.functional.pad(rows, (9, 4)), sounding)
+    said = MaskedStatisticsPooling()(torch.nn.functional.pad(rows, (9, 4)), sounding)
     torch.testing.assert_close(said, torch.cat([rows.mean(2), rows.std(2), rows.amax(2)], 1), rtol=1e-4, atol=1e-4)
 
 
 def test_heads_learn_each_for_itself_and_answer_with_their_mean_probability() -> None:
     torch.manual_seed(0)
-    heads = Heads((3, 5), labels=4)
+    heads = HeadEnsemble((3, 5), labels=4)
     said, targets = torch.randn(16, 8), torch.arange(16) % 4
     each = [
         head.eval()(part)
@@ -138,7 +143,7 @@ def test_heads_learn_each_for_itself_and_answer_with_their_mean_probability() ->
     for head in heads.heads:
         head.eval()  # no dropout, so that both ways can be compared
     for reduction in ("mean", "none"):
-        loss = EachHeadsCrossEntropy(reduction=reduction, label_smoothing=0.1)(heads(said), targets)
+        loss = PerHeadCrossEntropy(reduction=reduction, label_smoothing=0.1)(heads(said), targets)
         alone = [
             torch.nn.functional.cross_entropy(one, targets, reduction=reduction, label_smoothing=0.1) for one in each
         ]

@@ -6,7 +6,7 @@ import pytest
 import soundfile
 
 from ser_images.data.common.errors import UserError
-from ser_images.spectrogram_gen.audio import Samples, fit, level, prepare, read_mono, trim
+from ser_images.spectrogram_gen.audio import Samples, normalize_rms, pad_or_trim, prepare, read_mono, trim
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 Write = Callable[..., Path]
@@ -57,13 +57,13 @@ def test_level_does_not_depend_on_the_microphone(tone: Samples, gain_db: float) 
 def test_level_clips_nothing() -> None:
     click = np.zeros(16000, np.float32)
     click[100:110] = 1
-    assert np.abs(level(click, -20)).max() > 1
+    assert np.abs(normalize_rms(click, -20)).max() > 1
 
 
 def test_the_level_is_that_of_what_the_picture_shows(tone: Samples) -> None:
     voice = trim(tone, 16000, 40)
     long = np.concatenate([np.tile(voice, 2), np.tile(voice / 5, 3), np.tile(voice, 2)])
-    shown = fit(prepare(long, 16000, SPEC), SPEC)
+    shown = pad_or_trim(prepare(long, 16000, SPEC), SPEC)
     assert 20 * np.log10(np.sqrt(np.mean(shown**2))) == pytest.approx(-20, abs=1e-3)
 
 
@@ -71,7 +71,7 @@ def test_the_level_is_that_of_what_the_picture_shows(tone: Samples) -> None:
 def test_fit_is_exact_and_centred(size: int) -> None:
     samples = np.ones(size, np.float32)
     samples[size // 2] = 9
-    fitted = fit(samples, SPEC)
+    fitted = pad_or_trim(samples, SPEC)
     assert fitted.size == 48000
     assert fitted.sum() == min(size, 48000) + 8
     assert np.argmax(fitted) == pytest.approx(24000, abs=1)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ser_images.data.common.errors import UserError
-from ser_images.spectrogram_gen.audio import Samples, level
+from ser_images.spectrogram_gen.audio import Samples, normalize_rms
 from ser_images.spectrogram_gen.augment import AUGMENTATIONS, Step, draw, gain, noise, pitch, shift, stretch
 from ser_images.spectrogram_gen.dataset.plan import plan_of
 from ser_images.spectrogram_gen.spec import ImageSpec
@@ -13,7 +13,7 @@ SPEC = ImageSpec()
 @pytest.fixture
 def voice() -> Samples:
     seconds = np.arange(48000) / 16000
-    return level(np.sin(2 * np.pi * 440 * seconds).astype(np.float32), SPEC.level_dbfs)
+    return normalize_rms(np.sin(2 * np.pi * 440 * seconds).astype(np.float32), SPEC.level_dbfs)
 
 
 def peak_hz(samples: Samples) -> float:

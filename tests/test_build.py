@@ -51,12 +51,12 @@ def test_the_exact_files(recordings: Path, tmp_path: Path) -> None:
     with (out / "manifest.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == COLUMNS
-    assert {row["picture"] for row in rows} == pictures
+    assert {row["image"] for row in rows} == pictures
     assert {row["corpus"] for row in rows} == {"synthetic"}
     for row in rows:
         steps = json.loads(row["steps"])
         assert (steps == []) == (row["variant"] == "original")
-        with Image.open(out / row["picture"]) as image:
+        with Image.open(out / row["image"]) as image:
             assert image.size == (32, 32)
 
 
@@ -90,12 +90,12 @@ def test_a_second_run_renders_only_what_is_missing_or_stale(recordings: Path, tm
     assert make(recordings, out, Plan(augment=1, seed=1)) == Summary(kept=10, removed=2)
     finer = ImageSpec(n_mels=40, hop_length=1500)
     assert make(recordings, out, Plan(augment=1, seed=1), finer) == Summary(rendered=10)
-    assert len(ImageSet.read(out).pictures) == len(list(out.rglob("*.png"))) == 10
+    assert len(ImageSet.read(out).rows) == len(list(out.rglob("*.png"))) == 10
 
 
 def test_gender_emotion_labels(recordings: Path, tmp_path: Path) -> None:
     make(recordings, tmp_path / "images", Plan(labels="gender-emotion"))
-    assert {row.label for row in ImageSet.read(tmp_path / "images").pictures} == {
+    assert {row.label for row in ImageSet.read(tmp_path / "images").rows} == {
         f"{clip.gender}_{clip.emotion}" for clip in find_clips(recordings, "synthetic").clips
     }
 

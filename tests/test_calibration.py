@@ -27,7 +27,7 @@ def believable(images: ImageSet, temperature: float, n: int = N, seed: int = 0) 
     logits = rng.normal(0, 2, (n, len(images.labels)))
     shares = softmax(logits, axis=1)
     true = [rng.choice(images.labels, p=share) for share in shares]
-    rows = tuple(replace(images.pictures[0], label=label) for label in true)
+    rows = tuple(replace(images.rows[0], label=label) for label in true)
     return Predictions(rows, images.labels, softmax(logits * temperature, axis=1).astype(np.float32))
 
 
@@ -47,10 +47,10 @@ def test_the_temperature_is_found_and_makes_it_believable(images: ImageSet, temp
 
 def test_a_few_right_clips_ask_for_no_absurd_temperature(images: ImageSet) -> None:
     sure = np.full((3, len(images.labels)), 0.01, np.float32)
-    sure[:, images.labels.index(images.pictures[0].label)] = 1 - 0.01 * (len(images.labels) - 1)
-    right = Predictions((images.pictures[0],) * 3, images.labels, sure)
+    sure[:, images.labels.index(images.rows[0].label)] = 1 - 0.01 * (len(images.labels) - 1)
+    right = Predictions((images.rows[0],) * 3, images.labels, sure)
     assert fit_temperature(right) == pytest.approx(0.25, abs=0.01)
-    wrong = replace(right, rows=(next(row for row in images.pictures if row.label != images.pictures[0].label),) * 3)
+    wrong = replace(right, rows=(next(row for row in images.rows if row.label != images.rows[0].label),) * 3)
     assert fit_temperature(wrong) == pytest.approx(4, abs=0.01)
 
 
@@ -70,8 +70,8 @@ def test_a_temperature_must_be_of_use_to_other_voices(images: ImageSet) -> None:
 @pytest.fixture
 def four(images: ImageSet) -> Predictions:
     """Two labels; confidences 0.9, 0.8, 0.7, 0.6, the second wrong."""
-    calm = next(row for row in images.pictures if row.label == "calm")
-    sad = next(row for row in images.pictures if row.label == "sad")
+    calm = next(row for row in images.rows if row.label == "calm")
+    sad = next(row for row in images.rows if row.label == "sad")
     shares = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.4, 0.6]], np.float32)
     return Predictions((calm, calm, calm, sad), ("calm", "sad"), shares)
 

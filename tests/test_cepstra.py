@@ -10,9 +10,9 @@ from PIL import Image
 
 from conftest import Command
 from ser_images.predict.cli import main as predict_main
-from ser_images.spectrogram_gen.audio import Samples, fit, prepare, read_mono
+from ser_images.spectrogram_gen.audio import Samples, pad_or_trim, prepare, read_mono
 from ser_images.spectrogram_gen.cli import main as images_main
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, pictures_of
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.spectrogram_gen.features.cepstra import chroma_filters, gaussian_filters, matrix, ranges
 from ser_images.spectrogram_gen.features.mel import band_edges_hz, decibels, log_mel, power_spectrogram
 from ser_images.spectrogram_gen.render import picture
@@ -25,7 +25,7 @@ STACK = ImageSpec.of_feature("stack")
 @pytest.fixture(scope="module")
 def voice(voices: Path) -> Samples:
     """A synthetic voice, fitted: silence at both ends."""
-    return fit(prepare(*read_mono(sorted(voices.rglob("*.wav"))[7]), STACK), STACK)
+    return pad_or_trim(prepare(*read_mono(sorted(voices.rglob("*.wav"))[7]), STACK), STACK)
 
 
 def test_mfcc_are_librosa_s(voice: Samples) -> None:
@@ -95,10 +95,10 @@ def test_from_recordings_to_a_prediction(
     out, run = tmp_path / "images", tmp_path / "run"
     assert command(images_main, "build", voices, "--corpus", "synthetic", "--feature", feature, "--out", out)[0] == 0
     images = ImageSet.read(out)
-    row = images.pictures[0]
-    with Image.open(out / row.picture) as image:
+    row = images.rows[0]
+    with Image.open(out / row.image) as image:
         assert image.mode == "I;16"
-    assert pictures_of(images, [row]).dtype == np.uint16
+    assert load_images(images, [row]).dtype == np.uint16
     code, said, _ = command(main, network, "--images", out, "--lr", "0.003", "--epochs", "1", "--out", run)
     assert code == 0
     assert "model.onnx says the same of these" in said

@@ -3,7 +3,7 @@ import pytest
 
 from ser_images.data.common.errors import UserError
 from ser_images.spectrogram_gen.audio import Samples
-from ser_images.train.analysis.corruptions import AS_IT_IS, CONDITIONS
+from ser_images.train.analysis.corruptions import CLEAN, CORRUPTIONS
 
 RATE_HZ = 16000
 
@@ -21,38 +21,38 @@ def strength(samples: Samples, rate_hz: int, hz: float) -> float:
     return float(np.abs(np.mean(middle * np.exp(-2j * np.pi * hz * np.arange(middle.size) / rate_hz))) * 2)
 
 
-@pytest.mark.parametrize("name", CONDITIONS)
+@pytest.mark.parametrize("name", CORRUPTIONS)
 def test_as_long_and_of_numbers(sound: Samples, name: str) -> None:
-    there, rate_hz = CONDITIONS[name](sound, RATE_HZ)
+    there, rate_hz = CORRUPTIONS[name](sound, RATE_HZ)
     assert there.dtype == np.float32
     assert there.size / rate_hz == pytest.approx(2, abs=0.12)  # MP3 pads
     assert np.isfinite(there).all()
-    assert np.array_equal(there, sound) == (name == AS_IT_IS)
-    again, _ = CONDITIONS[name](sound, RATE_HZ)
+    assert np.array_equal(there, sound) == (name == CLEAN)
+    again, _ = CORRUPTIONS[name](sound, RATE_HZ)
     assert np.array_equal(there, again)
 
 
 def test_gain_is_of_a_16_bit_converter(sound: Samples) -> None:
-    quiet, _ = CONDITIONS["gain -30 dB"](sound, RATE_HZ)
+    quiet, _ = CORRUPTIONS["gain -30 dB"](sound, RATE_HZ)
     assert quiet.max() == pytest.approx(sound.max() / 10**1.5, abs=2**-15)
     assert np.array_equal(np.round(quiet * 2**15), quiet * 2**15)
-    loud, _ = CONDITIONS["gain +10 dB"](4 * sound, RATE_HZ)
+    loud, _ = CORRUPTIONS["gain +10 dB"](4 * sound, RATE_HZ)
     assert (loud.min(), loud.max()) == (-1, 1 - 2**-15)
     assert np.mean(loud == loud.max()) > 0.05
-    nothing, _ = CONDITIONS["gain -30 dB"](sound * 1e-4, RATE_HZ)
+    nothing, _ = CORRUPTIONS["gain -30 dB"](sound * 1e-4, RATE_HZ)
     assert not nothing.any()
 
 
 @pytest.mark.parametrize("snr_db", [30, 20, 10, 0])
 def test_noise_is_so_far_below_the_speech(sound: Samples, snr_db: int) -> None:
-    there, _ = CONDITIONS[f"noise {snr_db} dB SNR"](sound, RATE_HZ)
+    there, _ = CORRUPTIONS[f"noise {snr_db} dB SNR"](sound, RATE_HZ)
     speech = np.mean(sound[RATE_HZ // 2 : -RATE_HZ // 2] ** 2)
     assert 10 * np.log10(speech / np.mean((there - sound) ** 2)) == pytest.approx(snr_db, abs=0.2)
 
 
 def test_lines_take_away_what_lies_outside_their_band(sound: Samples) -> None:
-    line, _ = CONDITIONS["telephone band"](sound, RATE_HZ)
-    half, rate_hz = CONDITIONS["8 kHz"](sound, RATE_HZ)
+    line, _ = CORRUPTIONS["telephone band"](sound, RATE_HZ)
+    half, rate_hz = CORRUPTIONS["8 kHz"](sound, RATE_HZ)
     for there, rate, kept, lost in ((line, RATE_HZ, (1000,), (100, 6000)), (half, rate_hz, (100, 1000), (2000,))):
         for hz in kept:
             assert strength(there, rate, hz) == pytest.approx(0.1, rel=0.05)
@@ -62,11 +62,11 @@ def test_lines_take_away_what_lies_outside_their_band(sound: Samples) -> None:
 
 
 def test_channels_and_polarity(sound: Samples) -> None:
-    stereo, _ = CONDITIONS["reversed stereo"](sound, RATE_HZ)
+    stereo, _ = CORRUPTIONS["reversed stereo"](sound, RATE_HZ)
     assert stereo == pytest.approx(sound / 2, abs=1e-4)
-    assert np.array_equal(CONDITIONS["reversed polarity"](sound, RATE_HZ)[0], -sound)
+    assert np.array_equal(CORRUPTIONS["reversed polarity"](sound, RATE_HZ)[0], -sound)
 
 
 def test_silence_has_no_noise_to_measure() -> None:
     with pytest.raises(UserError, match="silence"):
-        CONDITIONS["noise 10 dB SNR"](np.zeros(RATE_HZ, np.float32), RATE_HZ)
+        CORRUPTIONS["noise 10 dB SNR"](np.zeros(RATE_HZ, np.float32), RATE_HZ)

@@ -25,8 +25,8 @@ from ser_images.export.convert import to_frontend, to_int8, to_onnx
 from ser_images.export.formats.int8 import write_int8
 from ser_images.export.formats.onnx import OnnxModel, in_batches, require_parity
 from ser_images.export.models import open_model
-from ser_images.spectrogram_gen.audio import fit, prepare, read_mono
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, pictures_of
+from ser_images.spectrogram_gen.audio import pad_or_trim, prepare, read_mono
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.spectrogram_gen.render import render
 
 
@@ -46,7 +46,7 @@ def few_voices(voices: Path, tmp_path: Path) -> Path:
 
 
 def originals(images: ImageSet) -> np.ndarray:
-    return pictures_of(images, [row for row in images.pictures if row.variant == "original"])
+    return load_images(images, [row for row in images.rows if row.variant == "original"])
 
 
 def test_every_form_of_a_trained_resnet_says_the_same(run_folder: Path, images: ImageSet) -> None:
@@ -155,13 +155,13 @@ def test_the_picture_inside_the_graph(command: Command, run: Path, few_voices: P
     assert code == 0
     assert out.startswith(f"{run / 'model.frontend.onnx'}: equal labels, within ")
     model = OnnxModel.open(run / "model.frontend.onnx")
-    assert model.takes == "samples"
+    assert model.input_name == "samples"
     spec = model.bundle.spec
     for path in sorted(few_voices.iterdir())[:4]:
         samples, rate_hz = read_mono(path)
-        sound = fit(prepare(samples, rate_hz, spec), spec)
+        sound = pad_or_trim(prepare(samples, rate_hz, spec), spec)
         for gain in (0.01, 1, 3):  # the level is the graph's own affair
-            seen = model.seen(np.float32(gain) * sound[None])[0]
+            seen = model.render_in_graph(np.float32(gain) * sound[None])[0]
             picture = np.asarray(render(samples, rate_hz, spec))
             assert np.abs(seen.astype(int) - picture).max() <= 1
             assert (seen != picture).mean() < 0.02
@@ -279,7 +279,7 @@ def test_images_of_another_spec_or_of_other_clips(run: Path, images: ImageSet) -
     with pytest.raises(UserError, match="and the run's is"):
         to_onnx(run, replace(images, spec=replace(images.spec, max_db=0)))
     with pytest.raises(UserError, match="holds none of the run's 60 train clips"):
-        to_int8(run, replace(images, pictures=images.pictures[:0]))
+        to_int8(run, replace(images, rows=images.rows[:0]))
 
 
 def test_a_division_or_labels_that_are_not_the_images(run: Path, images: ImageSet) -> None:
@@ -287,9 +287,9 @@ def test_a_division_or_labels_that_are_not_the_images(run: Path, images: ImageSe
 
     from ser_images.export.bundle.files import write_sums
 
-    renamed = tuple(replace(picture, label=f"female_{picture.label}") for picture in images.pictures)
+    renamed = tuple(replace(picture, label=f"female_{picture.label}") for picture in images.rows)
     with pytest.raises(UserError, match="has labels that the run has not"):
-        to_onnx(run, replace(images, pictures=renamed))
+        to_onnx(run, replace(images, rows=renamed))
     (run / "run.json").write_text("{}")
     write_sums(run)
     with pytest.raises(UserError, match=r"run.json: does not tell the test clips \(KeyError\('clips'\)\)"):

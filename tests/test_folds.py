@@ -15,9 +15,9 @@ from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.cli import main
 from ser_images.train.runs.folds import cross_validate, folds_of
 from ser_images.train.runs.results import FIGURES, Fold, Result
-from ser_images.train.training.config import Recipe
+from ser_images.train.training.config import TrainConfig
 
-RECIPE = Recipe(architecture="tiny", weights="none", epochs=2, lr=1e-2, schedule="one-cycle", average=0)
+RECIPE = TrainConfig(architecture="tiny", weights="none", epochs=2, lr=1e-2, schedule="one-cycle", average=0)
 add_tiny_architecture()
 POOLED = {
     "confusion_matrix.csv", "confusion_matrix.png", "metrics.json", "predictions.csv", "report.txt", "top_losses.png",
@@ -36,7 +36,7 @@ def test_a_fold_of_before_a_field_of_recipes_is_kept(images: ImageSet, tmp_path:
     cross_validate(images, RECIPE, "speaker", [0], tmp_path, silent)
     path = tmp_path / "fold-0" / "run.json"
     content = json.loads(path.read_text())
-    assert content["recipe"].pop("plateau_factor") == Recipe().plateau_factor
+    assert content["recipe"].pop("plateau_factor") == TrainConfig().plateau_factor
     path.write_text(json.dumps(content))
     lines = list[str]()
     cross_validate(images, RECIPE, "speaker", [0, 1], tmp_path, lines.append)
@@ -66,7 +66,7 @@ def test_every_clip_is_tested_once_and_a_stopped_run_goes_on(images: ImageSet, t
     assert lines[:2] == ["fold 0: done before, kept", "fold 1: done before, kept"]
 
     result = Result.read(out)
-    assert sorted(row.clip for row in result.predictions.rows) == sorted({row.clip for row in images.pictures})
+    assert sorted(row.clip for row in result.predictions.rows) == sorted({row.clip for row in images.rows})
     assert [{row.speaker for row in fold.predictions.rows} for fold in result.folds].count({"01"}) == 1
     assert json.loads((out / "metrics.json").read_text()) == json.loads(json.dumps(figures))
     assert figures["clips"] == 120 == sum(fold["clips"] for fold in figures["folds"])

@@ -14,13 +14,13 @@ import torch
 from safetensors.torch import load_file
 
 from conftest import Command
-from ser_images.data.splits import divide
+from ser_images.data.splits import make_split
 from ser_images.export.architectures import architecture
 from ser_images.export.bundle.bundle import Normalisation
 from ser_images.export.formats.safetensors import weights_bytes
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.cli import main
-from ser_images.train.training.embeddings import FOLDER, ask
+from ser_images.train.training.embeddings import FOLDER, compute_embeddings
 from ser_images.train.training.loaders import data_loaders
 
 
@@ -37,7 +37,7 @@ def test_the_body_keeps_its_weights_and_the_head_learns(command: Command, images
     code, _, error = command(main, "cnn4", *options, "--folds", "0,2", "--jobs", "2", "--out", run)
     assert (code, error) == (0, "")
     files = list((pictures / FOLDER).glob("*.npy"))
-    assert [len(np.load(file, mmap_mode="r")) for file in files] == [len(images.pictures)] * 2
+    assert [len(np.load(file, mmap_mode="r")) for file in files] == [len(images.rows)] * 2
     for fold in (run / "fold-0", run / "fold-2"):
         trained = load_file(fold / "model.safetensors")
         changed = {key for key, value in network.state_dict().items() if not torch.equal(trained[key], value)}
@@ -73,9 +73,9 @@ class _Processors(torch.nn.Module):
 def _asked_on(folder: Path) -> tuple[float, int]:
     torch.set_num_threads(1)  # the share of one fold of several
     images = ImageSet.read(folder)
-    division = divide(images.pictures, "speaker")
-    loaders = data_loaders(images, division, Normalisation(0, 1), "clips", 32, torch.device("cpu"))
-    said = ask(_Processors(), images, Normalisation(0, 1), loaders, lambda _: None)
+    split = make_split(images.rows, "speaker")
+    loaders = data_loaders(images, split, Normalisation(0, 1), "clips", 32, torch.device("cpu"))
+    said = compute_embeddings(_Processors(), images, Normalisation(0, 1), loaders, lambda _: None)
     return float(said.values.min()), torch.get_num_threads()
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.leaks import Leaks, find_leaks, require_no_leak
-from ser_images.data.splits import PROTOCOLS, Division, divide
+from ser_images.data.splits import PROTOCOLS, Split, make_split
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ ROWS = [
 ]
 
 
-def divided(train: list[int], valid: list[int], test: list[int]) -> Division:
-    return Division(*(np.array(side, np.intp) for side in (train, valid, test)))
+def divided(train: list[int], valid: list[int], test: list[int]) -> Split:
+    return Split(*(np.array(side, np.intp) for side in (train, valid, test)))
 
 
 CLEAN = divided([0, 1], [2], [3])
@@ -86,7 +86,7 @@ def test_what_each_protocol_lets_through(protocol: str) -> None:
     ]
     labels = {row.clip: row.label for row in rows}
     rows = [replace(row, label=labels[row.clip]) for row in rows]
-    leaks = require_no_leak(rows, divide(rows, protocol), protocol)
+    leaks = require_no_leak(rows, make_split(rows, protocol), protocol)
     found = {name for name, names in vars(leaks).items() if names}
     if protocol == "leaky":
         assert {"speakers", "clips", "variants"} <= found

@@ -36,8 +36,8 @@ def test_it_loads_with_plain_fastai_and_says_the_same(run_folder: Path, images: 
     from ser_images.export.formats.fastai_pickle import read_learner
     from ser_images.train.evaluation.metrics import predict
 
-    rows = [row for row in images.pictures if row.variant == "original"][::40]
-    pictures = [str(images.folder / row.picture) for row in rows]
+    rows = [row for row in images.rows if row.variant == "original"][::40]
+    pictures = [str(images.folder / row.image) for row in rows]
     done = subprocess.run(
         [sys.executable, "-I", "-c", STRANGER, str(run_folder / "learner.pkl"), *pictures],
         cwd=tmp_path, capture_output=True, text=True, check=True,
@@ -73,7 +73,7 @@ def test_a_picture_in_memory_will_do_too(run_folder: Path, images: ImageSet) -> 
     from ser_images.export.formats.fastai_pickle import read_learner
 
     learner = read_learner(run_folder / "learner.pkl")
-    path = images.folder / images.pictures[0].picture
+    path = images.folder / images.rows[0].image
     with learner.no_bar(), Image.open(path) as image:
         by_path, by_array = learner.predict(path)[2], learner.predict(np.asarray(image))[2]
     assert by_path.tolist() == pytest.approx(by_array.tolist())

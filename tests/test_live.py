@@ -18,7 +18,7 @@ from conftest import Command
 from ser_images.data.labels import EMOTIONS
 from ser_images.predict.classifier import Classifier
 from ser_images.predict.live.microphone import Block
-from ser_images.predict.live.stream_classifier import Listener
+from ser_images.predict.live.stream_classifier import StreamClassifier
 from ser_images.spectrogram_gen.audio import Samples, read_mono, trim
 from virtual_microphone import RATE_HZ, Sound, virtual_microphone
 
@@ -207,7 +207,7 @@ def test_no_input_device(tmp_path: Path) -> None:
 
 def test_a_listener_by_itself(tiny_run: Path, three: Samples) -> None:
     """Windows end every half second, speech comes and goes, and memory stays."""
-    listener = Listener(Classifier.load(tiny_run), RATE_HZ)
+    listener = StreamClassifier(Classifier.load(tiny_run), RATE_HZ)
     heard = [
         window
         for start in range(0, three.size, 2400)

@@ -11,7 +11,7 @@ from ser_images.train.evaluation.predictions import Predictions, joined
 @pytest.fixture
 def some(images: ImageSet) -> Predictions:
     shares = np.random.default_rng(0).dirichlet(np.full(len(images.labels), 0.3), 20).astype(np.float32)
-    return Predictions(images.pictures[::12], images.labels, shares)
+    return Predictions(images.rows[::12], images.labels, shares)
 
 
 def test_written_and_read_back(some: Predictions, tmp_path: Path) -> None:

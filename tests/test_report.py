@@ -17,17 +17,17 @@ from sklearn.metrics import balanced_accuracy_score
 from conftest import Command, add_tiny_architecture
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.analysis.compare import pairs, seeds
-from ser_images.train.analysis.corruptions import AS_IT_IS, CONDITIONS
+from ser_images.train.analysis.corruptions import CLEAN, CORRUPTIONS
 from ser_images.train.analysis.report import write_report
 from ser_images.train.analysis.robustness import robustness
 from ser_images.train.cli import main
 from ser_images.train.evaluation.groups import groups
-from ser_images.train.evaluation.published_results import HUMAN_LISTENERS, published
+from ser_images.train.evaluation.published_results import HUMAN_LISTENERS, published_results
 from ser_images.train.runs.folds import cross_validate
 from ser_images.train.runs.results import Result
-from ser_images.train.training.config import Recipe
+from ser_images.train.training.config import TrainConfig
 
-RECIPE = Recipe(architecture="tiny", weights="none", epochs=12, lr=0.03, schedule="one-cycle", average=0, masks=0)
+RECIPE = TrainConfig(architecture="tiny", weights="none", epochs=12, lr=0.03, schedule="one-cycle", average=0, masks=0)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_the_report_in_a_browser(command: Command, folds: Path, voices: Path, im
     assert page.locator("#figures thead th").count() == 4 + 4
     assert page.locator("table.confusion tbody td").count() == 64
     assert {text for text in page.locator("table.group").all_inner_texts() if text.startswith("speaker")}
-    assert page.locator("#robustness tbody tr").count() == len(CONDITIONS)
+    assert page.locator("#robustness tbody tr").count() == len(CORRUPTIONS)
     assert page.locator("svg").count() == 4 + 2
     pictures = page.locator(".mistakes img")
     assert pictures.count() == 12
@@ -120,10 +120,10 @@ def test_other_recordings(command: Command, run_folder: Path, tmp_path: Path) ->
 
 def test_robustness(folds: Path, voices: Path) -> None:
     result = Result.read(folds)
-    some = {name: CONDITIONS[name] for name in (AS_IT_IS, "reversed polarity", "noise 0 dB SNR")}
+    some = {name: CORRUPTIONS[name] for name in (CLEAN, "reversed polarity", "noise 0 dB SNR")}
     some["nothing"] = lambda samples, rate_hz: (0 * samples, rate_hz)
     rows = {row.condition: row for row in robustness(result, voices, some)}
-    plain = rows[AS_IT_IS]
+    plain = rows[CLEAN]
     assert plain.clips == 120
     assert plain.accuracy == pytest.approx(result.figures["accuracy"])
     assert plain.uar == pytest.approx(result.figures["uar"])
@@ -139,7 +139,7 @@ def test_robustness_is_written(command: Command, run_folder: Path, voices: Path,
     assert (code, error) == (0, "")
     with (copy / "robustness.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["condition"] for row in rows] == list(CONDITIONS)
+    assert [row["condition"] for row in rows] == list(CORRUPTIONS)
     assert all(row["condition"] in out for row in rows)
     assert (copy / "robustness.png").stat().st_size > 5000
 
@@ -208,9 +208,11 @@ def test_compare(command: Command, folds: Path, run_folder: Path) -> None:
 
 
 def test_what_is_published_stands_beside_its_own_protocol() -> None:
-    assert published("loso") == published("speaker")
-    assert all(HUMAN_LISTENERS in published(protocol) for protocol in ("speaker", "kfold", "stratified", "leaky"))
-    assert {one.value for one in published("leaky")} == {0.6235, 0.9399}
-    assert {one.percent for one in published("leaky")} == {"62.35%", "93.99%"}
-    assert "> 84%" in {one.percent for one in published("kfold")}
-    assert all(0.5 < one.value < 1 for protocol in ("speaker", "kfold") for one in published(protocol))
+    assert published_results("loso") == published_results("speaker")
+    assert all(
+        HUMAN_LISTENERS in published_results(protocol) for protocol in ("speaker", "kfold", "stratified", "leaky")
+    )
+    assert {one.value for one in published_results("leaky")} == {0.6235, 0.9399}
+    assert {one.percent for one in published_results("leaky")} == {"62.35%", "93.99%"}
+    assert "> 84%" in {one.percent for one in published_results("kfold")}
+    assert all(0.5 < one.value < 1 for protocol in ("speaker", "kfold") for one in published_results(protocol))

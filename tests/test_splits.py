@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.labels import EMOTIONS
-from ser_images.data.splits import PROTOCOLS, RAVDESS_FOLDS, Division, divide, n_folds
+from ser_images.data.splits import PROTOCOLS, RAVDESS_FOLDS, Split, make_split, n_folds
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,15 @@ def rows_of(speakers: int, corpus: str = "folder", per_label: int = 4, variants:
     ]
 
 
-def sides(rows: list[Row], division: Division) -> list[list[Row]]:
-    return [[rows[index] for index in part] for part in (division.train, division.valid, division.test)]
+def sides(rows: list[Row], split: Split) -> list[list[Row]]:
+    return [[rows[index] for index in part] for part in (split.train, split.valid, split.test)]
 
 
 @pytest.mark.parametrize("protocol", [name for name in PROTOCOLS if name != "leaky"])
 def test_no_clip_and_no_variant_on_two_sides(protocol: str) -> None:
     rows = rows_of(speakers=10)
     for fold in range(n_folds(rows, protocol)):
-        train, valid, test = ({row.clip for row in side} for side in sides(rows, divide(rows, protocol, fold)))
+        train, valid, test = ({row.clip for row in side} for side in sides(rows, make_split(rows, protocol, fold)))
         assert not train & valid
         assert not train & test
         assert not valid & test
@@ -50,7 +50,7 @@ def test_no_speaker_on_two_sides(protocol: str, corpus: str) -> None:
     rows = rows_of(speakers=24, corpus=corpus)
     tested: list[str] = []
     for fold in range(n_folds(rows, protocol)):
-        train, valid, test = ({row.speaker for row in side} for side in sides(rows, divide(rows, protocol, fold)))
+        train, valid, test = ({row.speaker for row in side} for side in sides(rows, make_split(rows, protocol, fold)))
         assert train
         assert valid
         assert test
@@ -64,7 +64,7 @@ def test_no_speaker_on_two_sides(protocol: str, corpus: str) -> None:
 def test_the_published_folds_of_ravdess() -> None:
     rows = rows_of(speakers=24, corpus="ravdess")
     for fold, actors in enumerate(RAVDESS_FOLDS):
-        assert {row.speaker for row in sides(rows, divide(rows, "speaker", fold))[2]} == actors
+        assert {row.speaker for row in sides(rows, make_split(rows, "speaker", fold))[2]} == actors
     assert sorted(actor for actors in RAVDESS_FOLDS for actor in actors) == [f"{actor:02}" for actor in range(1, 25)]
 
 
@@ -72,13 +72,13 @@ def test_the_published_folds_of_ravdess() -> None:
 def test_stratified_means_equal_shares_of_each_label(protocol: str) -> None:
     rows = rows_of(speakers=10, per_label=5)
     for fold in range(n_folds(rows, protocol)):
-        test = [row.label for row in sides(rows, divide(rows, protocol, fold))[2]]
+        test = [row.label for row in sides(rows, make_split(rows, protocol, fold))[2]]
         assert {test.count(label) for label in EMOTIONS} == {10}
 
 
 def test_only_originals_are_validated_and_tested_on() -> None:
     rows = rows_of(speakers=10)
-    train, valid, test = sides(rows, divide(rows, "speaker"))
+    train, valid, test = sides(rows, make_split(rows, "speaker"))
     assert {row.variant for row in train} == {"original", "1", "2"}
     assert {row.variant for row in (*valid, *test)} == {"original"}
 
@@ -86,21 +86,21 @@ def test_only_originals_are_validated_and_tested_on() -> None:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_validation_clips_join_the_training_in_all_variants(protocol: str) -> None:
     rows = rows_of(speakers=10)
-    division = divide(rows, protocol)
-    joined = division.validation_joined(rows)
-    test = {rows[index].clip for index in division.test}
+    split = make_split(rows, protocol)
+    joined = split.with_validation_in_train(rows)
+    test = {rows[index].clip for index in split.test}
     assert set(joined.train) == (
-        set(range(len(rows))) - set(division.test)
+        set(range(len(rows))) - set(split.test)
         if protocol == "leaky"
         else {index for index, row in enumerate(rows) if row.clip not in test}
     )
-    assert set(joined.train) > set(division.train)
-    assert np.array_equal(joined.test, division.test)
+    assert set(joined.train) > set(split.train)
+    assert np.array_equal(joined.test, split.test)
 
 
 def test_leaky_leaks() -> None:
     rows = rows_of(speakers=10)
-    train, _, test = sides(rows, divide(rows, "leaky"))
+    train, _, test = sides(rows, make_split(rows, "leaky"))
     assert len(test) == len(rows) // 5
     shared = {row.clip for row in train} & {row.clip for row in test}
     assert len(shared) > 0.8 * len({row.clip for row in test})
@@ -116,37 +116,37 @@ def test_exact_duplicates_never_on_two_sides(protocol: str, seed: int, doubled: 
     rows = rows_of(speakers=10, variants=1)
     for one, other in doubled:
         rows[one] = Row(**vars(rows[one]) | {"sample_hash": rows[other].sample_hash})
-    division = divide(rows, protocol, 0, seed)
-    train, valid, test = ({row.sample_hash for row in side} for side in sides(rows, division))
+    split = make_split(rows, protocol, 0, seed)
+    train, valid, test = ({row.sample_hash for row in side} for side in sides(rows, split))
     assert not train & valid
     assert not train & test
     assert not valid & test
-    left = {row.clip for row in rows} - {row.clip for side in sides(rows, division) for row in side}
-    assert left == set(division.left_out)
+    left = {row.clip for row in rows} - {row.clip for side in sides(rows, split) for row in side}
+    assert left == set(split.left_out)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_same_seed_same_division(protocol: str) -> None:
     rows = rows_of(speakers=10)
-    one, same = divide(rows, protocol, 0, seed=3), divide(rows, protocol, 0, seed=3)
+    one, same = make_split(rows, protocol, 0, seed=3), make_split(rows, protocol, 0, seed=3)
     for side in ("train", "valid", "test"):
         assert np.array_equal(getattr(one, side), getattr(same, side))
-    assert len({tuple(divide(rows, protocol, 0, seed).valid) for seed in range(6)}) > 1
+    assert len({tuple(make_split(rows, protocol, 0, seed).valid) for seed in range(6)}) > 1
 
 
 def test_what_cannot_be_divided() -> None:
     rows = rows_of(speakers=10)
     with pytest.raises(UserError, match="protocol 'random': expected one of speaker, loso"):
-        divide(rows, "random")
+        make_split(rows, "random")
     with pytest.raises(UserError, match="--fold 5: protocol speaker has the folds 0 to 4"):
-        divide(rows, "speaker", 5)
+        make_split(rows, "speaker", 5)
     with pytest.raises(UserError, match="every picture is labelled 'calm'"):
-        divide([row for row in rows if row.label == "calm"], "speaker")
+        make_split([row for row in rows if row.label == "calm"], "speaker")
     with pytest.raises(UserError, match=r"1 speaker \(01\): protocol speaker needs three"):
-        divide([row for row in rows if row.speaker == "01"], "speaker")
+        make_split([row for row in rows if row.speaker == "01"], "speaker")
     with pytest.raises(UserError, match="name no speaker, which protocol loso needs"):
-        divide([Row(**vars(row) | {"speaker": ""}) for row in rows], "loso")
+        make_split([Row(**vars(row) | {"speaker": ""}) for row in rows], "loso")
     few = [row for row in rows if row.label != "sad" or row.clip == "sad-01-0"]
     for protocol in ("stratified", "kfold"):
         with pytest.raises(UserError, match="1 clips labelled 'sad': each label needs at least"):
-            divide(few, protocol)
+            make_split(few, protocol)

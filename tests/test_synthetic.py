@@ -104,10 +104,10 @@ def test_numbers_out_of_range(tmp_path: Path) -> None:
 
 def test_new_speakers_are_neither_guessed_nor_known(images: ImageSet) -> None:
     """A plain classifier on the pictures' rows, each speaker in turn unseen: well above 1/8, well below 1."""
-    rows = [row for row in images.pictures if row.variant == "original"]
+    rows = [row for row in images.rows if row.variant == "original"]
     features = []
     for row in rows:
-        with Image.open(images.folder / row.picture) as image:
+        with Image.open(images.folder / row.image) as image:
             heard = np.asarray(image)[:, np.asarray(image).max(axis=0) > 100]
         features.append([*heard.mean(axis=1), *heard.std(axis=1), heard.shape[1]])
     classifier = make_pipeline(StandardScaler(), SVC(C=10))

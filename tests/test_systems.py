@@ -11,8 +11,8 @@ from ser_images.data.common.errors import UserError
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.analysis.leaderboard import image_sets
 from ser_images.train.cli import main
-from ser_images.train.runs.recipe import FOLDER, Pictures, System, names
-from ser_images.train.training.config import Recipe
+from ser_images.train.runs.recipe import FOLDER, ImageSetOptions, Recipe, names
+from ser_images.train.training.config import TrainConfig
 
 add_tiny_architecture()
 TINY = """
@@ -39,13 +39,13 @@ def tiny(images: ImageSet, tmp_path: Path) -> Path:
 
 
 def write_recipe(path: Path, images: ImageSet, told: str = "", training: str = "") -> Path:
-    augment = len({row.variant for row in images.pictures}) - 1
+    augment = len({row.variant for row in images.rows}) - 1
     path.write_text(TINY.format(augment=augment, images=told, training=training))
     return path
 
 
 def test_each_system_has_its_recipe() -> None:
-    systems = [System.read(name) for name in names()]
+    systems = [Recipe.read(name) for name in names()]
     assert sorted(system.system for system in systems) == ["A", "B", "C", "C", "C", "C", "D", "E"]
     assert len({system.recipe.architecture for system in systems}) == len(systems)
     assert {system.images.feature for system in systems} == {"mel", "mfcc", "gaussian", "stack"}
@@ -56,11 +56,11 @@ def test_each_system_has_its_recipe() -> None:
 
 
 def test_pictures_have_names_of_their_own() -> None:
-    every = {System.read(name).images for name in names()}
+    every = {Recipe.read(name).images for name in names()}
     assert len({pictures.name for pictures in every}) == len(every)
-    assert Pictures().name == "mel"
-    assert Pictures().command(Path("x")) == "ser-images build RECORDINGS --out x"
-    assert Pictures("mfcc", augment=3, augmentations="noise,shift").command(Path("x")) == (
+    assert ImageSetOptions().name == "mel"
+    assert ImageSetOptions().command(Path("x")) == "ser-images build RECORDINGS --out x"
+    assert ImageSetOptions("mfcc", augment=3, augmentations="noise,shift").command(Path("x")) == (
         "ser-images build RECORDINGS --out x --feature mfcc --augment 3 --augmentations noise,shift"
     )
 
@@ -100,18 +100,18 @@ def test_what_no_recipe_says(
 def test_other_networks_and_protocols_are_refused_by_name(images: ImageSet, tmp_path: Path, tiny: Path) -> None:
     tiny.write_text(tiny.read_text().replace('"tiny"', '"huge"'))
     with pytest.raises(UserError, match="architecture 'huge': expected one of resnet34"):
-        System.read(str(tiny))
+        Recipe.read(str(tiny))
     tiny.write_text('protocol = "sometimes"')
     with pytest.raises(UserError, match="protocol 'sometimes': expected one of speaker, loso"):
-        System.read(str(tiny))
+        Recipe.read(str(tiny))
     tiny.write_text("training = 3")
     with pytest.raises(UserError, match=r"3 in \[training\]: expected a table"):
-        System.read(str(tiny))
+        Recipe.read(str(tiny))
 
 
 def test_a_recipe_s_defaults_are_those_of_ser_train(tiny: Path) -> None:
-    assert System.read(str(tiny)).recipe == Recipe("tiny", weights="none", epochs=1, lr=0.01)
-    changed = System.read(str(tiny)).changed(3, "first.safetensors").recipe
+    assert Recipe.read(str(tiny)).recipe == TrainConfig("tiny", weights="none", epochs=1, lr=0.01)
+    changed = Recipe.read(str(tiny)).changed(3, "first.safetensors").recipe
     assert (changed.seed, changed.weights, changed.epochs) == (3, "first.safetensors", 1)
 
 
@@ -140,19 +140,21 @@ def test_other_pictures_are_refused(command: Command, images: ImageSet, tmp_path
     for name, reason in (("c-bilstm", "its rows are mel"), ("a-resnet34", "its labels are of scheme emotion")):
         code, _, error = command(main, "recipe", name, "--images", images.folder, "--weights", "none")
         assert code == 2
-        command_line = System.read(name).images.command(images.folder.with_name(System.read(name).images.name))
+        command_line = Recipe.read(name).images.command(images.folder.with_name(Recipe.read(name).images.name))
         assert error == (
             f"error: {images.folder}: not the pictures of recipe {name}: {reason}; make them: {command_line}\n"
         )
-    assert Pictures(augment=9).missing_in(images) is not None
-    assert Pictures(augment=9).missing_in(images) != Pictures(augment=8, labels="gender-emotion").missing_in(images)
+    assert ImageSetOptions(augment=9).missing_in(images) is not None
+    assert ImageSetOptions(augment=9).missing_in(images) != ImageSetOptions(
+        augment=8, labels="gender-emotion"
+    ).missing_in(images)
 
 
 def test_variants_of_other_augmentations(images: ImageSet) -> None:
-    augment = len({row.variant for row in images.pictures}) - 1
+    augment = len({row.variant for row in images.rows}) - 1
     assert augment
-    assert Pictures(augment=augment).missing_in(images) is None
-    only_gain = Pictures(augment=augment, augmentations="gain")
+    assert ImageSetOptions(augment=augment).missing_in(images) is None
+    only_gain = ImageSetOptions(augment=augment, augmentations="gain")
     assert "its variants draw" in str(only_gain.missing_in(images))
 
 
@@ -188,10 +190,10 @@ def test_the_leaderboard(command: Command, images: ImageSet, tiny: Path, tmp_pat
 
 def test_a_leaderboard_tells_what_lacks(images: ImageSet, tmp_path: Path, tiny: Path) -> None:
     (tmp_path / "some").symlink_to(images.folder)
-    systems = [System.read(name) for name in (str(tiny), "c-bilstm", "c-cnn1d", "e-conv1d")]
+    systems = [Recipe.read(name) for name in (str(tiny), "c-bilstm", "c-cnn1d", "e-conv1d")]
     with pytest.raises(UserError) as refused:
         image_sets(systems, tmp_path)
-    mfcc, stack = (System.read(name).images for name in ("c-bilstm", "e-conv1d"))
+    mfcc, stack = (Recipe.read(name).images for name in ("c-bilstm", "e-conv1d"))
     assert str(refused.value) == (
         f"{tmp_path}: no pictures for c-bilstm, c-cnn1d, e-conv1d; make them: "
         f"{mfcc.command(tmp_path / mfcc.name)} && {stack.command(tmp_path / stack.name)}"

@@ -20,9 +20,9 @@ from conftest import Command
 from ser_images.data.labels import EMOTIONS
 from ser_images.predict.classifier import Classifier
 from ser_images.predict.cli import main
-from ser_images.predict.streaming.timeline import Segment, Timeline, smoothed, steady, timeline
-from ser_images.predict.streaming.voice_activity import BLOCK_S, SpeechDetector, Stretch, Stretches
-from ser_images.predict.streaming.windows import AFTER_S, BEFORE_S, Recent, Window, WindowPlan
+from ser_images.predict.streaming.timeline import Segment, Timeline, apply_hysteresis, smoothed, timeline
+from ser_images.predict.streaming.voice_activity import BLOCK_S, SpeechDetector, SpeechSegment, SpeechSegmenter
+from ser_images.predict.streaming.windows import AFTER_S, BEFORE_S, AudioBuffer, Window, WindowPlan
 from ser_images.spectrogram_gen.audio import Samples, read_mono, trim
 
 RATE_HZ = 48000
@@ -97,7 +97,7 @@ def test_speech_is_heard_at_any_level_and_rate(voices: Path, gain_db: float, rat
 
     samples, own_hz = read_mono(next(voices.rglob("*.wav")))
     sound = soxr.resample(samples, own_hz, rate_hz) * np.float32(10 ** (gain_db / 20))
-    stretches, detector = Stretches(), SpeechDetector(rate_hz)
+    stretches, detector = SpeechSegmenter(), SpeechDetector(rate_hz)
     ended = [*stretches.feed(detector(sound, last=True)), *stretches.finish()]
     assert len(ended) == 1
 
@@ -120,7 +120,7 @@ def blocks(*spans: tuple[float, float]) -> list[float]:
 
 
 def ended(probabilities: list[float]) -> list[tuple[float, float]]:
-    stretches = Stretches()
+    stretches = SpeechSegmenter()
     found = [*stretches.feed(probabilities), *stretches.finish()]
     return [(round(one.start_s, 1), round(one.end_s, 1)) for one in found]
 
@@ -135,34 +135,34 @@ def test_stretches_begin_high_and_end_low() -> None:
 
 
 def test_windows_cover_a_stretch() -> None:
-    def windows(*stretches: Stretch) -> Iterator[tuple[float, float]]:
+    def windows(*stretches: SpeechSegment) -> Iterator[tuple[float, float]]:
         plan = WindowPlan(3, 1)
         return ((one.start_s, one.end_s) for stretch in stretches for one in plan.feed(stretch))
 
-    assert list(windows(Stretch(5, 6))) == [(5, 6)]
-    assert list(windows(Stretch(5, 8))) == [(5, 8)]
-    assert list(windows(Stretch(5, 9.5))) == [(5, 8), (6, 9), (6.5, 9.5)]
-    grown = [Stretch(5, end_s, open=True) for end_s in (6, 8.5, 9.2)]
-    assert list(windows(*grown, Stretch(5, 9.5), Stretch(11, 12))) == [(5, 8), (6, 9), (6.5, 9.5), (11, 12)]
+    assert list(windows(SpeechSegment(5, 6))) == [(5, 6)]
+    assert list(windows(SpeechSegment(5, 8))) == [(5, 8)]
+    assert list(windows(SpeechSegment(5, 9.5))) == [(5, 8), (6, 9), (6.5, 9.5)]
+    grown = [SpeechSegment(5, end_s, open=True) for end_s in (6, 8.5, 9.2)]
+    assert list(windows(*grown, SpeechSegment(5, 9.5), SpeechSegment(11, 12))) == [(5, 8), (6, 9), (6.5, 9.5), (11, 12)]
 
 
 def test_windows_know_their_stretch() -> None:
     plan = WindowPlan(3, 1)
-    assert list(plan.feed(Stretch(5, 6))) == [Window(5, 6, 5, BEFORE_S, AFTER_S)]
-    first, second = plan.feed(Stretch(7, 10.25))
+    assert list(plan.feed(SpeechSegment(5, 6))) == [Window(5, 6, 5, BEFORE_S, AFTER_S)]
+    first, second = plan.feed(SpeechSegment(7, 10.25))
     assert (first.stretch_s, first.before_s, first.after_s) == (7, pytest.approx(1 - AFTER_S), 0)
     assert (second.stretch_s, second.before_s, second.after_s) == (7, 0, AFTER_S)
 
 
 def test_recent_sound_is_cut_by_time_and_let_go() -> None:
-    recent = Recent(10)
+    recent = AudioBuffer(10)
     for start in (0, 25, 50):
         recent.add(np.arange(start, start + 25, dtype=np.float32))
     recent.forget(3.0)
     assert recent.end_s == 7.5
-    assert recent.cut(4, 4.5).tolist() == [40, 41, 42, 43, 44]
-    assert recent.cut(2.8, 3.2).tolist() == [30, 31]
-    assert recent.cut(7.4, 9).tolist() == [74]
+    assert recent.between(4, 4.5).tolist() == [40, 41, 42, 43, 44]
+    assert recent.between(2.8, 3.2).tolist() == [30, 31]
+    assert recent.between(7.4, 9).tolist() == [74]
 
 
 def test_memory_does_not_grow_with_speech(write_wav: Write, voices: Path, tiny_run: Path) -> None:
@@ -170,7 +170,7 @@ def test_memory_does_not_grow_with_speech(write_wav: Write, voices: Path, tiny_r
 
     held: list[float] = []
 
-    class Watched(Recent):
+    class Watched(AudioBuffer):
         def forget(self, before_s: float) -> None:
             super().forget(before_s)
             held.append(self._samples.size / RATE_HZ)
@@ -178,7 +178,7 @@ def test_memory_does_not_grow_with_speech(write_wav: Write, voices: Path, tiny_r
     voice = trim(read_mono(next(voices.rglob("*.wav")))[0], RATE_HZ, 25)
     path = write_wav("talk.wav", np.tile(voice, 40), RATE_HZ)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "Recent", Watched)
+        patch.setattr(module, "AudioBuffer", Watched)
         found = timeline(path, Classifier.load(tiny_run))
     assert found.duration_s > 30
     assert found.segments
@@ -189,9 +189,9 @@ def test_labels_are_steady() -> None:
     def shares(*firsts: float) -> NDArray[np.float32]:
         return np.array([[first, 1 - first] for first in firsts], np.float32)
 
-    assert steady(shares(0.9, 0.48, 0.9), 0.1) == [0, 0, 0]
-    assert steady(shares(0.9, 0.4, 0.52, 0.6), 0.1) == [0, 1, 1, 0]
-    assert steady(shares(0.9, 0.48), 0) == [0, 1]
+    assert apply_hysteresis(shares(0.9, 0.48, 0.9), 0.1) == [0, 0, 0]
+    assert apply_hysteresis(shares(0.9, 0.4, 0.52, 0.6), 0.1) == [0, 1, 1, 0]
+    assert apply_hysteresis(shares(0.9, 0.48), 0) == [0, 1]
     assert smoothed(shares(1, 0, 1))[:, 0].tolist() == [0.75, 0.5, 0.75]
     assert smoothed(shares(0.3))[:, 0].tolist() == pytest.approx([0.3])
 

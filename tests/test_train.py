@@ -11,7 +11,7 @@ from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from conftest import Command
 from ser_images.data.common.errors import UserError
-from ser_images.data.splits import divide
+from ser_images.data.splits import make_split
 from ser_images.export.bundle.bundle import Bundle, Normalisation
 from ser_images.export.bundle.files import BundleFiles
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
@@ -21,7 +21,7 @@ from ser_images.train.evaluation.metrics import confusion, metrics
 from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.runs.records import clips_hash
 from ser_images.train.runs.run import run
-from ser_images.train.training.config import Recipe
+from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.learner import class_weights
 from ser_images.train.training.loaders import data_loaders, normalisation_of, side
 
@@ -30,7 +30,7 @@ FILES = {
     "history.csv", "learner.pkl", "metrics.json", "model.onnx", "model.safetensors", "predictions.csv", "report.txt",
     "run.json", "top_losses.png", "validation.csv",
 }  # fmt: skip
-QUICK = Recipe("cnn4", weights="none", epochs=1, lr=1e-3, schedule="one-cycle")
+QUICK = TrainConfig("cnn4", weights="none", epochs=1, lr=1e-3, schedule="one-cycle")
 
 
 def silent(_: str) -> None:
@@ -72,7 +72,7 @@ def test_what_a_bundle_tells_of_its_training(run_folder: Path, images: ImageSet)
     assert training["metrics"] == json.loads((run_folder / "metrics.json").read_text())
     assert (training["protocol"], training["fold"], training["seed"]) == ("speaker", 0, 0)
     assert training["corpora"] == ["synthetic"]
-    assert training["clips_hash"] == clips_hash(images.pictures) != clips_hash(images.pictures[2:])
+    assert training["clips_hash"] == clips_hash(images.rows) != clips_hash(images.rows[2:])
     card = (run_folder / "README.md").read_text()
     low, high = training["metrics"]["intervals"]["uar"]
     assert f"| unweighted average recall (UAR) | {training['metrics']['uar']:.1%} | {low:.1%} to {high:.1%} |" in card
@@ -151,9 +151,9 @@ def test_same_seed_same_split_and_same_first_loss(images: ImageSet, tmp_path: Pa
 def test_normalised_by_the_training_side(images: ImageSet) -> None:
     import torch
 
-    division = divide(images.pictures, "speaker")
-    grey = normalisation_of(images, side(images, division.train))
-    loaders = data_loaders(images, division, grey, "pictures", 1000, torch.device("cpu"))
+    split = make_split(images.rows, "speaker")
+    grey = normalisation_of(images, side(images, split.train))
+    loaders = data_loaders(images, split, grey, "pictures", 1000, torch.device("cpu"))
     pictures, _ = loaders.train.one_batch()
     assert pictures.shape == (120, 1, 32, 32)
     assert float(pictures.mean()) == pytest.approx(0, abs=1e-3)
@@ -165,16 +165,14 @@ def test_normalised_by_the_training_side(images: ImageSet) -> None:
 def test_an_epoch_of_clips_shows_each_clip_once_in_any_variant(images: ImageSet) -> None:
     import torch
 
-    division = divide(images.pictures, "speaker")
-    loaders = data_loaders(images, division, Normalisation(0.5, 1), "clips", 60, torch.device("cpu"))
+    split = make_split(images.rows, "speaker")
+    loaders = data_loaders(images, split, Normalisation(0.5, 1), "clips", 60, torch.device("cpu"))
     assert [len(dl.dataset) for dl in loaders] == [60, 30]
     item = loaders.train_ds.items[0]
     assert len(item[0]) == 2
     shown = {loaders.train_ds[0][0].tobytes() for _ in range(20)}
     assert len(shown) == 2
-    assert (
-        len(data_loaders(images, division, Normalisation(0.5, 1), "pictures", 60, torch.device("cpu")).train_ds) == 120
-    )
+    assert len(data_loaders(images, split, Normalisation(0.5, 1), "pictures", 60, torch.device("cpu")).train_ds) == 120
 
 
 def test_pictures_are_read_once_as_far_as_memory_reaches(images: ImageSet, tmp_path: Path) -> None:
@@ -185,7 +183,7 @@ def test_pictures_are_read_once_as_far_as_memory_reaches(images: ImageSet, tmp_p
     copied = ImageSet.read(folder)
     loaders = data_loaders(
         copied,
-        divide(copied.pictures, "speaker"),
+        make_split(copied.rows, "speaker"),
         Normalisation(0.5, 1),
         "pictures",
         60,
@@ -214,7 +212,7 @@ def test_a_training_that_diverges_is_said_and_not_kept(images: ImageSet, tmp_pat
         ({"schedule": "flat", "patience": 1, "epochs": 9, "lr": 3.0}, "stops early"),
         ({"schedule": "flat", "plateau": 1, "plateau_factor": 2.0, "epochs": 5, "lr": 3.0}, "lowers the rate"),
         ({"schedule": "fine-tune", "average": 0.9, "keep": "last", "class_weights": "balanced"}, "two phases"),
-        ({"lr": None, "suggestion": "steep", "epoch_of": "pictures", "batch_size": 8}, "finds a rate"),
+        ({"lr": None, "suggestion": "steep", "epoch_over": "pictures", "batch_size": 8}, "finds a rate"),
     ],
 )
 def test_options(
@@ -294,7 +292,7 @@ def test_class_weights_balance_and_factors() -> None:
 
 
 def test_figures_of_predictions_by_hand(images: ImageSet) -> None:
-    rows = tuple(row for row in images.pictures if row.label in ("calm", "sad"))[:4]
+    rows = tuple(row for row in images.rows if row.label in ("calm", "sad"))[:4]
     calm = [row.label == "calm" for row in rows]
     labels = ("calm", "sad")
     said = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.7, 0.3]], np.float32)

@@ -40,7 +40,7 @@ def train(
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Folds at a time.", show_default="one a GPU, else 1")] = None,
     epochs: Annotated[int, typer.Option(help="Passes at most.")] = 20,
-    epoch_of: Annotated[
+    epoch_over: Annotated[
         str, typer.Option(help="A pass shows every clip once, in a variant drawn anew (clips), or all (pictures).")
     ] = "clips",
     batch_size: Annotated[int, typer.Option(help="Pictures in a training step.")] = 32,
@@ -96,7 +96,7 @@ def train(
         bool,
         typer.Option("--refit", help="Train again at the end, with the validation clips too; goes with --keep last."),
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of division, weights and draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of split, weights and draws.")] = 0,
     validate_only: Annotated[
         bool, typer.Option("--validate-only", help="Leave the test fold unseen; figures of the validation clips.")
     ] = False,
@@ -106,16 +106,16 @@ def train(
     The best epoch and early stopping look at validation clips of training speakers, never at the test fold.
     """
     from ser_images.export.architectures import architecture as network
-    from ser_images.train.training.config import Recipe
+    from ser_images.train.training.config import TrainConfig
 
-    weights = weights or network(architecture).trained_on or "none"
+    weights = weights or network(architecture).pretrained_tag or "none"
     freeze = weights == "voices" if freeze is None else freeze
-    recipe = Recipe(
+    recipe = TrainConfig(
         architecture=architecture,
         weights=weights,
         freeze=freeze,
         epochs=epochs,
-        epoch_of=epoch_of,
+        epoch_over=epoch_over,
         batch_size=batch_size,
         lr=_rate(lr),
         suggestion=lr_suggestion,

@@ -11,7 +11,7 @@ Protocol = Annotated[
     str, typer.Option(help="speaker, loso, stratified, kfold or leaky.", show_default="as it was published")
 ]
 Weights = Annotated[str, typer.Option(help="First weights other than the recipe's: imagenet, none, or a file of them.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of division, weights and draws.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of split, weights and draws.")]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Folds at a time.", show_default="one a GPU, else 1")]
 
 
@@ -31,9 +31,9 @@ def recipe(
     """Train a whole recipe as it was published, or under another protocol; folds that are done are kept."""
     from ser_images.spectrogram_gen.dataset.image_set import ImageSet
     from ser_images.train.runs.folds import cross_validate, folds_of
-    from ser_images.train.runs.recipe import System
+    from ser_images.train.runs.recipe import Recipe
 
-    system, picked = System.read(name).changed(seed, weights), ImageSet.read(images)
+    system, picked = Recipe.read(name).changed(seed, weights), ImageSet.read(images)
     system.require(picked)
     protocol = protocol or system.protocol
     place = out or Path("runs") / f"{system.name}-{protocol}"
@@ -61,9 +61,9 @@ def leaderboard(
     --weights replaces ImageNet's, where a recipe begins with them.
     """
     from ser_images.train.analysis.leaderboard import leaderboard, write_leaderboard
-    from ser_images.train.runs.recipe import System, names
+    from ser_images.train.runs.recipe import Recipe, names
 
-    systems = [System.read(name) for name in (recipes.split(",") if recipes else names())]
+    systems = [Recipe.read(name) for name in (recipes.split(",") if recipes else names())]
     systems = [one.changed(seed, weights if one.recipe.weights == "imagenet" else "") for one in systems]
     said = ["ser-train", *sys.argv[1:]]
     typer.echo(write_leaderboard(leaderboard(systems, images_root, out, typer.echo, jobs, said), out))

@@ -7,14 +7,14 @@ from rich.console import Console
 from rich.table import Table
 
 from ser_images.train.analysis.compare import pairs, seeds
-from ser_images.train.analysis.robustness import Row
+from ser_images.train.analysis.robustness import CorruptionResult
 from ser_images.train.runs.results import FIGURES, Result
 
 _WIDE = 250
 """Columns of a file or a pipe, where no line need be broken."""
 
 
-def print_robustness(rows: Sequence[Row]) -> None:
+def print_robustness(rows: Sequence[CorruptionResult]) -> None:
     """A line a condition."""
     table = Table(title=f"{rows[0].clips} clips")
     for heading in ("condition", "UAR", "accuracy", "same label", "refused"):

@@ -12,12 +12,12 @@ from ser_images.export.architectures.sequence.cnn_bilstm_attention import CNN_BI
 from ser_images.export.architectures.sequence.cnn_lstm import CNN_LSTM
 from ser_images.export.architectures.sequence.conv1d import CONV1D
 from ser_images.export.architectures.sequence.mlp import MLP
-from ser_images.export.architectures.sequence.sequence_model import OverTime
+from ser_images.export.architectures.sequence.sequence_model import SequenceModel
 from ser_images.export.architectures.speech.campplus import CAMPPLUS
 from ser_images.export.architectures.speech.campplus_whisper import CAMPPLUS_WHISPER
-from ser_images.export.architectures.speech.pretrained_speech import Voices
+from ser_images.export.architectures.speech.pretrained_speech import PretrainedSpeech
 
-ARCHITECTURES: dict[str, Backbone | OverTime | Voices] = {
+ARCHITECTURES: dict[str, Backbone | SequenceModel | PretrainedSpeech] = {
     "resnet34": RESNET34,
     "cnn4": CNN4,
     "cnn1d": CNN1D,
@@ -32,7 +32,7 @@ ARCHITECTURES: dict[str, Backbone | OverTime | Voices] = {
 }
 
 
-def architecture(name: str) -> Backbone | OverTime | Voices | Timm:
+def architecture(name: str) -> Backbone | SequenceModel | PretrainedSpeech | Timm:
     """The network of this name: one of `ARCHITECTURES`, or one of torchvision's, fastai's or timm's.
 
     Raises:

@@ -17,7 +17,7 @@ import numpy as np
 
 from ser_images.data.common.errors import UserError, errors_name
 from ser_images.export.bundle.trust import is_ours
-from ser_images.export.formats.onnx import Pictures
+from ser_images.export.formats.onnx import Images
 from ser_images.export.models import FORMS, open_bundle
 from ser_images.spectrogram_gen.audio import read_mono
 from ser_images.spectrogram_gen.render import render
@@ -25,7 +25,7 @@ from ser_images.spectrogram_gen.spec import ImageSpec
 
 
 @dataclass(frozen=True)
-class Row:
+class FormatResult:
     """One form of a model, beside the first of the table.
 
     Attributes:
@@ -46,7 +46,7 @@ class Row:
     peak_mb: float
 
 
-def compare(run: Path, recordings: Sequence[Path]) -> list[Row]:
+def compare(run: Path, recordings: Sequence[Path]) -> list[FormatResult]:
     """A row for each form that the run has, fastai's pickle first where it may be loaded.
 
     Raises:
@@ -61,7 +61,7 @@ def compare(run: Path, recordings: Sequence[Path]) -> list[Row]:
     measured = {form: measure(run, form, pictures) for form in forms}
     expected = measured[forms[0]][0]
     return [
-        Row(
+        FormatResult(
             form,
             int((found.argmax(axis=1) == expected.argmax(axis=1)).sum()),
             float(np.abs(found - expected).max()),
@@ -72,18 +72,18 @@ def compare(run: Path, recordings: Sequence[Path]) -> list[Row]:
     ]
 
 
-def render_all(recordings: Sequence[Path], spec: ImageSpec) -> Pictures:
+def render_all(recordings: Sequence[Path], spec: ImageSpec) -> Images:
     """The pictures of these recordings, shape (n, rows, frames)."""
     return np.stack([_rendered(path, spec) for path in recordings])
 
 
-def _rendered(path: Path, spec: ImageSpec) -> Pictures:
+def _rendered(path: Path, spec: ImageSpec) -> Images:
     samples, rate_hz = read_mono(path)
     with errors_name(path):
         return np.asarray(render(samples, rate_hz, spec))
 
 
-def measure(run: Path, form: str, pictures: Pictures) -> tuple[np.ndarray, dict[str, float]]:
+def measure(run: Path, form: str, pictures: Images) -> tuple[np.ndarray, dict[str, float]]:
     """Probabilities of these pictures by one form of a run, and its `cold_s`, `warm_ms` and `peak_mb`.
 
     Raises:

@@ -13,8 +13,8 @@ from ser_images.export.bundle.model_card import model_card
 from ser_images.export.bundle.trust import is_ours, remember
 from ser_images.export.formats.onnx import (
     MAX_DIFFERENCE,
+    Images,
     OnnxModel,
-    Pictures,
     Probabilities,
     require_parity,
     write_onnx,
@@ -52,7 +52,7 @@ def write_bundle(folder: Path, learner: Any, bundle: Bundle) -> None:
     seal(folder)
 
 
-def add_onnx(run: Path, network: Any, bundle: Bundle, pictures: Pictures, expected: Probabilities) -> float:
+def add_onnx(run: Path, network: Any, bundle: Bundle, pictures: Images, expected: Probabilities) -> float:
     """Write `model.onnx` into a run and hold it against what the learner said of these pictures.
 
     Returns:

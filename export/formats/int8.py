@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_images.data.common.errors import UserError
-from ser_images.export.formats.onnx import OnnxModel, Pictures, in_batches, write_proto
+from ser_images.export.formats.onnx import Images, OnnxModel, in_batches, write_proto
 
 MAX_LOSS = 0.01
 """Accuracy on validation clips that may be lost: a point."""
@@ -34,9 +34,7 @@ class Comparison:
     latency_ms: tuple[float, float]
 
 
-def write_int8(
-    exact: Path, calibration: Pictures, pictures: Pictures, targets: NDArray[np.intp], path: Path
-) -> Comparison:
+def write_int8(exact: Path, calibration: Images, pictures: Images, targets: NDArray[np.intp], path: Path) -> Comparison:
     """Quantise an ONNX model statically, ranges from `calibration`, and write it where it is good enough.
 
     Args:
@@ -86,17 +84,17 @@ def write_int8(
 class _Reader:
     """What quantize_static asks for pictures, one at a time."""
 
-    def __init__(self, pictures: Pictures) -> None:
+    def __init__(self, pictures: Images) -> None:
         self._pictures: Iterator[Any] = iter(pictures)
 
-    def get_next(self) -> dict[str, Pictures] | None:
+    def get_next(self) -> dict[str, Images] | None:
         picture = next(self._pictures, None)
         return None if picture is None else {"pictures": picture[None]}
 
 
-def _accuracy(model: OnnxModel, pictures: Pictures, targets: NDArray[np.intp]) -> float:
+def _accuracy(model: OnnxModel, pictures: Images, targets: NDArray[np.intp]) -> float:
     return float(np.mean(in_batches(model, pictures).argmax(axis=1) == targets))
 
 
-def _latency_ms(model: OnnxModel, picture: Pictures, rounds: int = 50) -> float:
+def _latency_ms(model: OnnxModel, picture: Images, rounds: int = 50) -> float:
     return 1000 * float(np.median(timeit.repeat(lambda: model(picture), number=1, repeat=rounds)))

@@ -21,7 +21,7 @@ BUNDLE_KEY = "ser_images.bundle"
 OPSET = 18
 """ONNX operators since ONNX Runtime 1.14."""
 MAX_DIFFERENCE = 1e-4
-Pictures = NDArray[np.unsignedinteger[Any]]
+Images = NDArray[np.unsignedinteger[Any]]
 Probabilities = NDArray[np.float32]
 
 
@@ -109,15 +109,15 @@ class OnnxModel:
     """
 
     bundle: Bundle
-    takes: str
+    input_name: str
     _session: Any
 
     @classmethod
-    def open(cls, source: Path | bytes, soon: bool = False) -> "OnnxModel":
+    def open(cls, source: Path | bytes, fast_start: bool = False) -> "OnnxModel":
         """The model in a file, or in its bytes.
 
         Args:
-            soon: it is asked for a few pictures only: without the rearrangements for this processor, which take a
+            fast_start: it is asked for a few pictures only: without the rearrangements for this processor, which take a
                 while and as much memory again (on one machine 0.3 s and 140 MB, for 18 ms a picture instead of 23).
 
         Raises:
@@ -126,7 +126,7 @@ class OnnxModel:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        if soon:
+        if fast_start:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
         # threads that wait for work asleep: one or two milliseconds a picture, for a third less of the processor's time
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -141,15 +141,15 @@ class OnnxModel:
         if text is None:
             raise UserError("an ONNX that ser-images did not write (it carries no bundle)")
         bundle = Bundle.from_json(text)
-        takes = _require_ports(session, bundle)
-        return cls(bundle, takes, session)
+        input_name = _require_ports(session, bundle)
+        return cls(bundle, input_name, session)
 
-    def __call__(self, pictures: Pictures) -> Probabilities:
+    def __call__(self, pictures: Images) -> Probabilities:
         """Probabilities (n, labels) of pictures (n, rows, frames), or of samples (n, `spec.n_samples`)."""
-        (probabilities,) = self._session.run(["probabilities"], {self.takes: pictures})
+        (probabilities,) = self._session.run(["probabilities"], {self.input_name: pictures})
         return np.asarray(probabilities, np.float32)
 
-    def seen(self, samples: NDArray[np.float32]) -> Pictures:
+    def render_in_graph(self, samples: NDArray[np.float32]) -> Images:
         """The pictures that a graph which takes samples makes of them, shape (n, rows, frames)."""
         (pictures,) = self._session.run(["pictures"], {"samples": samples})
         return np.asarray(pictures, self.bundle.spec.dtype)
@@ -163,15 +163,15 @@ def _require_ports(session: Any, bundle: Bundle) -> str:
     }
     if len(inputs) != 1 or inputs[0].name not in ports or not outputs or outputs[0].name != "probabilities":
         raise UserError("an ONNX with other inputs and outputs than pictures and probabilities")
-    takes: str = inputs[0].name
-    if (inputs[0].type, inputs[0].shape[1:]) != ports[takes]:
-        raise UserError(f"takes {inputs[0].type} of {inputs[0].shape[1:]}, and its spec means {ports[takes]}")
+    input_name: str = inputs[0].name
+    if (inputs[0].type, inputs[0].shape[1:]) != ports[input_name]:
+        raise UserError(f"takes {inputs[0].type} of {inputs[0].shape[1:]}, and its spec means {ports[input_name]}")
     if outputs[0].shape[1:] != [len(bundle.labels)]:
         raise UserError(f"gives {outputs[0].shape[1:]} probabilities for {len(bundle.labels)} labels")
-    return takes
+    return input_name
 
 
-def require_parity(model: Any, pictures: Pictures, expected: Probabilities, tolerance: float = MAX_DIFFERENCE) -> float:
+def require_parity(model: Any, pictures: Images, expected: Probabilities, tolerance: float = MAX_DIFFERENCE) -> float:
     """The largest difference from the expected probabilities.
 
     Raises:

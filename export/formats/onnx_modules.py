@@ -27,7 +27,7 @@ class FromSamples(torch.nn.Module):
 
     def __init__(self, network: torch.nn.Module, bundle: Bundle) -> None:
         super().__init__()
-        self.picture = Picture(bundle.spec)
+        self.picture = RenderImage(bundle.spec)
         self.probabilities = FromPictures(network, bundle)
 
     def forward(self, samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -35,7 +35,7 @@ class FromSamples(torch.nn.Module):
         return self.probabilities(pictures), pictures.to(torch.uint8)
 
 
-class Picture(torch.nn.Module):
+class RenderImage(torch.nn.Module):
     """Samples (n, `spec.n_samples`) to grey values (n, rows, frames): what `render` does after `fit`.
 
     The Fourier transform is a convolution with windowed sines and cosines, which every runtime has and runs fast.

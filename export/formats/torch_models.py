@@ -8,7 +8,7 @@ from fastai.callback.progress import ProgressCallback  # noqa: F401  # its modul
 
 from ser_images.data.common.errors import UserError
 from ser_images.export.bundle.bundle import Bundle
-from ser_images.export.formats.onnx import Pictures, Probabilities
+from ser_images.export.formats.onnx import Images, Probabilities
 from ser_images.export.formats.onnx_modules import FromPictures
 
 
@@ -18,7 +18,7 @@ class TorchModel:
     def __init__(self, network: torch.nn.Module, bundle: Bundle) -> None:
         self._module = FromPictures(network, bundle).eval()
 
-    def __call__(self, pictures: Pictures) -> Probabilities:
+    def __call__(self, pictures: Images) -> Probabilities:
         with torch.inference_mode():
             return np.asarray(self._module(torch.tensor(pictures)))
 
@@ -35,7 +35,7 @@ class FastaiModel:
             raise UserError(f"has the labels {list(learner.dls.vocab)}, and its bundle {list(bundle.labels)}")
         self._learner, self._temperature = learner, bundle.temperature
 
-    def __call__(self, pictures: Pictures) -> Probabilities:
+    def __call__(self, pictures: Images) -> Probabilities:
         with self._learner.no_bar(), self._learner.no_logging():
             logits, _ = self._learner.get_preds(dl=self._learner.dls.test_dl(list(pictures)), act=torch.nn.Identity())
         return np.asarray(torch.softmax(logits / self._temperature, dim=1))

@@ -7,14 +7,14 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from ser_images.predict.live.stream_classifier import Heard
+from ser_images.predict.live.stream_classifier import LiveResult
 from ser_images.predict.output.console import BAR, bars
 
 _QUIET_DBFS = -60.0
 
 
 @contextmanager
-def display(name: str, n_labels: int) -> Iterator[Callable[[Heard, int], None]]:
+def display(name: str, n_labels: int) -> Iterator[Callable[[LiveResult, int], None]]:
     """Level meter, smoothed label, bars, latency and dropped blocks; yields what takes each window."""
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -30,14 +30,14 @@ class _Lines:
     def __init__(self, console: Console) -> None:
         self._console, self._before = console, ""
 
-    def __call__(self, heard: Heard, _: int) -> None:
+    def __call__(self, heard: LiveResult, _: int) -> None:
         label = heard.smoothed.label if heard.smoothed else ""
         if label and label != self._before and heard.smoothed:
             self._console.print(f"{heard.end_s:8.1f} s  {label} {heard.smoothed.confidence:.0%}")
         self._before = label
 
 
-def _picture(name: str, n_labels: int, heard: Heard, dropped: int) -> RenderableType:
+def _picture(name: str, n_labels: int, heard: LiveResult, dropped: int) -> RenderableType:
     share = min(1.0, max(0.0, 1 - heard.level_dbfs / _QUIET_DBFS))
     meter = Text(f"{heard.level_dbfs:6.1f} dBFS  {'▮' * round(BAR * share):<{BAR}}")
     state = Text(f"latency {heard.latency_ms:.0f} ms, {dropped} blocks dropped", style="dim")

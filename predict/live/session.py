@@ -11,10 +11,10 @@ from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import require_writable
 from ser_images.predict.classifier import Classifier
 from ser_images.predict.live.microphone import Block, Microphone, is_dead
-from ser_images.predict.live.stream_classifier import Heard, Listener, Summary
+from ser_images.predict.live.stream_classifier import LiveResult, StreamClassifier, Summary
 from ser_images.predict.prediction import Prediction
-from ser_images.predict.streaming.voice_activity import SpeechDetector, Stretches
-from ser_images.predict.streaming.windows import AFTER_S, BEFORE_S, Recent
+from ser_images.predict.streaming.voice_activity import SpeechDetector, SpeechSegmenter
+from ser_images.predict.streaming.windows import AFTER_S, BEFORE_S, AudioBuffer
 from ser_images.spectrogram_gen.audio import Samples
 
 DEAD_AFTER_S = 2.0
@@ -32,7 +32,7 @@ def listen(
     hop_s: float,
     seconds: float | None,
     record: Path | None,
-    tell: Callable[[Heard, int], None],
+    tell: Callable[[LiveResult, int], None],
 ) -> str:
     """Classify windows until `seconds` have passed or Ctrl-C is pressed.
 
@@ -46,7 +46,7 @@ def listen(
     Raises:
         UserError: the device went away.
     """
-    listener, summary, heard_s = Listener(classifier, microphone.rate_hz, window_s, hop_s), Summary(), 0.0
+    listener, summary, heard_s = StreamClassifier(classifier, microphone.rate_hz, window_s, hop_s), Summary(), 0.0
     with suppress(KeyboardInterrupt), recording(microphone, record) as blocks:
         for block in blocks:
             heard_s += block.samples.size / microphone.rate_hz
@@ -66,13 +66,13 @@ def one_utterance(
     Raises:
         UserError: nobody spoke within `seconds`, or the device went away.
     """
-    detector, stretches = SpeechDetector(microphone.rate_hz), Stretches()
-    recent = Recent(microphone.rate_hz)
+    detector, stretches = SpeechDetector(microphone.rate_hz), SpeechSegmenter()
+    recent = AudioBuffer(microphone.rate_hz)
     with recording(microphone, record) as blocks:
         for block in blocks:
             recent.add(block.samples)
             for stretch in stretches.feed(detector(block.samples)):
-                heard = recent.cut(max(0.0, stretch.start_s - BEFORE_S), stretch.end_s + AFTER_S)
+                heard = recent.between(max(0.0, stretch.start_s - BEFORE_S), stretch.end_s + AFTER_S)
                 return classifier(heard, microphone.rate_hz)
             if stretches.current is None:
                 recent.forget(recent.end_s - _KEPT_S)

@@ -1,6 +1,6 @@
 """What the microphone hears, window by window: gated by speech, classified, smoothed.
 
-listener = Listener(classifier, rate_hz)
+listener = StreamClassifier(classifier, rate_hz)
 for block in microphone.blocks():
     for heard in listener.feed(block): …
 """
@@ -18,9 +18,9 @@ from ser_images.data.common.errors import UserError
 from ser_images.predict.classifier import Classifier
 from ser_images.predict.live.microphone import Block
 from ser_images.predict.prediction import Prediction
-from ser_images.predict.streaming.timeline import steady
+from ser_images.predict.streaming.timeline import apply_hysteresis
 from ser_images.predict.streaming.voice_activity import BLOCK_S, SpeechDetector, dbfs
-from ser_images.predict.streaming.windows import Recent
+from ser_images.predict.streaming.windows import AudioBuffer
 
 MIN_SPEECH_S = 0.3
 """Less speech than this in a window is no voice to judge."""
@@ -28,7 +28,7 @@ _NEW = 0.5  # of the newest window in the running average
 
 
 @dataclass(frozen=True)
-class Heard:
+class LiveResult:
     """One window of live sound.
 
     Attributes:
@@ -65,7 +65,7 @@ class Heard:
         }
 
 
-class Listener:
+class StreamClassifier:
     """Blocks of sound to windows that overlap.
 
     Args:
@@ -79,13 +79,13 @@ class Listener:
     ) -> None:
         self._classifier, self._rate_hz = classifier, rate_hz
         self._window_s, self._hop_s, self._margin = window_s, hop_s, margin
-        self._detector, self._recent = SpeechDetector(rate_hz), Recent(rate_hz)
+        self._detector, self._recent = SpeechDetector(rate_hz), AudioBuffer(rate_hz)
         self._spoken: deque[bool] = deque(maxlen=max(1, round(window_s / BLOCK_S)))
         self._next_s = hop_s
         self._average: NDArray[np.float32] | None = None
         self._label: int | None = None
 
-    def feed(self, block: Block) -> Iterator[Heard]:
+    def feed(self, block: Block) -> Iterator[LiveResult]:
         """The windows that end within this block."""
         self._recent.add(block.samples)
         self._spoken.extend(probability >= 0.5 for probability in self._detector(block.samples))
@@ -94,17 +94,17 @@ class Listener:
             yield self._window(max(0.0, end_s - self._window_s), end_s, block.arrived_s)
         self._recent.forget(self._next_s - self._window_s)
 
-    def _window(self, start_s: float, end_s: float, arrived_s: float) -> Heard:
-        level_dbfs = dbfs(self._recent.cut(end_s - self._hop_s, end_s))
+    def _window(self, start_s: float, end_s: float, arrived_s: float) -> LiveResult:
+        level_dbfs = dbfs(self._recent.between(end_s - self._hop_s, end_s))
         said = self._said(start_s, end_s)
         smooth = self._smooth(said)
-        return Heard(start_s, end_s, level_dbfs, said, smooth, 1000 * (time.perf_counter() - arrived_s))
+        return LiveResult(start_s, end_s, level_dbfs, said, smooth, 1000 * (time.perf_counter() - arrived_s))
 
     def _said(self, start_s: float, end_s: float) -> Prediction | None:
         if sum(self._spoken) * BLOCK_S < MIN_SPEECH_S:
             return None
         try:
-            return self._classifier(self._recent.cut(start_s, end_s), self._rate_hz)
+            return self._classifier(self._recent.between(start_s, end_s), self._rate_hz)
         except UserError:  # too little sound for a picture
             return None
 
@@ -114,7 +114,7 @@ class Listener:
             return None
         before = said.probabilities if self._average is None else self._average
         self._average = (1 - _NEW) * before + _NEW * said.probabilities
-        (self._label,) = steady(self._average[None], self._margin, self._label)
+        (self._label,) = apply_hysteresis(self._average[None], self._margin, self._label)
         return Prediction(said.labels, self._average, said.min_confidence, self._label)
 
 
@@ -126,7 +126,7 @@ class Summary:
     windows: int = 0
     latencies_ms: list[float] = field(default_factory=list)
 
-    def add(self, heard: Heard) -> None:
+    def add(self, heard: LiveResult) -> None:
         """Count a window."""
         self.windows += 1
         if heard.prediction and heard.smoothed:

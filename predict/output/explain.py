@@ -10,13 +10,13 @@ from PIL import Image
 
 from ser_images.data.common.errors import UserError
 from ser_images.export.bundle.bundle import WEIGHTS, Bundle
-from ser_images.export.formats.onnx import Pictures
+from ser_images.export.formats.onnx import Images
 from ser_images.export.models import open_bundle, read_network
 from ser_images.predict.prediction import Prediction
 from ser_images.spectrogram_gen.inspect.axes import draw_picture
 
 
-def explain(model: Path, picture: Pictures, prediction: Prediction, title: str, out: Path) -> None:
+def explain(model: Path, picture: Images, prediction: Prediction, title: str, out: Path) -> None:
     """Draw a picture of shape (rows, frames), the activation map of its best label, and every label's bar.
 
     Raises:
@@ -38,7 +38,7 @@ def explain(model: Path, picture: Pictures, prediction: Prediction, title: str, 
     figure.savefig(out)
 
 
-def activation_map(network: torch.nn.Module, bundle: Bundle, picture: Pictures, label: int) -> NDArray[np.float32]:
+def activation_map(network: torch.nn.Module, bundle: Bundle, picture: Images, label: int) -> NDArray[np.float32]:
     """Where the last feature maps spoke for a label, 0 to 1, in the picture's shape.
 
     Selvaraju RR et al. (2017). Grad-CAM: Visual Explanations from Deep Networks via Gradient-based

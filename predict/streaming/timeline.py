@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_images.data.common.errors import UserError
-from ser_images.export.formats.onnx import Pictures
+from ser_images.export.formats.onnx import Images
 from ser_images.predict.classifier import Classifier
 from ser_images.predict.prediction import UNCERTAIN
-from ser_images.predict.streaming.voice_activity import SpeechDetector, Stretches
-from ser_images.predict.streaming.windows import Recent, Window, WindowPlan
-from ser_images.spectrogram_gen.audio import read_blocks, sounding
+from ser_images.predict.streaming.voice_activity import SpeechDetector, SpeechSegmenter
+from ser_images.predict.streaming.windows import AudioBuffer, Window, WindowPlan
+from ser_images.spectrogram_gen.audio import active_range, read_blocks
 
 BLOCK_S = 5.0
 _BATCH = 16
@@ -84,9 +84,9 @@ def _windows(
 ) -> Iterator[tuple[Window, NDArray[np.float32]]]:
     """Every window with speech in it, and the model's probabilities; sound is let go of as soon as it was seen."""
     rate_hz, blocks = read_blocks(path, BLOCK_S)
-    detector, stretches = SpeechDetector(rate_hz), Stretches()
-    plan, recent = WindowPlan(classifier.bundle.spec.duration_s, hop_s), Recent(rate_hz)
-    waiting: list[tuple[Window, Pictures]] = []
+    detector, stretches = SpeechDetector(rate_hz), SpeechSegmenter()
+    plan, recent = WindowPlan(classifier.bundle.spec.duration_s, hop_s), AudioBuffer(rate_hz)
+    waiting: list[tuple[Window, Images]] = []
     for block in blocks:
         recent.add(block)
         ended = list(stretches.feed(detector(block)))
@@ -103,14 +103,14 @@ def _windows(
 
 
 def _pictures(
-    windows: Iterator[Window], recent: Recent, rate_hz: int, classifier: Classifier
-) -> Iterator[tuple[Window, Pictures]]:
+    windows: Iterator[Window], recent: AudioBuffer, rate_hz: int, classifier: Classifier
+) -> Iterator[tuple[Window, Images]]:
     """Windows with their pictures; where a stretch begins or ends, the window does so with its sound."""
     for window in windows:
         from_s, to_s = max(0.0, window.start_s - window.before_s), window.end_s + window.after_s
-        heard = recent.cut(from_s, to_s)
+        heard = recent.between(from_s, to_s)
         try:
-            start, end = sounding(heard, rate_hz, classifier.bundle.spec.trim_db)
+            start, end = active_range(heard, rate_hz, classifier.bundle.spec.trim_db)
             picture = classifier.picture(heard, rate_hz)
         except UserError:  # too little sound for a picture: no emotion is told from it
             continue
@@ -120,7 +120,7 @@ def _pictures(
 
 
 def _classified(
-    waiting: Sequence[tuple[Window, Pictures]], classifier: Classifier
+    waiting: Sequence[tuple[Window, Images]], classifier: Classifier
 ) -> Iterator[tuple[Window, NDArray[np.float32]]]:
     if waiting:
         said = classifier.of_pictures(np.stack([picture for _, picture in waiting]))
@@ -132,7 +132,7 @@ def _segments(
 ) -> Iterator[Segment]:
     """The segments of one stretch of speech."""
     smooth = smoothed(np.array([probabilities for _, probabilities in said]))
-    labels = steady(smooth, margin)
+    labels = apply_hysteresis(smooth, margin)
     centres = [(window.start_s + window.end_s) / 2 for window, _ in said]
     edges = [said[0][0].start_s, *((one + two) / 2 for one, two in pairwise(centres)), said[-1][0].end_s]
     for label, members in groupby(range(len(said)), key=lambda index: labels[index]):
@@ -149,7 +149,7 @@ def smoothed(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     return around @ np.array(_NEIGHBOURS, np.float32)
 
 
-def steady(probabilities: NDArray[np.float32], margin: float, before: int | None = None) -> list[int]:
+def apply_hysteresis(probabilities: NDArray[np.float32], margin: float, before: int | None = None) -> list[int]:
     """A label's index for each window, which changes only where another is more probable by the margin.
 
     Args:

@@ -1,6 +1,6 @@
 """Where somebody speaks: Silero's voice activity detection over a stream, and the stretches that it makes.
 
-detector, stretches = SpeechDetector(rate_hz), Stretches()
+detector, stretches = SpeechDetector(rate_hz), SpeechSegmenter()
 for block in blocks:
     for stretch in stretches.feed(detector(block)): …
 """
@@ -57,7 +57,7 @@ class SpeechDetector:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class SpeechSegment:
     """Somebody speaks from `start_s` to `end_s`; `open` while they may still be speaking."""
 
     start_s: float
@@ -65,7 +65,7 @@ class Stretch:
     open: bool = False
 
 
-class Stretches:
+class SpeechSegmenter:
     """Probabilities of speech to stretches of it, with hysteresis: begun above one threshold, ended below a lower.
 
     Args:
@@ -82,7 +82,7 @@ class Stretches:
         self._start_s: float | None = None
         self._spoken_s = 0.0
 
-    def feed(self, probabilities: Iterable[float]) -> Iterator[Stretch]:
+    def feed(self, probabilities: Iterable[float]) -> Iterator[SpeechSegment]:
         """The stretches that end within these blocks."""
         for probability in probabilities:
             self._now_s += BLOCK_S
@@ -93,16 +93,16 @@ class Stretches:
             if self._start_s is not None and self._now_s - self._spoken_s >= self._min_silence_s:
                 yield from self.finish()
 
-    def finish(self) -> Iterator[Stretch]:
+    def finish(self) -> Iterator[SpeechSegment]:
         """The stretch that is still open, ended."""
         if self._start_s is not None and self._spoken_s - self._start_s >= self._min_speech_s:
-            yield Stretch(self._start_s, self._spoken_s)
+            yield SpeechSegment(self._start_s, self._spoken_s)
         self._start_s = None
 
     @property
-    def current(self) -> Stretch | None:
+    def current(self) -> SpeechSegment | None:
         """The stretch that is being spoken, so far."""
-        return None if self._start_s is None else Stretch(self._start_s, self._spoken_s, open=True)
+        return None if self._start_s is None else SpeechSegment(self._start_s, self._spoken_s, open=True)
 
 
 def dbfs(samples: NDArray[np.float32]) -> float:

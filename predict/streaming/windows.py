@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ser_images.predict.streaming.voice_activity import Stretch
+from ser_images.predict.streaming.voice_activity import SpeechSegment
 from ser_images.spectrogram_gen.audio import Samples
 
 BEFORE_S, AFTER_S = 0.9, 0.7
@@ -29,7 +29,7 @@ class Window:
 
 
 class WindowPlan:
-    """Stretches of speech to windows that overlap; a stretch shorter than a window is one.
+    """SpeechSegmenter of speech to windows that overlap; a stretch shorter than a window is one.
 
     Args:
         window_s: length of a window.
@@ -41,7 +41,7 @@ class WindowPlan:
         self._stretch_s, self._ended_s = -1.0, 0.0
         self._next_s = 0.0
 
-    def feed(self, stretch: Stretch) -> Iterator[Window]:
+    def feed(self, stretch: SpeechSegment) -> Iterator[Window]:
         """The windows of a stretch that weren't told yet; of an open one, those that are full."""
         if stretch.start_s != self._stretch_s:
             self._stretch_s = self._next_s = stretch.start_s
@@ -52,16 +52,16 @@ class WindowPlan:
             yield self._window(stretch, max(stretch.start_s, stretch.end_s - self._window_s), stretch.end_s)
             self._ended_s = stretch.end_s + AFTER_S
 
-    def _window(self, stretch: Stretch, start_s: float, end_s: float) -> Window:
+    def _window(self, stretch: SpeechSegment, start_s: float, end_s: float) -> Window:
         before_s = min(BEFORE_S, max(0.0, start_s - self._ended_s)) if start_s == stretch.start_s else 0.0
         return Window(start_s, end_s, stretch.start_s, before_s, AFTER_S if end_s == stretch.end_s else 0.0)
 
-    def needs_from_s(self, stretch: Stretch | None, now_s: float) -> float:
+    def needs_from_s(self, stretch: SpeechSegment | None, now_s: float) -> float:
         """What is older by more than a moment will not be asked for again."""
         return now_s if stretch is None else min(self._next_s, stretch.end_s - self._window_s)
 
 
-class Recent:
+class AudioBuffer:
     """The last of a stream's samples, by their time in it.
 
     Args:
@@ -82,7 +82,7 @@ class Recent:
         """More of the stream."""
         self._samples = np.concatenate([self._samples, samples])
 
-    def cut(self, start_s: float, end_s: float) -> Samples:
+    def between(self, start_s: float, end_s: float) -> Samples:
         """What was heard between two times, as far as it is still there."""
         start, end = (max(0, round(at_s * self._rate_hz) - self._first) for at_s in (start_s, end_s))
         return self._samples[start:end]

@@ -21,7 +21,7 @@ from ser_images.spectrogram_gen.dataset.image_set import (
     JOURNAL,
     MANIFEST,
     SPEC,
-    Picture,
+    ManifestRow,
     append_rows,
     read_manifest,
     write_manifest,
@@ -42,7 +42,7 @@ class Summary:
     def count(self, done: ClipDone) -> None:
         """Add what became of one recording."""
         self.rendered += done.rendered
-        self.kept += len(done.pictures) - done.rendered
+        self.kept += len(done.rows) - done.rendered
         if done.failure:
             self.failed[done.source] = done.failure
 
@@ -72,13 +72,13 @@ def build(
     to_do = [clip_job(clip, source, folder, spec, plan, old) for clip in clips]
     require_writable(folder)
     summary = Summary()
-    done: list[Picture] = []
+    done: list[ManifestRow] = []
     try:
         with (folder / JOURNAL).open("w", newline="", encoding="utf-8") as journal:
             append_rows(journal, old.values(), header=True)
             for count, result in enumerate(_render_all(to_do, jobs), 1):
-                append_rows(journal, result.pictures)
-                done.extend(result.pictures)
+                append_rows(journal, result.rows)
+                done.extend(result.rows)
                 summary.count(result)
                 progress(count)
         if not done:
@@ -93,12 +93,12 @@ def build(
     return summary
 
 
-def _earlier_pictures(folder: Path) -> dict[str, Picture]:
+def _earlier_pictures(folder: Path) -> dict[str, ManifestRow]:
     """The pictures that earlier builds left, by file; raises UserError where `folder` holds something else."""
     listed = [folder / name for name in (MANIFEST, JOURNAL) if (folder / name).exists()]
     if not listed and folder.is_dir() and any(folder.iterdir()):
         raise UserError(f"{folder}: holds other things than an image set; give an empty or a new folder as --out")
-    return {row.picture: row for path in listed for row in read_manifest(path)}
+    return {row.image: row for path in listed for row in read_manifest(path)}
 
 
 def _render_all(to_do: Sequence[ClipJob], jobs: int) -> Iterator[ClipDone]:
@@ -114,9 +114,9 @@ def _leave_as_it_was(folder: Path) -> None:
         folder.rmdir()
 
 
-def _finish(folder: Path, spec: ImageSpec, done: Sequence[Picture], old: dict[str, Picture]) -> int:
+def _finish(folder: Path, spec: ImageSpec, done: Sequence[ManifestRow], old: dict[str, ManifestRow]) -> int:
     """Write spec and manifest, remove the pictures of earlier builds that are not in this one; how many."""
-    kept = {row.picture for row in done}
+    kept = {row.image for row in done}
     removed = [folder / file for file in old if file not in kept and (folder / file).exists()]
     for path in removed:
         path.unlink()
@@ -125,6 +125,6 @@ def _finish(folder: Path, spec: ImageSpec, done: Sequence[Picture], old: dict[st
     part = folder / f".{SPEC}.part"
     part.write_text(spec.to_json() + "\n")
     part.replace(folder / SPEC)
-    write_manifest(folder / MANIFEST, sorted(done, key=lambda row: row.picture))
+    write_manifest(folder / MANIFEST, sorted(done, key=lambda row: row.image))
     (folder / JOURNAL).unlink()
     return len(removed)

@@ -13,7 +13,7 @@ from ser_images.data.common.errors import UserError, errors_name
 from ser_images.data.labels import label_of
 from ser_images.spectrogram_gen.audio import hash_samples, prepare, read_mono
 from ser_images.spectrogram_gen.augment import Step
-from ser_images.spectrogram_gen.dataset.image_set import Picture, steps_to_json
+from ser_images.spectrogram_gen.dataset.image_set import ManifestRow, steps_to_json
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.render import picture
 from ser_images.spectrogram_gen.spec import ImageSpec
@@ -28,7 +28,7 @@ class ClipJob:
     folder: Path
     spec: ImageSpec
     plan: Plan
-    old: dict[str, Picture]
+    old: dict[str, ManifestRow]
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,14 @@ class ClipDone:
     """What became of a clip: its rows in the manifest, or the reason why it has none."""
 
     source: str
-    pictures: tuple[Picture, ...] = ()
+    rows: tuple[ManifestRow, ...] = ()
     rendered: int = 0
     failure: str = ""
 
 
-def clip_job(clip: Clip, source: Path, folder: Path, spec: ImageSpec, plan: Plan, old: dict[str, Picture]) -> ClipJob:
+def clip_job(
+    clip: Clip, source: Path, folder: Path, spec: ImageSpec, plan: Plan, old: dict[str, ManifestRow]
+) -> ClipJob:
     """The job of a clip; raises UserError where the clip has no label under the plan's scheme."""
     label = label_of(clip, plan.labels)
     files = [_file(clip, label, variant) for variant, _ in plan.variants(clip)]
@@ -62,7 +64,7 @@ def render_clip(job: ClipJob) -> ClipDone:
     plan = {_row(job, variant, steps, source_hash): steps for variant, steps in job.plan.variants(job.clip)}
     stale = [row for row in plan if not _is_current(row, job)]
     if not stale:
-        return ClipDone(job.source, tuple(job.old[row.picture] for row in plan))
+        return ClipDone(job.source, tuple(job.old[row.image] for row in plan))
     try:
         samples, rate_hz = read_mono(job.clip.path)
         with errors_name(job.clip.path):
@@ -70,15 +72,15 @@ def render_clip(job: ClipJob) -> ClipDone:
     except UserError as error:
         return ClipDone(job.source, failure=str(error))
     for row in stale:
-        save_atomically(picture(sound, job.spec, plan[row]), job.folder / row.picture)
+        save_atomically(picture(sound, job.spec, plan[row]), job.folder / row.image)
     sample_hash = hash_samples(samples, rate_hz)
     return ClipDone(job.source, tuple(replace(row, sample_hash=sample_hash) for row in plan), len(stale))
 
 
-def _row(job: ClipJob, variant: str, steps: Sequence[Step], source_hash: str) -> Picture:
+def _row(job: ClipJob, variant: str, steps: Sequence[Step], source_hash: str) -> ManifestRow:
     label = label_of(job.clip, job.plan.labels)
-    return Picture(
-        picture=_file(job.clip, label, variant),
+    return ManifestRow(
+        image=_file(job.clip, label, variant),
         clip=job.clip.name,
         label=label,
         speaker=job.clip.speaker,
@@ -94,9 +96,9 @@ def _row(job: ClipJob, variant: str, steps: Sequence[Step], source_hash: str) ->
     )
 
 
-def _is_current(row: Picture, job: ClipJob) -> bool:
-    old = job.old.get(row.picture)
-    return old is not None and replace(old, sample_hash="") == row and (job.folder / row.picture).exists()
+def _is_current(row: ManifestRow, job: ClipJob) -> bool:
+    old = job.old.get(row.image)
+    return old is not None and replace(old, sample_hash="") == row and (job.folder / row.image).exists()
 
 
 def save_atomically(image: Image.Image, path: Path) -> None:

@@ -26,11 +26,11 @@ MANIFEST, JOURNAL, SPEC = "manifest.csv", "manifest.csv.part", "spec.json"
 
 
 @dataclass(frozen=True)
-class Picture:
+class ManifestRow:
     """One row of the manifest.
 
     Attributes:
-        picture: its file below the image set, `LABEL/CLIP__VARIANT.png`.
+        image: its file below the image set, `LABEL/CLIP__VARIANT.png`.
         variant: `original`, or the number of an augmented one.
         steps: the augmentations and what was drawn for them, a JSON list.
         sample_hash: SHA-256 of the recording's samples; equal where two recordings are the same sound.
@@ -40,7 +40,7 @@ class Picture:
         attributes: what the corpus says of the clip besides, a JSON object.
     """
 
-    picture: str
+    image: str
     clip: str
     label: str
     speaker: str
@@ -55,7 +55,7 @@ class Picture:
     attributes: str
 
 
-COLUMNS = tuple(field.name for field in fields(Picture))
+COLUMNS = tuple(field.name for field in fields(ManifestRow))
 
 
 def steps_to_json(steps: Iterable[Step]) -> str:
@@ -69,12 +69,12 @@ class ImageSet:
 
     folder: Path
     spec: ImageSpec
-    pictures: tuple[Picture, ...]
+    rows: tuple[ManifestRow, ...]
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The distinct labels in their canonical order."""
-        return ordered_labels(picture.label for picture in self.pictures)
+        return ordered_labels(row.label for row in self.rows)
 
     @classmethod
     def read(cls, folder: Path) -> "ImageSet":
@@ -84,41 +84,43 @@ class ImageSet:
         if not (folder / MANIFEST).exists() or not (folder / SPEC).exists():
             raise UserError(f"{folder}: no image set ({MANIFEST} and {SPEC}); make one with ser-images build")
         spec = ImageSpec.from_json((folder / SPEC).read_text())
-        pictures = tuple(read_manifest(folder / MANIFEST))
-        for picture in pictures:
-            if picture.spec_hash != spec.hash:
-                raise UserError(f"{folder / picture.picture}: not of the spec in {SPEC}; run ser-images build again")
-            if not (folder / picture.picture).exists():
-                raise UserError(f"{folder / picture.picture}: missing; run the same ser-images build again")
-        if not pictures:
+        rows = tuple(read_manifest(folder / MANIFEST))
+        for row in rows:
+            if row.spec_hash != spec.hash:
+                raise UserError(f"{folder / row.image}: not of the spec in {SPEC}; run ser-images build again")
+            if not (folder / row.image).exists():
+                raise UserError(f"{folder / row.image}: missing; run the same ser-images build again")
+        if not rows:
             raise UserError(f"{folder / MANIFEST}: lists no picture; run ser-images build again")
-        return cls(folder, spec, pictures)
+        return cls(folder, spec, rows)
 
 
-def pictures_of(images: ImageSet, rows: Sequence[Picture]) -> NDArray[np.unsignedinteger[Any]]:
+def load_images(images: ImageSet, rows: Sequence[ManifestRow]) -> NDArray[np.unsignedinteger[Any]]:
     """These pictures as one array, shape (len(rows), n_rows, n_frames)."""
     pictures = np.empty((len(rows), images.spec.n_rows, images.spec.n_frames), images.spec.dtype)
     for picture, row in zip(pictures, rows, strict=True):
-        with Image.open(images.folder / row.picture) as image:
+        with Image.open(images.folder / row.image) as image:
             picture[:] = np.asarray(image)
     return pictures
 
 
-def read_manifest(path: Path) -> Iterator[Picture]:
+def read_manifest(path: Path) -> Iterator[ManifestRow]:
     """The rows of a manifest or a journal; a last line that was cut short is left out."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = csv.DictReader(file)
+            if rows.fieldnames and rows.fieldnames[0] == "picture":  # the column's name up to version 0.1
+                rows.fieldnames = ["image", *rows.fieldnames[1:]]
             if tuple(rows.fieldnames or ()) != COLUMNS:
                 raise UserError(f"{path}: columns {rows.fieldnames}, expected {list(COLUMNS)}; build it anew elsewhere")
             for row in rows:
                 if None not in row.values():
-                    yield Picture(**row)
+                    yield ManifestRow(**row)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read ({error})") from error
 
 
-def write_manifest(path: Path, pictures: Iterable[Picture]) -> None:
+def write_manifest(path: Path, pictures: Iterable[ManifestRow]) -> None:
     """The rows to a file, in one move."""
     part = path.with_name(f".{path.name}.part")
     with part.open("w", newline="", encoding="utf-8") as file:
@@ -126,7 +128,7 @@ def write_manifest(path: Path, pictures: Iterable[Picture]) -> None:
     part.replace(path)
 
 
-def append_rows(file: TextIOWrapper, pictures: Iterable[Picture], header: bool = False) -> None:
+def append_rows(file: TextIOWrapper, pictures: Iterable[ManifestRow], header: bool = False) -> None:
     """Rows to an open CSV, flushed: a killed build keeps what it has done."""
     writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
     if header:

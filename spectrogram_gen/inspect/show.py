@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from ser_images.data.clip import Clip
 from ser_images.data.common.errors import errors_name
 from ser_images.data.labels import label_of, ordered_labels
-from ser_images.spectrogram_gen.audio import Samples, fit, prepare, read_mono
+from ser_images.spectrogram_gen.audio import Samples, pad_or_trim, prepare, read_mono
 from ser_images.spectrogram_gen.augment import Step, apply_to_recording, apply_to_voice
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.inspect.axes import draw_picture
@@ -28,7 +28,7 @@ def clip_figure(clip: Clip, spec: ImageSpec, plan: Plan) -> Figure:
     columns = figure.subplots(2, len(variants), squeeze=False, sharex=True).T
     seconds = np.arange(spec.n_samples) / spec.sample_rate_hz
     for (wave, image), (name, steps) in zip(columns, variants, strict=True):
-        heard = apply_to_recording(steps, fit(apply_to_voice(steps, sound, spec), spec), spec)
+        heard = apply_to_recording(steps, pad_or_trim(apply_to_voice(steps, sound, spec), spec), spec)
         wave.plot(seconds, heard, linewidth=0.5)
         wave.set(title=_title(name, steps), ylim=(-1, 1))
         draw_picture(image, picture(sound, spec, steps), spec)

@@ -1,6 +1,6 @@
 """What happens to a voice on its way here: gains, noise, telephones, codecs; each a function of samples.
 
-samples, rate_hz = CONDITIONS["telephone band"](samples, rate_hz)
+samples, rate_hz = CORRUPTIONS["telephone band"](samples, rate_hz)
 """
 
 import io
@@ -13,11 +13,11 @@ import soundfile
 import soxr
 from scipy.signal import butter, sosfilt
 
-from ser_images.spectrogram_gen.audio import Samples, sounding
+from ser_images.spectrogram_gen.audio import Samples, active_range
 
-Condition = Callable[[Samples, int], tuple[Samples, int]]
+Corruption = Callable[[Samples, int], tuple[Samples, int]]
 """Mono samples, shape (n,), and their rate in Hz, to the same as they arrive."""
-AS_IT_IS = "as it is"
+CLEAN = "as it is"
 _SPEECH_DB = 25.0
 _TELEPHONE_HZ = (300, 3400)
 _COMPRESSION = 0.99
@@ -35,7 +35,7 @@ def _gain(samples: Samples, rate_hz: int, gain_db: float) -> tuple[Samples, int]
 
 def _noise(samples: Samples, rate_hz: int, snr_db: float) -> tuple[Samples, int]:
     """White noise over the whole recording, so far below the level of its speech; the same for the same length."""
-    start, end = sounding(samples, rate_hz, _SPEECH_DB)
+    start, end = active_range(samples, rate_hz, _SPEECH_DB)
     speech = np.sqrt(np.mean(samples[start:end] ** 2))
     white = np.random.default_rng(samples.size).standard_normal(samples.size, dtype=np.float32)
     return samples + white * np.float32(speech * 10 ** (-snr_db / 20)), rate_hz
@@ -69,9 +69,9 @@ def _inverted(samples: Samples, rate_hz: int) -> tuple[Samples, int]:
     return -samples, rate_hz
 
 
-CONDITIONS: Mapping[str, Condition] = MappingProxyType(
+CORRUPTIONS: Mapping[str, Corruption] = MappingProxyType(
     {
-        AS_IT_IS: _as_it_is,
+        CLEAN: _as_it_is,
         **{f"gain {gain_db:+d} dB": partial(_gain, gain_db=gain_db) for gain_db in (-30, -20, -10, 10)},
         **{f"noise {snr_db} dB SNR": partial(_noise, snr_db=snr_db) for snr_db in (30, 20, 10, 0)},
         "telephone band": _telephone,

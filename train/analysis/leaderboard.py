@@ -1,6 +1,6 @@
 """The leaderboard: every system as it was published and with unseen speakers, in one table.
 
-board = leaderboard([System.read(name) for name in names()], Path("sets"), Path("runs/leaderboard"))
+board = leaderboard([Recipe.read(name) for name in names()], Path("sets"), Path("runs/leaderboard"))
 """
 
 from collections import defaultdict
@@ -12,11 +12,11 @@ from pathlib import Path
 from ser_images.data.common.errors import UserError
 from ser_images.export.architectures import architecture
 from ser_images.export.bench.compare import measure
-from ser_images.spectrogram_gen.dataset.image_set import MANIFEST, ImageSet, pictures_of
+from ser_images.spectrogram_gen.dataset.image_set import MANIFEST, ImageSet, load_images
 from ser_images.train.evaluation import plots
-from ser_images.train.evaluation.published_results import Published
+from ser_images.train.evaluation.published_results import PublishedResult
 from ser_images.train.runs.folds import cross_validate, folds_of
-from ser_images.train.runs.recipe import System
+from ser_images.train.runs.recipe import Recipe
 from ser_images.train.runs.records import write_csv
 from ser_images.train.runs.results import Result
 from ser_images.train.training.callbacks import Report
@@ -35,7 +35,7 @@ class Entry:
         latency_ms: of model.onnx for one picture, on this machine.
     """
 
-    system: System
+    system: Recipe
     protocol: str
     result: Result
     weights: int
@@ -48,12 +48,12 @@ class Entry:
         return float(durations[len(durations) // 2])
 
     @property
-    def published(self) -> Published | None:
+    def published(self) -> PublishedResult | None:
         """The accuracy that was published with this protocol."""
         return self.system.published if self.protocol == self.system.protocol else None
 
 
-def image_sets(systems: Sequence[System], root: Path) -> dict[str, ImageSet]:
+def image_sets(systems: Sequence[Recipe], root: Path) -> dict[str, ImageSet]:
     """The image set of each system by its name, found among the folders in `root`.
 
     Raises:
@@ -74,7 +74,7 @@ def image_sets(systems: Sequence[System], root: Path) -> dict[str, ImageSet]:
 
 
 def leaderboard(
-    systems: Sequence[System],
+    systems: Sequence[Recipe],
     root: Path,
     out: Path,
     report: Report = print,
@@ -104,10 +104,10 @@ def leaderboard(
     return [_entry(*told, sets[told[0].name]) for told in trained]
 
 
-def _entry(system: System, protocol: str, result: Result, images: ImageSet) -> Entry:
+def _entry(system: Recipe, protocol: str, result: Result, images: ImageSet) -> Entry:
     network = architecture(system.recipe.architecture).network(len(images.labels), images.spec.n_rows)
     weights = sum(weight.numel() for weight in network.parameters())
-    pictures = pictures_of(images, images.pictures[:MEASURED])
+    pictures = load_images(images, images.rows[:MEASURED])
     _, figures = measure(result.folds[0].folder, "onnx", pictures)
     return Entry(system, protocol, result, weights, figures["warm_ms"])
 

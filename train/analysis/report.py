@@ -21,12 +21,12 @@ from ser_images.data.corpora import LICENCES
 from ser_images.data.labels import EMOTIONS
 from ser_images.export.bundle.model_card import PROTOCOLS
 from ser_images.spectrogram_gen.audio import read_mono
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, Picture
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
 from ser_images.train.evaluation import plots
 from ser_images.train.evaluation.groups import groups
 from ser_images.train.evaluation.metrics import confusion
 from ser_images.train.evaluation.predictions import Predictions
-from ser_images.train.evaluation.published_results import published
+from ser_images.train.evaluation.published_results import published_results
 from ser_images.train.runs.results import Result
 
 WORST = 12
@@ -63,7 +63,9 @@ def write_report(result: Result, out: Path, images: ImageSet | None = None, reco
     Raises:
         UserError: `out` can't be written, or a recording can't be read.
     """
-    environment = Environment(loader=PackageLoader("train", "."), autoescape=True, undefined=StrictUndefined)
+    environment = Environment(
+        loader=PackageLoader("ser_images.train.analysis", "."), autoescape=True, undefined=StrictUndefined
+    )
     environment.filters["percent"] = lambda share: "" if share is None else f"{share:.1%}"
     page = environment.get_template("report.html").render(_content(result, images, recordings))
     with file_moved_into_place(out) as file:
@@ -73,7 +75,7 @@ def write_report(result: Result, out: Path, images: ImageSet | None = None, reco
 def _content(result: Result, images: ImageSet | None, recordings: Path | None) -> dict[str, Any]:
     figures, predictions, first = result.figures, result.predictions, result.folds[0].provenance
     corpora, protocol = first["corpora"], first["protocol"]
-    standing = published(protocol) if corpora == ["ravdess"] and predictions.labels == EMOTIONS else ()
+    standing = published_results(protocol) if corpora == ["ravdess"] and predictions.labels == EMOTIONS else ()
     counts = confusion(predictions)
     return {
         "title": f"{first['recipe']['architecture']}, protocol {protocol}, {_which(result)}",
@@ -125,7 +127,7 @@ def _mistakes(predictions: Predictions, images: ImageSet | None, recordings: Pat
                 predictions.labels[label]: float(shares[label])
                 for label in sorted(told, key=lambda label: -shares[label])
             },
-            _data_url("image/png", (images.folder / row.picture).read_bytes()) if images else "",
+            _data_url("image/png", (images.folder / row.image).read_bytes()) if images else "",
             _data_url("audio/mpeg", _mp3(recordings, row)) if recordings else "",
         )
 
@@ -134,7 +136,7 @@ def _data_url(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _mp3(recordings: Path, row: Picture) -> bytes:
+def _mp3(recordings: Path, row: ManifestRow) -> bytes:
     samples, rate_hz = read_mono(recordings / row.source)
     file = io.BytesIO()
     soundfile.write(file, samples, rate_hz, format="MP3")

@@ -12,24 +12,24 @@ from numpy.typing import NDArray
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import file_moved_into_place
-from ser_images.export.formats.onnx import Pictures, in_batches
+from ser_images.export.formats.onnx import Images, in_batches
 from ser_images.export.models import Model, open_model
 from ser_images.spectrogram_gen.audio import Samples, read_mono
-from ser_images.spectrogram_gen.dataset.image_set import Picture
+from ser_images.spectrogram_gen.dataset.image_set import ManifestRow
 from ser_images.spectrogram_gen.render import render
 from ser_images.spectrogram_gen.spec import ImageSpec
-from ser_images.train.analysis.corruptions import AS_IT_IS, CONDITIONS, Condition
+from ser_images.train.analysis.corruptions import CLEAN, CORRUPTIONS, Corruption
 from ser_images.train.evaluation import plots
+from ser_images.train.evaluation.uar import uar
 from ser_images.train.runs.records import write_csv
 from ser_images.train.runs.results import Result
-from ser_images.train.training.learner import uar
 
 REFUSED = -1
 """Stands for the label of a clip in which nothing is left to be heard."""
 
 
 @dataclass(frozen=True)
-class Row:
+class CorruptionResult:
     """What one condition does.
 
     Attributes:
@@ -48,9 +48,9 @@ class Row:
 def robustness(
     result: Result,
     recordings: Path,
-    conditions: Mapping[str, Condition] = CONDITIONS,
+    conditions: Mapping[str, Corruption] = CORRUPTIONS,
     progress: Callable[[int], None] = lambda _: None,
-) -> list[Row]:
+) -> list[CorruptionResult]:
     """Every reported clip of a run under every condition; the first is always the recording as it is.
 
     Args:
@@ -60,22 +60,22 @@ def robustness(
     Raises:
         UserError: a recording that is missing, or a model that can't be loaded.
     """
-    said: dict[str, list[int]] = {name: [] for name in (AS_IT_IS, *conditions)}
+    said: dict[str, list[int]] = {name: [] for name in (CLEAN, *conditions)}
     targets: list[int] = []
     for fold in result.folds:
         bundle, model = open_model(fold.folder)
         originals = [row for row in fold.predictions.rows if row.variant == "original"]
         for row in originals:
             samples, rate_hz = _recording(recordings, row)
-            pictures = list(_pictures(samples, rate_hz, bundle.spec, {AS_IT_IS: CONDITIONS[AS_IT_IS], **conditions}))
+            pictures = list(_pictures(samples, rate_hz, bundle.spec, {CLEAN: CORRUPTIONS[CLEAN], **conditions}))
             for name, label in zip(said, _labels(model, pictures), strict=True):
                 said[name].append(int(label))
             targets.append(bundle.labels.index(row.label))
             progress(len(targets))
-    return [_row(name, np.array(labels), np.array(targets), np.array(said[AS_IT_IS])) for name, labels in said.items()]
+    return [_row(name, np.array(labels), np.array(targets), np.array(said[CLEAN])) for name, labels in said.items()]
 
 
-def _recording(recordings: Path, row: Picture) -> tuple[Samples, int]:
+def _recording(recordings: Path, row: ManifestRow) -> tuple[Samples, int]:
     path = recordings / row.source
     if not path.exists():
         raise UserError(f"{path}: no such file; give the folder that the image set was built from")
@@ -83,8 +83,8 @@ def _recording(recordings: Path, row: Picture) -> tuple[Samples, int]:
 
 
 def _pictures(
-    samples: Samples, rate_hz: int, spec: ImageSpec, conditions: Mapping[str, Condition]
-) -> Iterator[Pictures | None]:
+    samples: Samples, rate_hz: int, spec: ImageSpec, conditions: Mapping[str, Corruption]
+) -> Iterator[Images | None]:
     for apply in conditions.values():
         try:
             yield np.asarray(render(*apply(samples, rate_hz), spec))
@@ -92,7 +92,7 @@ def _pictures(
             yield None
 
 
-def _labels(model: Model, pictures: Sequence[Pictures | None]) -> NDArray[np.intp]:
+def _labels(model: Model, pictures: Sequence[Images | None]) -> NDArray[np.intp]:
     labels = np.full(len(pictures), REFUSED, np.intp)
     heard = {index: picture for index, picture in enumerate(pictures) if picture is not None}
     if heard:
@@ -100,14 +100,14 @@ def _labels(model: Model, pictures: Sequence[Pictures | None]) -> NDArray[np.int
     return labels
 
 
-def _row(name: str, labels: NDArray[np.intp], targets: NDArray[np.intp], plain: NDArray[np.intp]) -> Row:
-    return Row(
+def _row(name: str, labels: NDArray[np.intp], targets: NDArray[np.intp], plain: NDArray[np.intp]) -> CorruptionResult:
+    return CorruptionResult(
         name, len(labels), float(np.mean(labels == targets)), uar(targets, labels),
         float(np.mean(labels == plain)), int(np.sum(labels == REFUSED)),
     )  # fmt: skip
 
 
-def write_robustness(rows: Sequence[Row], folder: Path) -> None:
+def write_robustness(rows: Sequence[CorruptionResult], folder: Path) -> None:
     """Write `robustness.csv` and `robustness.png`, which a report then shows."""
     table = [vars(row) for row in rows]
     with file_moved_into_place(folder / "robustness.csv") as file:

@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ser_images.spectrogram_gen.dataset.image_set import Picture
+from ser_images.spectrogram_gen.dataset.image_set import ManifestRow
 from ser_images.train.evaluation.predictions import Predictions
-from ser_images.train.training.learner import uar
+from ser_images.train.evaluation.uar import uar
 
 MOST = 40
 """An attribute with more values than this tells clips apart, not kinds of them."""
@@ -27,7 +27,7 @@ def groups(predictions: Predictions) -> dict[str, list[Group]]:
     """The figures by each attribute that has at least two values, worst first."""
     rows = predictions.rows
     names = sorted({name for row in rows for name in json.loads(row.attributes or "{}")} - {*_NEVER})
-    attributes: dict[str, Callable[[Picture], str]] = {
+    attributes: dict[str, Callable[[ManifestRow], str]] = {
         "speaker": lambda row: row.speaker,
         "gender": lambda row: row.gender,
         **{name: _attribute(name) for name in names},
@@ -40,11 +40,11 @@ def groups(predictions: Predictions) -> dict[str, list[Group]]:
     }
 
 
-def _attribute(name: str) -> Callable[[Picture], str]:
+def _attribute(name: str) -> Callable[[ManifestRow], str]:
     return lambda row: str(json.loads(row.attributes or "{}").get(name, ""))
 
 
-def _by(predictions: Predictions, value_of: Callable[[Picture], str]) -> Iterator[Group]:
+def _by(predictions: Predictions, value_of: Callable[[ManifestRow], str]) -> Iterator[Group]:
     for value in sorted({value_of(row) for row in predictions.rows}):
         these = predictions.where(lambda row, value=value: value_of(row) == value)  # type: ignore[misc]
         yield Group(value, len(these.rows), float(these.right.mean()), uar(these.targets, these.predicted))

@@ -1,4 +1,4 @@
-"""Probabilities of one side of a division to figures."""
+"""Probabilities of one side of a split to figures."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,15 +8,15 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, classification_report, confusion_matrix, f1_score
 
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, Picture
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
 from ser_images.train.evaluation.intervals import intervals
 from ser_images.train.evaluation.predictions import Predictions
-from ser_images.train.training.learner import uar
+from ser_images.train.evaluation.uar import uar
 
 
-def predict(learner: Any, images: ImageSet, rows: Sequence[Picture], temperature: float = 1.0) -> Predictions:
+def predict(learner: Any, images: ImageSet, rows: Sequence[ManifestRow], temperature: float = 1.0) -> Predictions:
     """The learner's probabilities for these pictures, its logits divided by the temperature."""
-    loader = learner.dls.test_dl([images.folder / row.picture for row in rows])
+    loader = learner.dls.test_dl([images.folder / row.image for row in rows])
     with learner.no_bar():
         logits, _ = learner.get_preds(dl=loader, act=torch.nn.Identity())
     return Predictions(tuple(rows), images.labels, torch.softmax(logits / temperature, dim=1).numpy())

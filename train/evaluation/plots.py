@@ -12,8 +12,7 @@ from sklearn.metrics import ConfusionMatrixDisplay
 
 from ser_images.train.evaluation.calibration import risk_coverage as coverage_and_risk
 from ser_images.train.evaluation.predictions import Predictions
-from ser_images.train.evaluation.published_results import HUMAN_LISTENERS, Published
-from ser_images.train.training.learner import RateSearch
+from ser_images.train.evaluation.published_results import HUMAN_LISTENERS, PublishedResult
 
 
 def confusion_matrix(counts: NDArray[np.int64], labels: Sequence[str]) -> Figure:
@@ -28,20 +27,6 @@ def confusion_matrix(counts: NDArray[np.int64], labels: Sequence[str]) -> Figure
         colour = "white" if shares[row, column] > 0.5 else "black"
         axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=9)
     axes.set(xlabel="predicted", ylabel="true", title="Clips by true and predicted label; colour: share of the row")
-    return figure
-
-
-def rate_search(search: RateSearch, taken: float) -> Figure:
-    """Loss over learning rate, with the suggestions and the rate that was taken."""
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    axes = figure.subplots()
-    skipped = slice(len(search.rates) // 10, -5)  # as fastai: the first are noise, the last diverge
-    axes.plot(search.rates[skipped], search.losses[skipped], color="0.3")
-    for colour, (name, rate) in zip(("C0", "C1", "C2"), search.suggestions.items(), strict=True):
-        axes.axvline(rate, color=colour, linestyle="--", label=f"{name} {rate:.2e}")
-    axes.axvline(taken, color="black", linewidth=1, label=f"taken {taken:.2e}")
-    axes.set(xscale="log", xlabel="learning rate", ylabel="training loss", title="Learning rate finder")
-    axes.legend()
     return figure
 
 
@@ -69,7 +54,7 @@ def top_losses(predictions: Predictions, folder: Path, most: int = 12) -> Figure
         axes.set_axis_off()
     for axes, index in zip(figure.axes, worst, strict=False):
         row, said = predictions.rows[index], predictions.predicted[index]
-        axes.imshow(np.asarray(Image.open(folder / row.picture)), cmap="magma")
+        axes.imshow(np.asarray(Image.open(folder / row.image)), cmap="magma")
         certainty = predictions.probabilities[index, said]
         title = f"{row.clip}\n{row.label}, said {predictions.labels[said]} {certainty:.0%}"
         axes.set_title(title, fontsize=9)
@@ -104,7 +89,7 @@ def risk_coverage(predictions: Predictions) -> Figure:
     return figure
 
 
-def standing(figures: Mapping[str, Any], published: Sequence[Published]) -> Figure:
+def standing(figures: Mapping[str, Any], published: Sequence[PublishedResult]) -> Figure:
     """This run's accuracy and UAR beside published figures; a line marks human listeners."""
     names = {"accuracy": "accuracy", "uar": "UAR"}
     ours = [(f"this run, {text}", figures[name], figures["intervals"][name]) for name, text in names.items()]
@@ -134,7 +119,7 @@ def robustness(rows: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
-def leaderboard(rows: Sequence[tuple[str, Mapping[str, Any], Published | None]]) -> Figure:
+def leaderboard(rows: Sequence[tuple[str, Mapping[str, Any], PublishedResult | None]]) -> Figure:
     """Accuracy by (name, figures, what was published), with its interval; a diamond is what was published."""
     figure = Figure(figsize=(9, 1.4 + 0.34 * len(rows)), layout="constrained")
     axes = figure.subplots()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_images.data.common.errors import UserError
-from ser_images.spectrogram_gen.dataset.image_set import COLUMNS, Picture
+from ser_images.spectrogram_gen.dataset.image_set import COLUMNS, ManifestRow
 
 _PREDICTED, _SHARE = "predicted", "p_"
 
@@ -27,7 +27,7 @@ class Predictions:
         probabilities: shape (pictures, labels), each row of sum 1.
     """
 
-    rows: tuple[Picture, ...]
+    rows: tuple[ManifestRow, ...]
     labels: tuple[str, ...]
     probabilities: NDArray[np.float32]
 
@@ -57,7 +57,7 @@ class Predictions:
         true = self.probabilities[np.arange(len(self.rows)), self.targets]
         return -np.log(np.maximum(true.astype(np.float64), 1e-12))
 
-    def where(self, wanted: Callable[[Picture], bool]) -> "Predictions":
+    def where(self, wanted: Callable[[ManifestRow], bool]) -> "Predictions":
         """Those of the pictures that are wanted."""
         kept = [index for index, row in enumerate(self.rows) if wanted(row)]
         return replace(self, rows=tuple(self.rows[index] for index in kept), probabilities=self.probabilities[kept])
@@ -94,5 +94,5 @@ def joined(parts: Sequence[Predictions]) -> Predictions:
     return Predictions(rows, parts[0].labels, np.concatenate([part.probabilities for part in parts]))
 
 
-def _row(line: dict[str, str]) -> Picture:
-    return Picture(**{name: line[name] for name in COLUMNS})
+def _row(line: dict[str, str]) -> ManifestRow:
+    return ManifestRow(**{name: line[name] for name in COLUMNS})

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedResult:
     """One figure from elsewhere.
 
     Attributes:
@@ -30,26 +30,26 @@ class Published:
 
 _FOLDS = "five folds of unseen speakers, the same as here"
 _STUDENTS = "a public student system, clips at random"
-HUMAN_LISTENERS = Published(
+HUMAN_LISTENERS = PublishedResult(
     "human listeners, seven options", "accuracy", 0.6235, "unseen speakers",
     "Livingstone SR, Russo FA (2018), PLoS ONE 13(5): e0196391; validation ratings",
 )  # fmt: skip
-PUBLISHED = (
+PUBLISHED_RESULTS = (
     HUMAN_LISTENERS,
-    Published("AlexNet pretrained on ImageNet, spectrograms", "accuracy", 0.6167, "speaker", _FOLDS),
-    Published("LSTM with attention, from nothing (ten runs, ± 1.19 points)", "uar", 0.6232, "speaker", _FOLDS),
-    Published("CNN-14 pretrained on AudioSet", "accuracy", 0.7658, "speaker", _FOLDS),
-    Published("Whisper-large-v3 embeddings", "accuracy", 0.7532, "speaker", "six other folds of unseen speakers"),
-    Published("xlsr-wav2vec2, checkpoint picked on the test fold", "accuracy", 0.8182, "speaker", _FOLDS),
-    Published("ResNet34 on mel spectrograms", "accuracy", 0.619, "stratified", _STUDENTS, "A"),
-    Published("Conv1D on 162 features", "accuracy", 0.85, "stratified", _STUDENTS, "E"),
-    Published("CNN-BiLSTM-attention", "accuracy", 0.82, "stratified", _STUDENTS, "D"),
-    Published("four networks on three features", "accuracy", 0.84, "kfold", _STUDENTS, "C", bound=True),
-    Published("CNN-BiLSTM, augmented before it was split", "accuracy", 0.9399, "leaky", _STUDENTS, "B"),
+    PublishedResult("AlexNet pretrained on ImageNet, spectrograms", "accuracy", 0.6167, "speaker", _FOLDS),
+    PublishedResult("LSTM with attention, from nothing (ten runs, ± 1.19 points)", "uar", 0.6232, "speaker", _FOLDS),
+    PublishedResult("CNN-14 pretrained on AudioSet", "accuracy", 0.7658, "speaker", _FOLDS),
+    PublishedResult("Whisper-large-v3 embeddings", "accuracy", 0.7532, "speaker", "six other folds of unseen speakers"),
+    PublishedResult("xlsr-wav2vec2, checkpoint picked on the test fold", "accuracy", 0.8182, "speaker", _FOLDS),
+    PublishedResult("ResNet34 on mel spectrograms", "accuracy", 0.619, "stratified", _STUDENTS, "A"),
+    PublishedResult("Conv1D on 162 features", "accuracy", 0.85, "stratified", _STUDENTS, "E"),
+    PublishedResult("CNN-BiLSTM-attention", "accuracy", 0.82, "stratified", _STUDENTS, "D"),
+    PublishedResult("four networks on three features", "accuracy", 0.84, "kfold", _STUDENTS, "C", bound=True),
+    PublishedResult("CNN-BiLSTM, augmented before it was split", "accuracy", 0.9399, "leaky", _STUDENTS, "B"),
 )  # fmt: skip
 
 
-def published(protocol: str) -> tuple[Published, ...]:
+def published_results(protocol: str) -> tuple[PublishedResult, ...]:
     """What can be held beside a figure of this protocol; human listeners never knew the speakers."""
     protocol = "speaker" if protocol == "loso" else protocol
-    return tuple(one for one in PUBLISHED if one is HUMAN_LISTENERS or one.protocol == protocol)
+    return tuple(one for one in PUBLISHED_RESULTS if one is HUMAN_LISTENERS or one.protocol == protocol)

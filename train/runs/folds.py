@@ -1,6 +1,6 @@
 """Several folds of a protocol, each a run of its own, and their figures together.
 
-cross_validate(ImageSet.read(Path("images")), Recipe(weights="none"), "speaker", [0, 1, 2, 3, 4], Path("runs/all"))
+cross_validate(ImageSet.read(Path("images")), TrainConfig(weights="none"), "speaker", [0, 1, 2, 3, 4], Path("runs/all"))
 """
 
 import multiprocessing
@@ -16,14 +16,14 @@ import torch
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import require_writable
-from ser_images.data.splits import divide, n_folds
+from ser_images.data.splits import make_split, n_folds
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.evaluation.metrics import report_text
 from ser_images.train.runs.records import provenance, write_figures
 from ser_images.train.runs.results import FOLD, Result, read_json, read_provenance
 from ser_images.train.runs.run import run
 from ser_images.train.training.callbacks import Report
-from ser_images.train.training.config import Recipe
+from ser_images.train.training.config import TrainConfig
 
 _DEFINING = ("recipe", "protocol", "fold", "spec_hash", "clips_hash", "pictures", "clips")
 """What of `run.json` must be the same for a fold to count as done."""
@@ -34,7 +34,7 @@ class _Task:
     """One fold that is still to be trained; it goes to another process."""
 
     images: Path
-    recipe: Recipe
+    recipe: TrainConfig
     protocol: str
     fold: int
     out: Path
@@ -52,7 +52,7 @@ def folds_of(text: str, images: ImageSet, protocol: str) -> list[int]:
     Raises:
         UserError: no such fold, or no number.
     """
-    every = list(range(n_folds(images.pictures, protocol)))
+    every = list(range(n_folds(images.rows, protocol)))
     if text == "all":
         return every
     try:
@@ -66,7 +66,7 @@ def folds_of(text: str, images: ImageSet, protocol: str) -> list[int]:
 
 def cross_validate(
     images: ImageSet,
-    recipe: Recipe,
+    recipe: TrainConfig,
     protocol: str,
     folds: Sequence[int],
     out: Path,
@@ -110,8 +110,8 @@ def _is_done(task: _Task, images: ImageSet) -> bool:
     if not task.out.exists():
         return False
     there = read_provenance(task.out)
-    division = divide(images.pictures, task.protocol, task.fold, task.recipe.seed)
-    asked = provenance(images, division, task.protocol, task.fold, task.recipe, task.command)
+    split = make_split(images.rows, task.protocol, task.fold, task.recipe.seed)
+    asked = provenance(images, split, task.protocol, task.fold, task.recipe, task.command)
     other = [name for name in _DEFINING if there.get(name) != asked[name]]
     if read_json(task.out / "metrics.json").get("side") != ("test" if task.test else "validation"):
         other.append("the side that is reported")

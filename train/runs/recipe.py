@@ -1,6 +1,6 @@
 """Systems: whole recipes as data, each with the pictures that it reads and the protocol that it was published with.
 
-system = System.read("c-bilstm")
+system = Recipe.read("c-bilstm")
 system.require(images)
 run(images, system.recipe, system.protocol, 0, Path("runs/c-bilstm"))
 """
@@ -19,20 +19,20 @@ else:
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.labels import SCHEMES, scheme_of
-from ser_images.data.splits import PROTOCOLS
+from ser_images.data.protocols import PROTOCOLS
 from ser_images.export.architectures import architecture
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.spectrogram_gen.dataset.plan import plan_of
 from ser_images.spectrogram_gen.spec import ImageSpec
-from ser_images.train.evaluation.published_results import PUBLISHED, Published
-from ser_images.train.training.config import Recipe
+from ser_images.train.evaluation.published_results import PUBLISHED_RESULTS, PublishedResult
+from ser_images.train.training.config import TrainConfig
 
 FOLDER = Path(__file__).with_name("recipes")
 Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
-class Pictures:
+class ImageSetOptions:
     """The image set that a system reads, in the words of `ser-images build`.
 
     Raises:
@@ -54,28 +54,28 @@ class Pictures:
             return f"its rows are {images.spec.feature}"
         if (scheme_of(images.labels) == "gender-emotion") != (self.labels == "gender-emotion"):
             return f"its labels are of scheme {scheme_of(images.labels)}"
-        variants = len({row.variant for row in images.pictures}) - 1
+        variants = len({row.variant for row in images.rows}) - 1
         if variants != self.augment:
             return f"it has {variants} augmented variants of a clip"
-        drawn = {step["name"] for steps in {row.steps for row in images.pictures} for step in json.loads(steps)}
+        drawn = {step["name"] for steps in {row.steps for row in images.rows} for step in json.loads(steps)}
         if other := drawn - set(plan_of(self.augment, self.augmentations, self.labels, seed=0).augmentations):
             return f"its variants draw {min(other)}"
         return None
 
     def command(self, out: Path) -> str:
         """What makes such an image set in `out`."""
-        options = [f"--{name} {value}" for name, value in vars(self).items() if value != getattr(Pictures, name)]
+        options = [f"--{name} {value}" for name, value in vars(self).items() if value != getattr(ImageSetOptions, name)]
         return " ".join(["ser-images build RECORDINGS --out", str(out), *options])
 
     @property
     def name(self) -> str:
         """A folder's name that no other pictures have."""
-        told = [self.feature, *(value for name, value in vars(self).items() if value != getattr(Pictures, name))]
+        told = [self.feature, *(value for name, value in vars(self).items() if value != getattr(ImageSetOptions, name))]
         return "-".join(dict.fromkeys(str(value).replace(",", "-") for value in told))
 
 
 @dataclass(frozen=True)
-class System:
+class Recipe:
     """A whole recipe.
 
     Attributes:
@@ -89,11 +89,11 @@ class System:
     title: str
     system: str
     protocol: str
-    images: Pictures
-    recipe: Recipe
+    images: ImageSetOptions
+    recipe: TrainConfig
 
     @classmethod
-    def read(cls, name: str) -> "System":
+    def read(cls, name: str) -> "Recipe":
         """A recipe of ours by name, or one in a TOML file.
 
         Raises:
@@ -109,19 +109,19 @@ class System:
         try:
             head = {key: value for key, value in content.items() if key not in ("images", "training")}
             told = _part(_Head, head, "at its top")
-            images = _part(Pictures, content.get("images", {}), "in [images]")
-            recipe = _part(Recipe, content.get("training", {}), "in [training]")
+            images = _part(ImageSetOptions, content.get("images", {}), "in [images]")
+            recipe = _part(TrainConfig, content.get("training", {}), "in [training]")
             architecture(recipe.architecture)
         except UserError as error:
             raise UserError(f"{path}: {error}") from error
         return cls(path.stem, told.title, told.system, told.protocol, images, recipe)
 
     @property
-    def published(self) -> Published | None:
+    def published(self) -> PublishedResult | None:
         """The figure that it was published with."""
-        return next((one for one in PUBLISHED if one.system and one.system == self.system), None)
+        return next((one for one in PUBLISHED_RESULTS if one.system and one.system == self.system), None)
 
-    def changed(self, seed: int, weights: str = "") -> "System":
+    def changed(self, seed: int, weights: str = "") -> "Recipe":
         """The same with another seed, and other first weights where any are named."""
         return replace(self, recipe=replace(self.recipe, seed=seed, weights=weights or self.recipe.weights))
 

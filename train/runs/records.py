@@ -11,12 +11,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
 
-from ser_images.data.splits import Division
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, Picture
+from ser_images.data.splits import Split
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
 from ser_images.train.evaluation import plots
 from ser_images.train.evaluation.metrics import confusion, report_text
 from ser_images.train.evaluation.predictions import Predictions
-from ser_images.train.training.config import PUBLISHED, Recipe
+from ser_images.train.training.config import PRETRAINED_TAGS, TrainConfig
 from ser_images.train.training.loaders import side
 
 LIBRARIES = ("fastai", "torch", "torchvision", "numpy", "scikit-learn", "librosa", "soundfile", "soxr", "pillow")
@@ -64,31 +64,31 @@ def write_csv(file: TextIO, header: Sequence[str], rows: Iterable[Iterable[Any]]
 
 
 def provenance(
-    images: ImageSet, division: Division, protocol: str, fold: int, recipe: Recipe, command: Sequence[str]
+    images: ImageSet, split: Split, protocol: str, fold: int, recipe: TrainConfig, command: Sequence[str]
 ) -> dict[str, Any]:
     """What a run was made from: command, recipe, spec, the clips of each side, library versions."""
-    sides = {"train": division.train, "validation": division.valid, "test": division.test}
+    sides = {"train": split.train, "validation": split.valid, "test": split.test}
     return {
         "command": list(command),
         "date": time.strftime("%Y-%m-%d"),
         "recipe": asdict(recipe),
         "protocol": protocol,
         "fold": fold,
-        "corpora": sorted({row.corpus for row in images.pictures}),
+        "corpora": sorted({row.corpus for row in images.rows}),
         "spec": json.loads(images.spec.to_json()),
         "spec_hash": images.spec.hash,
         "pictures": {name: len(indices) for name, indices in sides.items()},
-        "clips_hash": clips_hash(images.pictures),
+        "clips_hash": clips_hash(images.rows),
         "clips": {
-            name: sorted({row.picture if protocol == "leaky" else row.clip for row in side(images, indices)})
+            name: sorted({row.image if protocol == "leaky" else row.clip for row in side(images, indices)})
             for name, indices in sides.items()
         },
-        "left_out": list(division.left_out),
+        "left_out": list(split.left_out),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
     }
 
 
-def clips_hash(pictures: Iterable[Picture]) -> str:
+def clips_hash(pictures: Iterable[ManifestRow]) -> str:
     """Twelve hexadecimal digits that are equal where, and only where, names, labels and sounds of all clips are."""
     lines = {f"{row.corpus}\t{row.clip}\t{row.label}\t{row.sample_hash}\n" for row in pictures}
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()[:12]
@@ -98,6 +98,6 @@ def training_of(content: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[
     """What a bundle tells of its training: the figures, and of a run's provenance what needs no list of clips."""
     told = ("date", "protocol", "fold", "corpora", "clips_hash", "pictures", "versions")
     recipe = {name: content["recipe"][name] for name in ("seed", "epochs")}
-    if content["recipe"]["weights"] in PUBLISHED:
+    if content["recipe"]["weights"] in PRETRAINED_TAGS:
         recipe["weights"] = content["recipe"]["weights"]
     return {name: content[name] for name in told} | recipe | {"metrics": dict(figures)}

@@ -16,7 +16,7 @@ from ser_images.data.common.errors import UserError
 from ser_images.train.evaluation.calibration import Calibrated, calibration
 from ser_images.train.evaluation.metrics import metrics
 from ser_images.train.evaluation.predictions import Predictions, joined
-from ser_images.train.training.config import Recipe
+from ser_images.train.training.config import TrainConfig
 
 FOLD = "fold-{}"
 _KIND = ("recipe", "protocol", "spec_hash", "clips_hash")
@@ -124,7 +124,7 @@ def read_provenance(folder: Path) -> dict[str, Any]:
     """The content of a run's `run.json`; raises UserError where it is missing or damaged."""
     content = read_json(folder / "run.json")
     if "recipe" in content:  # what a recipe says since then was so before, by default
-        content["recipe"] = asdict(Recipe()) | content["recipe"]
+        content["recipe"] = asdict(TrainConfig()) | content["recipe"]
     return content
 
 

@@ -1,6 +1,6 @@
 """One run, whole: divide, find a rate, train, evaluate, write the folder.
 
-run(ImageSet.read(Path("images")), Recipe(weights="none"), "speaker", 0, Path("runs/first"))
+run(ImageSet.read(Path("images")), TrainConfig(weights="none"), "speaker", 0, Path("runs/first"))
 """
 
 import json
@@ -11,24 +11,24 @@ from typing import Any
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.leaks import Leaks, require_no_leak
-from ser_images.data.splits import Division, divide
+from ser_images.data.splits import Split, make_split
 from ser_images.export.bundle.bundle import LEARNER, Bundle
 from ser_images.export.bundle.run_folder import add_onnx, new_run_folder, write_bundle
 from ser_images.export.formats.fastai_pickle import why_not_pickled
 from ser_images.export.formats.safetensors import model_id
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, pictures_of
-from ser_images.train.evaluation import plots
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.train.evaluation.metrics import report_text
 from ser_images.train.runs.records import provenance, training_of, write_figures, write_history
 from ser_images.train.training.callbacks import Report
-from ser_images.train.training.config import Recipe
+from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.loaders import side
-from ser_images.train.training.trainer import Judged, Trained, train_and_judge
+from ser_images.train.training.lr_plot import plot_lr_finder
+from ser_images.train.training.trainer import Evaluation, Trained, train_and_evaluate
 
 
 def run(
     images: ImageSet,
-    recipe: Recipe,
+    recipe: TrainConfig,
     protocol: str,
     fold: int,
     out: Path,
@@ -47,53 +47,53 @@ def run(
         The content of `metrics.json`.
 
     Raises:
-        UserError: images, protocol and recipe don't fit, the division leaks, or `out` is taken.
+        UserError: images, protocol and recipe don't fit, the split leaks, or `out` is taken.
     """
     if recipe.refit and not test:
         raise UserError("--refit trains with the validation clips too, and --validate-only has no others to judge by")
-    division = divide(images.pictures, protocol, fold, recipe.seed)
-    _describe(images, division, protocol, fold, report, require_no_leak(images.pictures, division, protocol))
+    split = make_split(images.rows, protocol, fold, recipe.seed)
+    _describe(images, split, protocol, fold, report, require_no_leak(images.rows, split, protocol))
     started = time.time()
     with new_run_folder(out) as folder:
-        trained, judged = train_and_judge(images, division, recipe, folder, report, test)
-        content = provenance(images, division, protocol, fold, recipe, command) | {
+        trained, evaluation = train_and_evaluate(images, split, recipe, folder, report, test)
+        content = provenance(images, split, protocol, fold, recipe, command) | {
             "lr": trained.rate,
             "lr_suggestions": trained.search.suggestions if trained.search else {},
             "duration_s": round(time.time() - started, 1),
         }
-        _write(folder, trained, judged, content, images.folder)
-        bundle = _bundle(trained, judged, recipe, images, training_of(content, judged.figures))
+        _write(folder, trained, evaluation, content, images.folder)
+        bundle = _bundle(trained, evaluation, recipe, images, training_of(content, evaluation.figures))
         write_bundle(folder, trained.learner, bundle)
-    report(f"\n{report_text(judged.predictions)}")
+    report(f"\n{report_text(evaluation.predictions)}")
     if reason := why_not_pickled(bundle):
         report(f"no {LEARNER}: {reason}, and plain fastai could not load it")
-    seen = judged.predictions.rows
+    seen = evaluation.predictions.rows
     difference = add_onnx(
-        out, trained.learner.model, bundle, pictures_of(images, seen), judged.predictions.probabilities
+        out, trained.learner.model, bundle, load_images(images, seen), evaluation.predictions.probabilities
     )
     report(f"model.onnx says the same of these {len(seen)} pictures, within {difference:.0e}")
-    return judged.figures
+    return evaluation.figures
 
 
-def _write(folder: Path, trained: Trained, judged: Judged, content: dict[str, Any], images: Path) -> None:
-    write_figures(folder, judged.predictions, judged.figures, images)
-    judged.validation.write(folder / "validation.csv")
+def _write(folder: Path, trained: Trained, evaluation: Evaluation, content: dict[str, Any], images: Path) -> None:
+    write_figures(folder, evaluation.predictions, evaluation.figures, images)
+    evaluation.validation.write(folder / "validation.csv")
     write_history(folder, trained.history)
     if trained.search:
-        plots.rate_search(trained.search, trained.rate).savefig(folder / "lr_find.png")
+        plot_lr_finder(trained.search, trained.rate).savefig(folder / "lr_find.png")
     (folder / "run.json").write_text(json.dumps(content, indent=2) + "\n")
 
 
-def _describe(images: ImageSet, division: Division, protocol: str, fold: int, report: Report, leaks: Leaks) -> None:
+def _describe(images: ImageSet, split: Split, protocol: str, fold: int, report: Report, leaks: Leaks) -> None:
     names = ("train", "validation", "test")
-    sides = [side(images, part) for part in (division.train, division.valid, division.test)]
+    sides = [side(images, part) for part in (split.train, split.valid, split.test)]
     counts = ", ".join(
         f"{name} {len({row.clip for row in rows})} clips of {len({row.speaker for row in rows})} speakers"
         for name, rows in zip(names, sides, strict=True)
     )
     report(f"protocol {protocol}, fold {fold}: {counts}")
-    if division.left_out:
-        report(f"left out, as exact duplicates of clips on another side: {', '.join(division.left_out)}")
+    if split.left_out:
+        report(f"left out, as exact duplicates of clips on another side: {', '.join(split.left_out)}")
     if protocol == "leaky":
         report(
             f"LEAKY: {leaks.text()} stand on two sides. "
@@ -101,8 +101,10 @@ def _describe(images: ImageSet, division: Division, protocol: str, fold: int, re
         )
 
 
-def _bundle(trained: Trained, judged: Judged, recipe: Recipe, images: ImageSet, training: dict[str, Any]) -> Bundle:
+def _bundle(
+    trained: Trained, evaluation: Evaluation, recipe: TrainConfig, images: ImageSet, training: dict[str, Any]
+) -> Bundle:
     return Bundle(
         model_id(trained.learner.model), recipe.architecture, images.labels, images.spec, trained.normalisation,
-        judged.temperature, training,
+        evaluation.temperature, training,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Recipe: what one training run is, apart from its pictures and their division."""
+"""TrainConfig: what one training run is, apart from its pictures and their split."""
 
 from dataclasses import dataclass, field
 
@@ -9,12 +9,12 @@ SUGGESTIONS = ("valley", "steep", "minimum")
 MONITORS = ("valid_loss", "accuracy", "uar")
 EPOCHS_OF = ("clips", "pictures")
 CLASS_WEIGHTS = ("none", "balanced")
-PUBLISHED = ("imagenet", "voices")
+PRETRAINED_TAGS = ("imagenet", "voices")
 """Weights that others trained, as `--weights` calls them."""
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainConfig:
     """Every choice of a training.
 
     Attributes:
@@ -22,7 +22,7 @@ class Recipe:
         weights: `imagenet`, `voices`, `none`, or the path of a file of weights.
         freeze: the network's first part keeps its first weights, and what it says of each picture is computed once.
         epochs: passes at most.
-        epoch_of: what a pass shows: each training clip once, in one of its variants drawn anew
+        epoch_over: what a pass shows: each training clip once, in one of its variants drawn anew
             (`clips`), or every picture (`pictures`).
         batch_size: pictures in a training step.
         lr: the (highest) learning rate; None: found by fastai's lr_find.
@@ -45,7 +45,7 @@ class Recipe:
         plateau: epochs without a better `monitor` before the rate is divided; 0: never.
         plateau_factor: what it is divided by.
         refit: once validation clips have told the temperature, train again from the start with them among the rest.
-        seed: of the division, the weights and every draw.
+        seed: of the split, the weights and every draw.
 
     Raises:
         UserError: a value that no training can run with.
@@ -55,7 +55,7 @@ class Recipe:
     weights: str = "imagenet"
     freeze: bool = False
     epochs: int = 20
-    epoch_of: str = "clips"
+    epoch_over: str = "clips"
     batch_size: int = 32
     lr: float | None = None
     suggestion: str = "valley"
@@ -82,7 +82,7 @@ class Recipe:
         _one_of("schedule", self.schedule, SCHEDULES)
         _one_of("lr-suggestion", self.suggestion, SUGGESTIONS)
         _one_of("monitor", self.monitor, MONITORS)
-        _one_of("epoch-of", self.epoch_of, EPOCHS_OF)
+        _one_of("epoch-of", self.epoch_over, EPOCHS_OF)
         _one_of("class-weights", self.class_weights, CLASS_WEIGHTS)
         _one_of("keep", self.keep, ("best", "last"))
         _within("epochs", self.epochs, 1, 10_000)

@@ -1,6 +1,6 @@
 """A frozen body: what the first part of a network says of each picture, computed once and kept beside the pictures.
 
-with frozen_body(learner, images, normalisation, loaders_of, report): learner.fit(…)
+with frozen_backbone(learner, images, normalisation, loaders_of, report): learner.fit(…)
 """
 
 import hashlib
@@ -26,12 +26,12 @@ from ser_images.export.formats.safetensors import model_id
 from ser_images.spectrogram_gen.dataset.image_set import MANIFEST, ImageSet
 from ser_images.train.training.callbacks import Report
 
-FOLDER = ".body"
+FOLDER = ".embeddings"
 """Below the image set; it may be removed at any time."""
 
 
 @dataclass(frozen=True)
-class Said:
+class EmbeddingCache:
     """What a body says of every picture of an image set.
 
     Attributes:
@@ -48,8 +48,12 @@ class Said:
 
 
 @contextmanager
-def frozen_body(
-    learner: Any, images: ImageSet, normalisation: Normalisation, loaders_of: Callable[[Said], Any], report: Report
+def frozen_backbone(
+    learner: Any,
+    images: ImageSet,
+    normalisation: Normalisation,
+    loaders_of: Callable[[EmbeddingCache], Any],
+    report: Report,
 ) -> Iterator[None]:
     """Inside, the learner has the rest of its network alone, and trains it on what the first part says of the pictures.
 
@@ -62,7 +66,7 @@ def frozen_body(
     """
     network, loaders, splitter = learner.model, learner.dls, learner.splitter
     body, rest = network
-    said = ask(body.to(loaders.device).eval(), images, normalisation, loaders, report)
+    said = compute_embeddings(body.to(loaders.device).eval(), images, normalisation, loaders, report)
     learner.model, learner.dls, learner.splitter = rest, loaders_of(said), all_in_one_group
     try:
         yield
@@ -70,7 +74,9 @@ def frozen_body(
         learner.model, learner.dls, learner.splitter = network, loaders, splitter
 
 
-def ask(body: torch.nn.Module, images: ImageSet, normalisation: Normalisation, loaders: Any, report: Report) -> Said:
+def compute_embeddings(
+    body: torch.nn.Module, images: ImageSet, normalisation: Normalisation, loaders: Any, report: Report
+) -> EmbeddingCache:
     """What the body says of every picture, from the file of an earlier time where there is one.
 
     Files of another manifest are removed: their pictures are no more.
@@ -79,9 +85,9 @@ def ask(body: torch.nn.Module, images: ImageSet, normalisation: Normalisation, l
         loaders: whose transforms make the body's input of a picture's file, normalised by `normalisation`.
 
     Raises:
-        UserError: as `frozen_body`.
+        UserError: as `frozen_backbone`.
     """
-    paths = [images.folder / row.picture for row in images.pictures]
+    paths = [images.folder / row.image for row in images.rows]
     pictures = _short_hash((images.folder / MANIFEST).read_bytes())
     asked = _short_hash(f"{model_id(body)} {normalisation}".encode())
     file = images.folder / FOLDER / f"{pictures}-{asked}.npy"
@@ -95,7 +101,7 @@ def ask(body: torch.nn.Module, images: ImageSet, normalisation: Normalisation, l
                 _write(_answers(body, loaders.test_dl(paths), len(paths)), file)
     except OSError as error:
         raise UserError(f"{file}: cannot be written ({error}); --freeze keeps there what the body says") from error
-    return Said(np.load(file, mmap_mode="r"), {path: row for row, path in enumerate(paths)})
+    return EmbeddingCache(np.load(file, mmap_mode="r"), {path: row for row, path in enumerate(paths)})
 
 
 @contextmanager

@@ -12,30 +12,33 @@ from safetensors.torch import load_file
 
 from ser_images.data.common.errors import UserError
 from ser_images.export.architectures import architecture
-from ser_images.export.architectures.speech.pretrained_speech import Voices
+from ser_images.export.architectures.speech.pretrained_speech import PretrainedSpeech
 from ser_images.spectrogram_gen.spec import ImageSpec
-from ser_images.train.training.config import PUBLISHED
-from ser_images.train.training.pretrained import published
+from ser_images.train.training.config import PRETRAINED_TAGS
+from ser_images.train.training.pretrained import published_weights
 
 
 def learner_with_weights(name: str, weights: str, dls: Any, spec: ImageSpec, **kwargs: Any) -> Any:
-    """A fastai Learner of a named architecture, for pictures of this spec, from one of `PUBLISHED`, `none` or a file.
+    """A fastai Learner of a named architecture for images of this spec.
+
+    Args:
+        weights: one of `PRETRAINED_TAGS`, `none`, or the path of a file.
 
     Raises:
         UserError: the published weights are out of reach or were never there, or the file is not of this network.
     """
     network = architecture(name)
-    if weights in PUBLISHED and weights != network.trained_on:
+    if weights in PRETRAINED_TAGS and weights != network.pretrained_tag:
         raise UserError(f"{name} has no weights of {weights}: use --weights none, or --weights FILE")
     try:
-        learner = network.learner(dls, spec, weights in PUBLISHED, **kwargs)
+        learner = network.learner(dls, spec, weights in PRETRAINED_TAGS, **kwargs)
     except (URLError, OSError) as error:
         raise UserError(
             f"ImageNet weights of {name} are neither in the cache nor to be downloaded ({error}); "
             f"use --weights none to start from nothing, or --weights FILE"
         ) from error
-    if weights == "voices" and isinstance(network, Voices):
-        _fill(learner.model, published(network.published), network.names, "weights of voices")
+    if weights == "voices" and isinstance(network, PretrainedSpeech):
+        _fill(learner.model, published_weights(network.published), network.names, "weights of voices")
     elif weights not in ("imagenet", "none"):
         load_weights(learner.model, Path(weights), network.names)
     return learner
@@ -75,7 +78,7 @@ def _read(path: Path) -> Mapping[str, torch.Tensor]:
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
-            f"--weights {path}: cannot be read ({reason}); give {', '.join(PUBLISHED)}, none or a state dict"
+            f"--weights {path}: cannot be read ({reason}); give {', '.join(PRETRAINED_TAGS)}, none or a state dict"
         ) from error
     if isinstance(content, dict) and isinstance(content.get("model"), dict):
         content = content["model"]

@@ -17,10 +17,10 @@ from fastai.callback.progress import ProgressCallback
 from fastai.callback.tracker import EarlyStoppingCallback, ReduceLROnPlateau
 from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import accuracy, skm_to_fastai
-from sklearn.metrics import recall_score
 
 from ser_images.data.common.errors import UserError
 from ser_images.spectrogram_gen.spec import ImageSpec
+from ser_images.train.evaluation.uar import uar
 from ser_images.train.training.callbacks import (
     AverageWeights,
     BatchBar,
@@ -30,17 +30,12 @@ from ser_images.train.training.callbacks import (
     Report,
     SpecAugment,
 )
-from ser_images.train.training.config import Recipe
+from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.first_weights import learner_with_weights
 
 
-def uar(targets: Any, predictions: Any) -> float:
-    """Unweighted average recall: the mean, over the labels that occur, of the share recognised."""
-    return float(recall_score(targets, predictions, labels=sorted(set(targets)), average="macro", zero_division=0))
-
-
 @dataclass(frozen=True)
-class RateSearch:
+class LRFinderResult:
     """What lr_find saw: losses over rates, and the rate that each suggestion names."""
 
     rates: list[float]
@@ -48,7 +43,7 @@ class RateSearch:
     suggestions: dict[str, float]
 
 
-class EachHeadsCrossEntropy(CrossEntropyLossFlat):
+class PerHeadCrossEntropy(CrossEntropyLossFlat):
     """Of logits (n, labels); of those of several heads, (n, heads, labels), the mean over the heads."""
 
     def __call__(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -58,10 +53,10 @@ class EachHeadsCrossEntropy(CrossEntropyLossFlat):
         return torch.stack([call(of_head, targets) for of_head in logits.unbind(1)]).mean(0)
 
 
-def make_learner(dls: Any, recipe: Recipe, labels: Sequence[str], spec: ImageSpec, folder: Path) -> Any:
+def make_learner(dls: Any, recipe: TrainConfig, labels: Sequence[str], spec: ImageSpec, folder: Path) -> Any:
     """The learner of a recipe, for pictures of this spec; what it must write on the way goes into `folder`."""
     weights = class_weights(recipe, labels, [label for _, label in dls.train_ds.items])
-    loss = EachHeadsCrossEntropy(label_smoothing=recipe.label_smoothing, weight=weights.to(dls.device))
+    loss = PerHeadCrossEntropy(label_smoothing=recipe.label_smoothing, weight=weights.to(dls.device))
     callbacks = [*precision(dls.device), BatchBar()]
     if not recipe.freeze:
         callbacks.append(SpecAugment(recipe.mask, recipe.masks, recipe.roll, recipe.shift_bands))
@@ -94,7 +89,7 @@ def cpu_has_bf16() -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
 
 
-def class_weights(recipe: Recipe, labels: Sequence[str], training_labels: Sequence[str]) -> torch.Tensor:
+def class_weights(recipe: TrainConfig, labels: Sequence[str], training_labels: Sequence[str]) -> torch.Tensor:
     """The weight of each label in the loss, shape (labels,).
 
     Raises:
@@ -109,16 +104,18 @@ def class_weights(recipe: Recipe, labels: Sequence[str], training_labels: Sequen
     return torch.tensor(weights) * torch.tensor(factors)
 
 
-def find_rate(learner: Any, iterations: int = 100) -> RateSearch:
+def find_lr(learner: Any, iterations: int = 100) -> LRFinderResult:
     """fastai's mock training over rising learning rates (Smith 2015), with its suggestions."""
     functions = (schedule.valley, schedule.steep, schedule.minimum)
     found = learner.lr_find(suggest_funcs=functions, show_plot=False, num_it=iterations)
     recorder = learner.recorder
     losses = [float(loss) for loss in recorder.losses]
-    return RateSearch([float(rate) for rate in recorder.lrs], losses, {k: float(v) for k, v in found._asdict().items()})
+    return LRFinderResult(
+        [float(rate) for rate in recorder.lrs], losses, {k: float(v) for k, v in found._asdict().items()}
+    )
 
 
-def fit(learner: Any, recipe: Recipe, rate: float, report: Report) -> list[dict[str, float]]:
+def fit(learner: Any, recipe: TrainConfig, rate: float, report: Report) -> list[dict[str, float]]:
     """Train; afterwards the learner holds the weights of the best epoch on validation clips, or the last.
 
     Returns:
@@ -140,7 +137,7 @@ def fit(learner: Any, recipe: Recipe, rate: float, report: Report) -> list[dict[
     return history.rows
 
 
-def _watchers(recipe: Recipe) -> list[Callback]:
+def _watchers(recipe: TrainConfig) -> list[Callback]:
     callbacks: list[Callback] = []
     if recipe.average:
         callbacks.append(AverageWeights(recipe.average))

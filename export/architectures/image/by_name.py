@@ -28,12 +28,12 @@ class Timm:
 
     Attributes:
         name: timm's.
-        trained_on: `imagenet` where timm has trained weights of it.
+        pretrained_tag: `imagenet` where timm has trained weights of it.
         normalisation: None: grey is normalised by the training side's.
     """
 
     name: str
-    trained_on: str | None
+    pretrained_tag: str | None
     names: ClassVar[Mapping[str, str]] = {}
     normalisation: ClassVar[None] = None
     keeper: ClassVar[str | None] = "timm's"
@@ -58,7 +58,7 @@ def by_name(name: str) -> Backbone | Timm | None:
         builder = torchvision.models.get_model_builder(name)
         return Backbone(builder if builder in model_meta else _as_fastai_calls_it(builder), HEAD)
     if name in xresnet.__all__ and name.startswith("xresnet"):
-        return Backbone(getattr(xresnet, name), HEAD, trained_on="imagenet" if name == "xresnet50" else None)
+        return Backbone(getattr(xresnet, name), HEAD, pretrained_tag="imagenet" if name == "xresnet50" else None)
     try:
         import timm
     except ModuleNotFoundError:

@@ -27,4 +27,4 @@ def _convolution(n_in: int, n_out: int, size: int = 3, stride: int = 1) -> list[
     return [convolution, nn.BatchNorm2d(n_out), nn.ReLU(inplace=True)]
 
 
-CNN4 = Backbone(cnn4, {"n_in": 1, "lin_ftrs": [], "ps": 0.2}, trained_on=None)
+CNN4 = Backbone(cnn4, {"n_in": 1, "lin_ftrs": [], "ps": 0.2}, pretrained_tag=None)

@@ -7,7 +7,7 @@ Input (batch, 1, rows, frames); output (batch, labels); 0.16 million weights for
 import torch
 from torch import nn
 
-from ser_images.export.architectures.sequence.sequence_model import MeanAndMaximum, OverTime, Recurrent
+from ser_images.export.architectures.sequence.sequence_model import MeanAndMaximum, Recurrent, SequenceModel
 
 
 class ChannelsFirst(nn.Module):
@@ -19,8 +19,8 @@ class ChannelsFirst(nn.Module):
 
 def bilstm(rows: int, labels: int) -> nn.Sequential:
     """(n, rows, frames) to logits (n, labels)."""
-    recurrent = Recurrent(rows, 64, layers=2, both_ways=True, dropout=0.3)
+    recurrent = Recurrent(rows, 64, layers=2, bidirectional=True, dropout=0.3)
     return nn.Sequential(recurrent, ChannelsFirst(), MeanAndMaximum(), nn.Dropout(0.3), nn.Linear(256, labels))
 
 
-BILSTM = OverTime(bilstm)
+BILSTM = SequenceModel(bilstm)

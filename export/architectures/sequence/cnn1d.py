@@ -8,7 +8,7 @@ Input (batch, 1, rows, frames); output (batch, labels). Frames are halved twice,
 import torch
 from torch import nn
 
-from ser_images.export.architectures.sequence.sequence_model import MeanAndMaximum, OverTime, convolution
+from ser_images.export.architectures.sequence.sequence_model import MeanAndMaximum, SequenceModel, convolution
 
 
 class Residual(nn.Module):
@@ -34,4 +34,4 @@ def cnn1d(rows: int, labels: int) -> nn.Sequential:
     return nn.Sequential(convolution(rows, 128, 5), *blocks, MeanAndMaximum(), nn.Dropout(0.3), nn.Linear(512, labels))
 
 
-CNN1D = OverTime(cnn1d)
+CNN1D = SequenceModel(cnn1d)

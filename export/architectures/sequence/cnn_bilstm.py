@@ -7,10 +7,10 @@ directions are classified; 0.34 million weights for 40 rows and 8 labels.
 import torch
 from torch import nn
 
-from ser_images.export.architectures.sequence.sequence_model import OverTime, Recurrent, convolution
+from ser_images.export.architectures.sequence.sequence_model import Recurrent, SequenceModel, convolution
 
 
-class LastOfBothWays(nn.Module):
+class FinalStates(nn.Module):
     """Where each direction ends: (n, frames, 2 x width) to (n, 2 x width)."""
 
     def forward(self, said: torch.Tensor) -> torch.Tensor:
@@ -21,9 +21,9 @@ class LastOfBothWays(nn.Module):
 def cnn_bilstm(rows: int, labels: int) -> nn.Sequential:
     """(n, rows, frames) to logits (n, labels)."""
     first, second = convolution(rows, 64, 5, 2, dropout=0.2), convolution(64, 128, 5, 2, dropout=0.2)
-    recurrent = Recurrent(128, 128, layers=1, both_ways=True)
+    recurrent = Recurrent(128, 128, layers=1, bidirectional=True)
     dense = [nn.Dropout(0.3), nn.Linear(256, 64), nn.ReLU(inplace=True), nn.Dropout(0.3), nn.Linear(64, labels)]
-    return nn.Sequential(first, second, recurrent, LastOfBothWays(), *dense)
+    return nn.Sequential(first, second, recurrent, FinalStates(), *dense)
 
 
-CNN_BILSTM = OverTime(cnn_bilstm)
+CNN_BILSTM = SequenceModel(cnn_bilstm)

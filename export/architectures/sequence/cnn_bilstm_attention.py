@@ -8,7 +8,7 @@ Attention. ICASSP. Input (batch, 1, rows, frames); output (batch, labels). Frame
 import torch
 from torch import nn
 
-from ser_images.export.architectures.sequence.sequence_model import OverTime, Recurrent, convolution
+from ser_images.export.architectures.sequence.sequence_model import Recurrent, SequenceModel, convolution
 
 
 class Attention(nn.Module):
@@ -25,8 +25,8 @@ class Attention(nn.Module):
 def cnn_bilstm_attention(rows: int, labels: int) -> nn.Sequential:
     """(n, rows, frames) to logits (n, labels)."""
     first, second = convolution(rows, 128, 5, 2, dropout=0.2), convolution(128, 128, 5, 2, dropout=0.2)
-    recurrent = Recurrent(128, 128, layers=1, both_ways=True)
+    recurrent = Recurrent(128, 128, layers=1, bidirectional=True)
     return nn.Sequential(first, second, recurrent, Attention(256), nn.Dropout(0.3), nn.Linear(256, labels))
 
 
-CNN_BILSTM_ATTENTION = OverTime(cnn_bilstm_attention)
+CNN_BILSTM_ATTENTION = SequenceModel(cnn_bilstm_attention)

@@ -7,7 +7,7 @@ Input (batch, 1, rows, frames); output (batch, labels). Frames are quartered bef
 import torch
 from torch import nn
 
-from ser_images.export.architectures.sequence.sequence_model import OverTime, Recurrent, convolution
+from ser_images.export.architectures.sequence.sequence_model import Recurrent, SequenceModel, convolution
 
 
 class MeanOverTime(nn.Module):
@@ -20,8 +20,8 @@ class MeanOverTime(nn.Module):
 def cnn_lstm(rows: int, labels: int) -> nn.Sequential:
     """(n, rows, frames) to logits (n, labels)."""
     first, second = convolution(rows, 64, 5, 2, dropout=0.2), convolution(64, 128, 5, 2, dropout=0.2)
-    recurrent = Recurrent(128, 128, layers=1, both_ways=False)
+    recurrent = Recurrent(128, 128, layers=1, bidirectional=False)
     return nn.Sequential(first, second, recurrent, MeanOverTime(), nn.Dropout(0.3), nn.Linear(128, labels))
 
 
-CNN_LSTM = OverTime(cnn_lstm)
+CNN_LSTM = SequenceModel(cnn_lstm)

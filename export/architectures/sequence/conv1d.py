@@ -6,7 +6,7 @@ channels are the 13 statistics that a row has over time. 0.57 million weights fo
 
 from torch import nn
 
-from ser_images.export.architectures.sequence.sequence_model import OverTime, convolution
+from ser_images.export.architectures.sequence.sequence_model import SequenceModel, convolution
 from ser_images.export.architectures.sequence.statistics import N_STATISTICS, Statistics
 
 WIDTHS = (256, 256, 128, 64)
@@ -21,4 +21,4 @@ def conv1d(rows: int, labels: int) -> nn.Sequential:
     return nn.Sequential(Statistics(), nn.BatchNorm1d(N_STATISTICS), *blocks, *dense, nn.Linear(32, labels))
 
 
-CONV1D = OverTime(conv1d)
+CONV1D = SequenceModel(conv1d)

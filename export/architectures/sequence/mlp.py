@@ -6,7 +6,7 @@ labels.
 
 from torch import nn
 
-from ser_images.export.architectures.sequence.sequence_model import OverTime
+from ser_images.export.architectures.sequence.sequence_model import SequenceModel
 from ser_images.export.architectures.sequence.statistics import N_STATISTICS, Statistics
 
 
@@ -18,4 +18,4 @@ def mlp(rows: int, labels: int) -> nn.Sequential:
     return nn.Sequential(Statistics(), nn.Flatten(), nn.BatchNorm1d(n_in), *hidden, *second, nn.Linear(128, labels))
 
 
-MLP = OverTime(mlp)
+MLP = SequenceModel(mlp)

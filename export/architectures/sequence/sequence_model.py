@@ -1,4 +1,4 @@
-"""OverTime: a network of this project's own that reads a picture as features over time."""
+"""SequenceModel: a network of this project's own that reads a picture as features over time."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from ser_images.spectrogram_gen.spec import ImageSpec
 
 
 @dataclass(frozen=True)
-class OverTime:
+class SequenceModel:
     """A network whose channels are the rows of the picture, and whose axis is time.
 
     Attributes:
         make: rows and labels to layers that take (n, rows, frames) to logits (n, labels).
-        trained_on: nobody has published weights of it.
+        pretrained_tag: nobody has published weights of it.
         normalisation: None: grey is normalised by the training side's.
         keeper: whose its layers are: no pickle of them loads with plain fastai.
     """
 
     make: Callable[[int, int], nn.Sequential]
-    trained_on: ClassVar[None] = None
+    pretrained_tag: ClassVar[None] = None
     names: ClassVar[Mapping[str, str]] = {}
     normalisation: ClassVar[None] = None
     keeper: ClassVar[str | None] = "ser-images' own"
@@ -53,9 +53,9 @@ class MeanAndMaximum(nn.Module):
 class Recurrent(nn.Module):
     """LSTM layers over time: (n, channels, frames) to (n, frames, width), or twice the width in both directions."""
 
-    def __init__(self, n_in: int, width: int, layers: int, both_ways: bool, dropout: float = 0.0) -> None:
+    def __init__(self, n_in: int, width: int, layers: int, bidirectional: bool, dropout: float = 0.0) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(n_in, width, layers, batch_first=True, bidirectional=both_ways, dropout=dropout)
+        self.lstm = nn.LSTM(n_in, width, layers, batch_first=True, bidirectional=bidirectional, dropout=dropout)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         said: torch.Tensor = self.lstm(values.transpose(1, 2))[0]

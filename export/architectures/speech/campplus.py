@@ -13,7 +13,12 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
-from ser_images.export.architectures.speech.pretrained_speech import Sounding, SoundingStatistics, Voices, less_mean
+from ser_images.export.architectures.speech.pretrained_speech import (
+    ActivityMask,
+    MaskedStatisticsPooling,
+    PretrainedSpeech,
+    mean_normalise,
+)
 
 GROWTH = 32
 """Channels that each densely connected layer adds."""
@@ -99,14 +104,14 @@ def block(n_in: int, layers: int, dilation: int) -> nn.Sequential:
     return nn.Sequential(OrderedDict(named))
 
 
-class CampplusBody(nn.Module):
-    """Pictures (n, 1, rows, frames) to `SoundingStatistics` of what the second block says: (n, `SAYS`)."""
+class CampplusBackbone(nn.Module):
+    """Images (n, 1, rows, frames) to embeddings (n, `EMBEDDING_DIM`): pooled statistics of the second block."""
 
-    SAYS = 3 * 1024
+    EMBEDDING_DIM = 3 * 1024
 
     def __init__(self, rows: int) -> None:
         super().__init__()
-        self.sounding = Sounding()
+        self.sounding = ActivityMask()
         self.head = Bands()
         time_delay = nn.Conv1d(4 * rows, 128, 5, 2, padding=2, bias=False)
         self.xvector = nn.Sequential(OrderedDict([
@@ -115,11 +120,11 @@ class CampplusBody(nn.Module):
             ("transit1", nn.Sequential(OrderedDict(nonlinear=normed(512), linear=nn.Conv1d(512, 256, 1, bias=False)))),
             ("block2", block(256, 24, dilation=2)),
         ]))  # fmt: skip
-        self.statistics = SoundingStatistics()
+        self.statistics = MaskedStatisticsPooling()
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         bands, sounding = self.sounding(pictures)
-        frames = self.xvector(self.head(less_mean(bands, sounding)))
+        frames = self.xvector(self.head(mean_normalise(bands, sounding)))
         said: torch.Tensor = self.statistics(frames, sounding[..., ::2])
         return said
 
@@ -134,7 +139,7 @@ def dense_head(n_in: int, labels: int) -> nn.Sequential:
 
 def campplus(rows: int, labels: int) -> tuple[nn.Module, nn.Module]:
     """Body and head, for pictures of so many rows (a multiple of eight)."""
-    return CampplusBody(rows), dense_head(CampplusBody.SAYS, labels)
+    return CampplusBackbone(rows), dense_head(CampplusBackbone.EMBEDDING_DIM, labels)
 
 
-CAMPPLUS = Voices(campplus, {"head": "0.head", "xvector": "0.xvector"}, ("campplus",))
+CAMPPLUS = PretrainedSpeech(campplus, {"head": "0.head", "xvector": "0.xvector"}, ("campplus",))

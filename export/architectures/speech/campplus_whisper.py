@@ -13,27 +13,27 @@ from math import log
 import torch
 from torch import nn
 
-from ser_images.export.architectures.speech.campplus import CampplusBody, dense_head
-from ser_images.export.architectures.speech.pretrained_speech import Voices
-from ser_images.export.architectures.speech.whisper import WhisperBody
+from ser_images.export.architectures.speech.campplus import CampplusBackbone, dense_head
+from ser_images.export.architectures.speech.pretrained_speech import PretrainedSpeech
+from ser_images.export.architectures.speech.whisper import WhisperBackbone
 
 HEADS_EACH = 3
 
 
-class SideBySide(nn.Module):
+class DualBackbone(nn.Module):
     """What both bodies say, one after the other: (n, 3072 + 4608)."""
 
     def __init__(self, rows: int) -> None:
         super().__init__()
-        self.campplus = CampplusBody(rows)
-        self.whisper = WhisperBody(rows)
+        self.campplus = CampplusBackbone(rows)
+        self.whisper = WhisperBackbone(rows)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         return torch.cat([self.campplus(pictures), self.whisper(pictures)], 1)
 
 
-class Heads(nn.Module):
-    """Heads that learn each for itself, and answer together.
+class HeadEnsemble(nn.Module):
+    """HeadEnsemble that learn each for itself, and answer together.
 
     While they learn, logits of each, (n, heads, labels); later the logarithm of their mean probability, (n, labels).
 
@@ -56,10 +56,10 @@ class Heads(nn.Module):
 
 def campplus_whisper(rows: int, labels: int) -> tuple[nn.Module, nn.Module]:
     """Body and heads, for pictures of so many rows (a multiple of eight)."""
-    return SideBySide(rows), Heads((CampplusBody.SAYS, WhisperBody.SAYS), labels)
+    return DualBackbone(rows), HeadEnsemble((CampplusBackbone.EMBEDDING_DIM, WhisperBackbone.EMBEDDING_DIM), labels)
 
 
-CAMPPLUS_WHISPER = Voices(
+CAMPPLUS_WHISPER = PretrainedSpeech(
     campplus_whisper,
     {"head": "0.campplus.head", "xvector": "0.campplus.xvector", "whisper": "0.whisper"},
     ("campplus", "whisper"),

@@ -1,4 +1,4 @@
-"""Voices: what a network that was first trained on speech reads, and what is made of its frames."""
+"""PretrainedSpeech: what a network that was first trained on speech reads, and what is made of its frames."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from ser_images.data.common.errors import UserError
 from ser_images.export.bundle.bundle import Normalisation
 from ser_images.spectrogram_gen.spec import ImageSpec
 
-PICTURES = ImageSpec.of_feature("fbank")
+FBANK_SPEC = ImageSpec.of_feature("fbank")
 """What such networks were trained on, as pictures."""
 
 
 @dataclass(frozen=True)
-class Voices:
+class PretrainedSpeech:
     """A body that knows voices and a head that tells emotions.
 
     Attributes:
         make: rows and labels to body and head, (n, 1, rows, frames) by whatever the body says to logits (n, labels).
         names: the first parts of its published weights' names, and what those layers are called here.
         published: which published weights those are, as `ser_images.train.training.pretrained` knows them.
-        trained_on: what its published weights were trained on, as `--weights` calls it.
+        pretrained_tag: what its published weights were trained on, as `--weights` calls it.
         normalisation: grey to the natural logarithm of power, 0 being black: the unit that those weights know.
         keeper: whose its layers are: no pickle of them loads with plain fastai.
     """
@@ -34,8 +34,8 @@ class Voices:
     make: Callable[[int, int], tuple[nn.Module, nn.Module]]
     names: Mapping[str, str]
     published: tuple[str, ...]
-    trained_on: ClassVar[str | None] = "voices"
-    normalisation: ClassVar[Normalisation | None] = Normalisation(0.0, 10 / (PICTURES.range_db * log(10)))
+    pretrained_tag: ClassVar[str | None] = "voices"
+    normalisation: ClassVar[Normalisation | None] = Normalisation(0.0, 10 / (FBANK_SPEC.range_db * log(10)))
     keeper: ClassVar[str | None] = "ser-images' own"
 
     def network(self, n_labels: int, rows: int) -> nn.Module:
@@ -48,7 +48,7 @@ class Voices:
         Raises:
             UserError: `pretrained`, and pictures of another kind than the weights know.
         """
-        if pretrained and spec != PICTURES:
+        if pretrained and spec != FBANK_SPEC:
             raise UserError(
                 "weights of voices know pictures of ser-images build --feature fbank, and these are others: "
                 "build such, or use --weights none"
@@ -56,7 +56,7 @@ class Voices:
         return Learner(dls, self.network(len(dls.vocab), spec.n_rows), splitter=default_split, **kwargs)
 
 
-class Sounding(nn.Module):
+class ActivityMask(nn.Module):
     """Pictures (n, 1, rows, frames), black being 0, to two: the bands, lowest first, and where there is sound.
 
     The second, (n, 1, frames), is 1 in frames with anything above black, else 0.
@@ -67,13 +67,13 @@ class Sounding(nn.Module):
         return bands, (bands.amax(1, keepdim=True) > 0).to(bands.dtype)
 
 
-def less_mean(bands: torch.Tensor, sounding: torch.Tensor) -> torch.Tensor:
+def mean_normalise(bands: torch.Tensor, sounding: torch.Tensor) -> torch.Tensor:
     """Each band less its mean over the frames that sound, as Kaldi's `apply-cmvn` does it, and 0 in the others."""
     means = (bands * sounding).sum(2, keepdim=True) / sounding.sum(2, keepdim=True).clamp(min=1)
     return (bands - means) * sounding
 
 
-class SoundingStatistics(nn.Module):
+class MaskedStatisticsPooling(nn.Module):
     """Mean, standard deviation and maximum over the frames that sound: (n, channels, frames) to (n, 3 x channels)."""
 
     def forward(self, values: torch.Tensor, sounding: torch.Tensor) -> torch.Tensor:

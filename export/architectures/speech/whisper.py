@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from ser_images.export.architectures.speech.pretrained_speech import PICTURES, Sounding, SoundingStatistics
+from ser_images.export.architectures.speech.pretrained_speech import FBANK_SPEC, ActivityMask, MaskedStatisticsPooling
 from ser_images.spectrogram_gen.features.mel import band_edges_hz
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 WIDTH, HEADS, LAYERS = 384, 6, 3
-LISTENED_TO = LAYERS - 1
+TAPPED_LAYERS = LAYERS - 1
 """The last so many layers are listened to, each after its attention and at its end."""
-BLACK = (PICTURES.max_db - PICTURES.range_db) / 10 + 2 * np.log10(200)
+BLACK = (FBANK_SPEC.max_db - FBANK_SPEC.range_db) / 10 + 2 * np.log10(200)
 """Decadic logarithm of the power that is black, in Whisper's unit: its Hann window of 400 samples sums to 200."""
 
 
@@ -59,19 +59,19 @@ class Layer(nn.Module):
         return attended, attended + dense
 
 
-class WhisperBody(nn.Module):
-    """Pictures (n, 1, rows, frames) to `SoundingStatistics` of what the last layers say: (n, `SAYS`)."""
+class WhisperBackbone(nn.Module):
+    """Pictures (n, 1, rows, frames) to `MaskedStatisticsPooling` of what the last layers say: (n, `EMBEDDING_DIM`)."""
 
-    SAYS = 3 * 2 * LISTENED_TO * WIDTH
+    EMBEDDING_DIM = 3 * 2 * TAPPED_LAYERS * WIDTH
 
     def __init__(self, rows: int) -> None:
         super().__init__()
-        self.sounding = Sounding()
+        self.sounding = ActivityMask()
         self.register_buffer("to_slaney", to_slaney(rows), persistent=False)
         self.conv1 = nn.Conv1d(rows, WIDTH, 3, padding=1)
         self.conv2 = nn.Conv1d(WIDTH, WIDTH, 3, 2, padding=1)
         self.layers = nn.ModuleList(Layer() for _ in range(LAYERS))
-        self.statistics = SoundingStatistics()
+        self.statistics = MaskedStatisticsPooling()
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         bands, sounding = self.sounding(pictures)
@@ -82,15 +82,15 @@ class WhisperBody(nn.Module):
         said = []
         for index, layer in enumerate(self.layers):
             attended, frames = layer(frames)
-            if index >= LAYERS - LISTENED_TO:
+            if index >= LAYERS - TAPPED_LAYERS:
                 said += [attended, frames]
         together: torch.Tensor = self.statistics(torch.cat(said, 2).transpose(1, 2), sounding[..., ::2])
         return together
 
 
 def to_slaney(rows: int) -> torch.Tensor:
-    """Log-mel bands of `PICTURES`, on HTK's scale, to those that Whisper knows, on Slaney's: (rows, rows)."""
-    ours = band_edges_hz(ImageSpec(feature="fbank", n_mels=rows, min_hz=PICTURES.min_hz))[1:-1]
+    """Log-mel bands of `FBANK_SPEC`, on HTK's scale, to those that Whisper knows, on Slaney's: (rows, rows)."""
+    ours = band_edges_hz(ImageSpec(feature="fbank", n_mels=rows, min_hz=FBANK_SPEC.min_hz))[1:-1]
     theirs = band_edges_hz(ImageSpec(n_mels=rows))[1:-1]
     weights = np.stack([np.interp(theirs, ours, band) for band in np.eye(rows)], axis=1)
     return torch.from_numpy(weights.astype(np.float32))

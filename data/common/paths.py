@@ -1,0 +1,31 @@
+"""Paths that come from files: resolved below a root, or refused."""
+
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from ser_images.data.common.errors import UserError
+
+
+def resolve_below(root: Path, name: str, source: Path) -> Path:
+    """The path `name` below `root`, with symbolic links followed.
+
+    Use it for every path that is read from a manifest, a bundle, a zip or a table, before the file is opened,
+    replaced or removed.
+
+    Args:
+        root: the folder that the path must stay in.
+        name: a relative path with `/`, as written in `source`.
+        source: the file that holds `name`; errors name it.
+
+    Returns:
+        `root / name`, not resolved, so that messages stay short.
+
+    Raises:
+        UserError: an absolute path, one that leaves `root` (`..` or a link), or no path at all.
+    """
+    plain = PurePosixPath(name)
+    if not name or "\0" in name or plain.is_absolute() or PureWindowsPath(name).drive or "\\" in name:
+        raise UserError(f"{source}: {name!r} is no path below {root}; nothing was read or changed")
+    path = root / plain
+    if ".." in plain.parts or not path.resolve().is_relative_to(root.resolve()):
+        raise UserError(f"{source}: {name!r} leads out of {root}; nothing was read or changed")
+    return path
