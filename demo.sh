@@ -6,7 +6,7 @@ demo=${1:?usage: demo.sh FOLDER}
 rm -rf "$demo/run"
 
 ser-images synthesize "$demo/voices" --actors 8
-ser-images build "$demo/voices" --corpus synthetic --out "$demo/images" --augment 1
+ser-images build "$demo/voices" --corpus synthetic --out "$demo/images" --variants 1
 ser-train resnet34 --images "$demo/images" --protocol speaker --fold 0 --weights none \
     --epochs 6 --lr 0.001 --out "$demo/run"
 

@@ -1,4 +1,4 @@
-"""Folders that several write into at once, and those that take nothing."""
+"""Folders that several processes write into, and folders that cannot be written."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,8 +9,8 @@ from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import require_writable
 
 
-def test_many_may_ask_at_once(tmp_path: Path) -> None:
-    """As folds do that begin beside each other."""
+def test_several_at_once(tmp_path: Path) -> None:
+    """As folds that start in parallel do."""
     with ThreadPoolExecutor(8) as several:
         assert list(several.map(require_writable, [tmp_path / "runs"] * 500)) == [None] * 500
     assert list((tmp_path / "runs").iterdir()) == []

@@ -1,4 +1,4 @@
-"""Folders and files that are written: whole or not at all, and only where that is possible."""
+"""Write folders and files whole or not at all."""
 
 import shutil
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ from ser_images.data.common.errors import UserError
 
 
 def require_writable(folder: Path) -> None:
-    """Make `folder` where it is missing; raises UserError where it can't be made or written into."""
+    """Make `folder` where it is missing; raises UserError where it cannot be made or written into."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):  # of its own name: folds begin beside each other
+        with TemporaryFile(dir=folder):  # under a unique name: folds start at the same time
             pass
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror}); give another folder") from error
@@ -22,10 +22,10 @@ def require_writable(folder: Path) -> None:
 
 @contextmanager
 def file_moved_into_place(target: Path) -> Iterator[TextIO]:
-    """A new text file to write; it becomes `target` at the end, and is gone on any failure.
+    """Yield a new text file; it becomes `target` at the end and is removed on any failure.
 
     Raises:
-        UserError: the folder of `target` can't be written.
+        UserError: the folder of `target` cannot be written.
     """
     require_writable(target.parent)
     part = target.with_name(f".{target.name}.part")
@@ -39,7 +39,7 @@ def file_moved_into_place(target: Path) -> Iterator[TextIO]:
 
 @contextmanager
 def moved_into_place(target: Path) -> Iterator[Path]:
-    """A new folder beside `target` to write into; it becomes `target` at the end, and is gone on any failure."""
+    """Yield a new folder beside `target`; it becomes `target` at the end and is removed on any failure."""
     part = target.with_name(f".{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
