@@ -8,7 +8,7 @@ DEMO ?= .demo
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4
 
-.PHONY: demo quick test lint types docs check format clean
+.PHONY: demo quick test lint links types docs check format clean
 
 demo: $(VENV)/.train
 	PATH="$(abspath $(BIN)):$$PATH" sh demo.sh $(DEMO)
@@ -24,12 +24,14 @@ lint: $(VENV)/.dev types
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 
-types: $(VENV)/.dev
+links:
 	mkdir -p .types/ser_images
 	cd .types/ser_images && ln -sfn ../../ser_images/* . && ln -sfn ../../data ../../spectrogram_gen ../../export ../../train ../../predict .
+
+types: $(VENV)/.dev links
 	$(BIN)/mypy
 
-docs: $(VENV)/.docs
+docs: $(VENV)/.docs links
 	$(BIN)/mkdocs build --strict --site-dir site
 
 check: lint test docs

@@ -29,6 +29,18 @@ SMALL = ImageSpec(n_mels=32, hop_length=1500)
 os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="ser-images-state-")
 """The notes of which runs the user wrote are the tests' own, not those of whoever runs them."""
 
+SLOW_FIXTURES = {"run_folder", "distributions"}
+SLOW_FILES = {"test_folds", "test_report", "test_learner_pickle", "test_architectures", "test_allocator"}
+"""What takes seconds: a ResNet34 that is trained, processes that import fastai, packages that are built."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark those tests slow; further ones carry the mark themselves."""
+    for item in items:
+        if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())) or item.path.stem in SLOW_FILES:
+            item.add_marker(pytest.mark.slow)
+
+
 Command = Callable[..., tuple[int, str, str]]
 
 
