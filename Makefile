@@ -32,7 +32,7 @@ types: $(VENV)/.dev links
 	$(BIN)/mypy
 
 docs: $(VENV)/.docs links
-	$(BIN)/mkdocs build --strict --site-dir site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir site
 
 check: lint test docs
 

@@ -1,4 +1,4 @@
-"""Reference pages from the code: `<!-- commands -->`, `<!-- protocols -->` and `<!-- image spec -->` become their text."""
+"""Reference pages from the code: replaces `<!-- commands -->`, `<!-- protocols -->` and `<!-- image spec -->`."""
 
 import dataclasses
 import inspect
@@ -71,7 +71,8 @@ def _default(parameter: Any) -> str:
     if parameter.required:
         return "required"
     default = parameter.default
-    return "" if default in (None, "", False) or callable(default) else f"`{default}`"
+    hidden = default is None or default is False or default == "" or callable(default)
+    return "" if hidden else f"`{default}`"
 
 
 def _escape(text: str) -> str:
