@@ -1,4 +1,4 @@
-"""Leaks: speakers, clips or samples that two subsets of a split share, whatever made the split.
+"""Leaks: speakers, clips or samples that two subsets of a split share.
 
 require_no_leak(rows, split, "speaker")
 """

@@ -53,7 +53,7 @@ def read_mono(path: Path) -> tuple[Samples, int]:
 
 @dataclass(frozen=True)
 class SoundFormat:
-    """What the header of a sound file says."""
+    """The format of a sound file by its header."""
 
     rate_hz: int
     channels: int
@@ -99,7 +99,7 @@ def _open(path: Path) -> soundfile.SoundFile:
     if not MIN_RATE_HZ <= file.samplerate <= MAX_RATE_HZ or not 1 <= file.channels <= MAX_CHANNELS:
         file.close()
         raise UserError(
-            f"{path}: its header says {file.samplerate} Hz and {file.channels} channels, expected {MIN_RATE_HZ} to "
+            f"{path}: header with {file.samplerate} Hz and {file.channels} channels, expected {MIN_RATE_HZ} to "
             f"{MAX_RATE_HZ} Hz and up to {MAX_CHANNELS} channels: damaged; copy or export it again"
         )
     return file

@@ -99,9 +99,9 @@ def test_from_recordings_to_a_prediction(
     with Image.open(out / row.image) as image:
         assert image.mode == "I;16"
     assert load_images(images, [row]).dtype == np.uint16
-    code, said, _ = command(main, network, "--images", out, "--lr", "0.003", "--epochs", "1", "--out", run)
+    code, printed, _ = command(main, network, "--images", out, "--lr", "0.003", "--epochs", "1", "--out", run)
     assert code == 0
-    assert "model.onnx says the same of these" in said
+    assert "model.onnx says the same of these" in printed
     forms = [
         json.loads(
             command(predict_main, "file", voices / row.source, "--model", run, "--format", "json", "--form", form)[1]
@@ -116,9 +116,9 @@ def test_from_recordings_to_a_prediction(
 def test_16_bit_images_of_a_stock_network_are_not_pickled(command: Command, voices: Path, tmp_path: Path) -> None:
     out, run = tmp_path / "images", tmp_path / "run"
     command(images_main, "build", voices, "--corpus", "synthetic", "--feature", "mfcc", "--out", out)
-    code, said, _ = command(main, "cnn4", "--images", out, "--lr", "0.003", "--epochs", "1", "--out", run)
+    code, printed, _ = command(main, "cnn4", "--images", out, "--lr", "0.003", "--epochs", "1", "--out", run)
     assert code == 0
-    assert "no learner.pkl: fastai reads no 16-bit pictures" in said
+    assert "no learner.pkl: fastai reads no 16-bit pictures" in printed
 
 
 def test_an_unknown_feature(command: Command, voices: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ STRENGTHS = {"01": 0.8, "02": 1.15}
 """Strength of the emotion in a normal and a strong rendition; 0 is neutral, 1 the full emotion."""
 MAX_ACTORS = 99
 MARKER = "SYNTHETIC.txt"
-"""File beside the recordings that tells them from those of RAVDESS, whose names they have."""
+"""File in the corpus folder that marks it as synthetic: its file names are those of RAVDESS."""
 
 
 def names(actors: int, repetitions: int) -> Iterator[str]:
