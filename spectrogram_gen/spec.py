@@ -17,7 +17,7 @@ RENDERER_VERSION = 1
 """Version of the renderer; part of `ImageSpec.hash` from 2 on.
 
 Raise it whenever any image of any spec changes by a grey value: another level, window, filter or rounding. The golden
-images in tests/golden then change too. Image sets of an earlier version must be built again; bundles load with a warning.
+images in tests/golden then change too. Image sets of an earlier version are refused; bundles load with a warning.
 """
 BANDS = tuple(name for name, feature in FEATURES.items() if feature.only_mel_bands)
 """The features whose rows are all mel bands."""

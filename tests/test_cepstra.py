@@ -118,7 +118,7 @@ def test_16_bit_images_of_a_stock_network_are_not_pickled(command: Command, voic
     command(images_main, "build", voices, "--corpus", "synthetic", "--feature", "mfcc", "--out", out)
     code, printed, _ = command(main, "cnn4", "--images", out, "--lr", "0.003", "--epochs", "1", "--out", run)
     assert code == 0
-    assert "no learner.pkl: fastai reads no 16-bit pictures" in printed
+    assert "no learner.pkl: fastai does not read 16-bit images" in printed
 
 
 def test_an_unknown_feature(command: Command, voices: Path, tmp_path: Path) -> None:
