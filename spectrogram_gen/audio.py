@@ -5,6 +5,7 @@ sound = pad_or_trim(prepare(samples, rate_hz, spec), spec)
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,7 +59,7 @@ def read_blocks(path: Path, block_s: float | None = None) -> tuple[int, Iterator
 
 def _open(path: Path) -> soundfile.SoundFile:
     try:
-        return soundfile.SoundFile(path)
+        return soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else path)  # names that are not UTF-8
     except (soundfile.LibsndfileError, OSError) as error:
         raise UserError(f"{path}: {_why_unreadable(path, error)}") from error
 

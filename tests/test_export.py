@@ -95,7 +95,7 @@ def test_the_card_tells_whose_weights_came_first(run_folder: Path) -> None:
 
 def test_the_ways_that_the_card_tells(run_folder: Path, voices: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Python of the model card, as it stands there."""
-    from ser_images.predict.classifier import Classifier
+    from ser_images.predict.model import Model
 
     card = (run_folder / "README.md").read_text()
     blocks = [textwrap.dedent(block) for block in re.findall(r"(?:^ {7}.*\n)+", card, re.MULTILINE)]
@@ -104,12 +104,12 @@ def test_the_ways_that_the_card_tells(run_folder: Path, voices: Path, monkeypatc
     monkeypatch.chdir(run_folder)
     names = {"Path": Path, "samples": samples, "rate_hz": rate_hz, "onnxruntime": onnxruntime, "json": json}
     exec(blocks[0].replace("FOLDER", "."), names)  # noqa: S102  # our own text
-    assert isinstance(names["classifier"], Classifier)
-    by_classifier = names["prediction"].probabilities
-    names["pictures"] = np.asarray(render(samples, rate_hz, names["classifier"].bundle.spec))[None]
+    assert isinstance(names["model"], Model)
+    by_model = names["prediction"].values
+    names["pictures"] = np.asarray(render(samples, rate_hz, names["model"].bundle.spec))[None]
     exec(blocks[1], names)  # noqa: S102
-    assert names["probabilities"][0] == pytest.approx(by_classifier, abs=1e-6)
-    assert names["bundle"]["labels"] == list(names["classifier"].bundle.labels)
+    assert names["probabilities"][0] == pytest.approx(by_model, abs=1e-6)
+    assert names["bundle"]["labels"] == list(names["model"].bundle.labels)
 
 
 def test_temperature_is_inside(tiny_run: Path, images: ImageSet, tmp_path: Path) -> None:

@@ -141,9 +141,9 @@ def _loading(bundle: Bundle) -> str:
 1. Command line: `ser-predict file clip.wav --model FOLDER` (a folder, its zip, or `model.onnx` alone).
 2. Python, with ser-images, from sound:
 
-       from ser_images.predict.classifier import Classifier
-       classifier = Classifier.load(Path("FOLDER"))
-       prediction = classifier(samples, rate_hz)  # .label, .confidence, .probabilities
+       import ser_images
+       model = ser_images.load("FOLDER")
+       prediction = model(samples, rate_hz)  # or model("clip.wav"): .label, .confidence, .probabilities
 
 3. ONNX Runtime alone, from a picture (uint{bundle.spec.bit_depth}, shape {spec}):
 
