@@ -71,6 +71,20 @@ def test_an_input_stays(tmp_path: Path) -> None:
 
 def test_what_must_be_new(tmp_path: Path) -> None:
     require_new(tmp_path / "new")
+    (tmp_path / "empty").mkdir()
+    require_new(tmp_path / "empty")
     (tmp_path / "dangling").symlink_to("missing")
-    with pytest.raises(UserError, match="dangling: exists already; give another --out, or remove it"):
-        require_new(tmp_path / "dangling")
+    (tmp_path / "link").symlink_to("empty")
+    (tmp_path / "file").touch()
+    for name in ("dangling", "link", "file", "."):
+        with pytest.raises(UserError, match=r"exists already; give another --out, or remove it"):
+            require_new(tmp_path / name)
+
+
+def test_a_link_in_the_way_of_the_temporary_file_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / ".table.csv.part").symlink_to("precious")
+    with file_moved_into_place(tmp_path / "table.csv") as file:
+        file.write("table")
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert (tmp_path / "table.csv").read_text() == "table"
