@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ser_images.data.common.command_line import command_line, new_app
+from ser_images.data.common.command_line import LOGGER, command_line, new_app
 from ser_images.data.common.errors import UserError
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ class _Predictions:
                 prediction = self._model(path)
             except UserError as error:
                 self.failed += 1
-                print(f"error: {error}", file=sys.stderr)
+                LOGGER.error(error)
                 continue
             _warn_if_cropped(path, prediction)
             yield path, prediction
@@ -208,10 +208,9 @@ class _Predictions:
 
 def _warn_if_cropped(path: Path, prediction: "Prediction") -> None:
     if prediction.cropped:
-        print(
-            f"warning: {path}: classified {prediction.classified_s:.1f} of {prediction.duration_s:.1f} s (the middle); "
-            "see ser-predict timeline",
-            file=sys.stderr,
+        LOGGER.warning(
+            f"{path}: classified {prediction.classified_s:.1f} of {prediction.duration_s:.1f} s (the middle); "
+            "see ser-predict timeline"
         )
 
 

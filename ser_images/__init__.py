@@ -49,9 +49,9 @@ _MODULES = {
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version  # 30 ms
+        from ser_images.data.common.requirements import installed_version
 
-        value: Any = version("ser-images")
+        value: Any = installed_version()
     elif name in _MODULES:
         value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     else:

@@ -1,12 +1,12 @@
 """A session at the microphone: until time is up, Ctrl-C, one utterance, or the device is gone."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import soundfile
 
+from ser_images.data.common.command_line import LOGGER
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import require_writable
 from ser_images.predict.live.live_stream import LiveResult, LiveStream
@@ -23,7 +23,7 @@ from ser_images.spectrogram_gen.audio import Samples
 MUTED_AFTER_S = 2.0
 _KEPT_S = 2.0
 _MUTED = (
-    "warning: nothing but zeros for {:.0f} s: the microphone is muted, or this program may not use it (Linux: "
+    "nothing but zeros for {:.0f} s: the microphone is muted, or this program may not use it (Linux: "
     "pavucontrol, or pactl set-source-mute SOURCE 0; macOS: System Settings, Privacy & Security, Microphone)"
 )
 
@@ -116,5 +116,5 @@ def _watched(microphone: Microphone, keep: Callable[[Samples], object]) -> Itera
         before_s = muted_s
         muted_s = muted_s + block.samples.size / microphone.rate_hz if is_muted(block.samples) else 0.0
         if before_s < MUTED_AFTER_S <= muted_s:
-            print(_MUTED.format(MUTED_AFTER_S), file=sys.stderr, flush=True)
+            LOGGER.warning(_MUTED.format(MUTED_AFTER_S))
         yield block
