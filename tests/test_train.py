@@ -356,7 +356,7 @@ def test_one_class_and_one_speaker(command: Command, voices: Path, images: Image
     one_class = [clip for clip in clips if clip.emotion == "calm"]
     one_speaker = [clip for clip in clips if clip.speaker == "01"]
     for name, chosen, message in (
-        ("class", one_class, "every picture is labelled 'calm': training needs at least two labels"),
+        ("class", one_class, "every image is labelled 'calm': training needs at least two labels"),
         ("speaker", one_speaker, "1 speaker (01): protocol speaker needs three"),
     ):
         build(chosen, voices, tmp_path / name, images.spec, Plan())

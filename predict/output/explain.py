@@ -13,7 +13,7 @@ from ser_images.export.bundle.bundle import WEIGHTS, Bundle
 from ser_images.export.formats.onnx import Images
 from ser_images.export.models import open_bundle, read_network
 from ser_images.predict.prediction import Prediction
-from ser_images.spectrogram_gen.inspect.axes import draw_picture
+from ser_images.spectrogram_gen.inspect.axes import plot_image
 
 
 def explain(model: Path, image: Images, prediction: Prediction, title: str, out: Path) -> None:
@@ -28,7 +28,7 @@ def explain(model: Path, image: Images, prediction: Prediction, title: str, out:
     heat = activation_map(read_network(files, bundle), bundle, image, int(prediction.values.argmax()))
     figure = Figure(figsize=(9, 4), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(2, 1))
-    draw_picture(left, Image.fromarray(image), bundle.spec)
+    plot_image(left, Image.fromarray(image), bundle.spec)
     extent = left.images[0].get_extent()
     left.imshow(heat[::-1], cmap="viridis", alpha=0.35, extent=extent, origin="lower", aspect="auto")
     left.set_title(title)
