@@ -16,6 +16,7 @@ from ser_images.data.common.errors import UserError
 from ser_images.export.bundle.files import write_sums
 from ser_images.export.cli import main as export_main
 from ser_images.export.formats.external_data import require_self_contained
+from ser_images.export.formats.int8 import write_int8
 from ser_images.export.formats.onnx import BUNDLE_KEY
 from ser_images.export.models import CheckedModel, open_model
 from ser_images.predict.cli import main
@@ -127,6 +128,15 @@ def test_onnx_runtime_would_have_read_it(bundle: Path, tmp_path: Path, monkeypat
     session = onnxruntime.InferenceSession((bundle / "model.onnx").read_bytes())
     (probabilities,) = session.run(None, {"images": np.ones((1, 32, 32), np.uint8)})
     assert probabilities.tolist() == [[0.125 + 1024 * 0.125] * 8]
+
+
+def test_int8_does_not_read_it_either(bundle: Path, tmp_path: Path) -> None:
+    write_graph(bundle, *EXTERNAL_GRAPHS["initializer"]())
+    np.full(8192, 0.125, np.float32).tofile(bundle / "secret.bin")
+    images = np.zeros((2, 32, 32), np.uint8)
+    with pytest.raises(UserError, match="keeps weights in another file"):
+        write_int8(bundle / "model.onnx", images, images, np.zeros(2, np.intp), tmp_path / "model.int8.onnx")
+    assert not (tmp_path / "model.int8.onnx").exists()
 
 
 def test_the_walk_reads_real_models_and_refuses_damaged_ones(run_folder: Path) -> None:
