@@ -105,6 +105,14 @@ def test_the_card_has_the_line_of_the_protocol(run_folder: Path) -> None:
     ) in (run_folder / "README.md").read_text()
 
 
+def test_the_card_names_the_method_of_the_intervals(run_folder: Path) -> None:
+    bundle = Bundle.from_json((run_folder / "bundle.json").read_text())
+    for method, text in (("speakers", "by bootstrap over speakers."), ("binomial", "are binomial, over clips: there")):
+        metrics = {**bundle.training["metrics"], "interval_method": method}
+        card = model_card(replace(bundle, training={**bundle.training, "metrics": metrics}))
+        assert f"clips; 95 % intervals\n{text}" in card
+
+
 def test_the_code_in_the_card(run_folder: Path, voices: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Python blocks of the model card run as they are printed."""
     from ser_images.predict.model import Model

@@ -10,6 +10,10 @@ from ser_images.export.bundle.bundle import Bundle
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 _METRICS = {"accuracy": "accuracy", "uar": "unweighted average recall (UAR)", "macro_f1": "macro F1"}
+_INTERVALS = {
+    "speakers": "by bootstrap over speakers",
+    "binomial": "are binomial, over clips: there are too few speakers to measure how speakers differ",
+}
 _SPEECH_WEIGHTS = {
     "campplus": "CAM++ (Wang et al. 2023), trained by 3D-Speaker for speaker verification, Apache License 2.0",
     "whisper": "Whisper's encoder (Radford et al. 2023; OpenAI, MIT), fine-tuned by Smart Turn 3.2, BSD 2-Clause",
@@ -76,7 +80,8 @@ def _results(bundle: Bundle) -> str:
     return f"""## Results
 
 Protocol `{name}`, fold {training.get("fold")}: {_protocol(name)}. Measured on
-{metrics["clips"]} {metrics.get("subset", metrics.get("side"))} clips; intervals are 95 %, by bootstrap over speakers.
+{metrics["clips"]} {metrics.get("subset", metrics.get("side"))} clips; 95 % intervals
+{_INTERVALS[metrics.get("interval_method", "speakers")]}.
 
 | metric | value | 95 % interval |
 |---|---|---|
