@@ -105,9 +105,9 @@ def tiny_body(pretrained: bool = False) -> "torch.nn.Module":
 def add_tiny_architecture() -> None:
     """Make it known as `tiny`."""
     from ser_images.export.architectures import ARCHITECTURES
-    from ser_images.export.architectures.image.backbone import Backbone
+    from ser_images.export.architectures.image.image_model import ImageModel
 
-    ARCHITECTURES["tiny"] = Backbone(tiny_body, {"n_in": 1, "lin_ftrs": [], "ps": 0})
+    ARCHITECTURES["tiny"] = ImageModel(tiny_body, {"n_in": 1, "lin_ftrs": [], "ps": 0})
 
 
 @pytest.fixture(scope="session")

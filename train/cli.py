@@ -109,7 +109,7 @@ def train(
     from ser_images.train.training.config import TrainConfig
 
     weights = weights or network(architecture).pretrained_tag or "none"
-    freeze = weights == "voices" if freeze is None else freeze
+    freeze = weights == "speech" if freeze is None else freeze
     recipe = TrainConfig(
         architecture=architecture,
         weights=weights,

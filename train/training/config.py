@@ -9,7 +9,7 @@ SUGGESTIONS = ("valley", "steep", "minimum")
 MONITORS = ("valid_loss", "accuracy", "uar")
 EPOCHS_OF = ("clips", "pictures")
 CLASS_WEIGHTS = ("none", "balanced")
-PRETRAINED_TAGS = ("imagenet", "voices")
+PRETRAINED_TAGS = ("imagenet", "speech")
 """Weights that others trained, as `--weights` calls them."""
 
 

@@ -37,10 +37,10 @@ def learner_with_weights(name: str, weights: str, dls: Any, spec: ImageSpec, **k
             f"ImageNet weights of {name} are neither in the cache nor to be downloaded ({error}); "
             f"use --weights none to start from nothing, or --weights FILE"
         ) from error
-    if weights == "voices" and isinstance(network, PretrainedSpeech):
-        _fill(learner.model, published_weights(network.published), network.names, "weights of voices")
+    if weights == "speech" and isinstance(network, PretrainedSpeech):
+        _fill(learner.model, published_weights(network.published), network.key_map, "weights of voices")
     elif weights not in ("imagenet", "none"):
-        load_weights(learner.model, Path(weights), network.names)
+        load_weights(learner.model, Path(weights), network.key_map)
     return learner
 
 

@@ -54,7 +54,7 @@ def data_loaders(
     items = [*examples, *_one_each(images, valid)]
     if said is None:
         pictures = _KeptPictures(memory if reads_itself else 0)
-        block = data_block(images.labels, images.spec, normalisation, get_picture=_AnyVariant(of=pictures.of))
+        block = data_block(images.labels, images.spec, normalisation, get_image=_AnyVariant(of=pictures.of))
     else:
         blocks = (TransformBlock(), CategoryBlock(vocab=list(images.labels), sort=False))
         block = DataBlock(blocks, getters=[_AnyVariant(of=said.of), ItemGetter(1)])
