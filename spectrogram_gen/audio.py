@@ -5,6 +5,7 @@ sound = pad_or_trim(prepare(samples, rate_hz, spec), spec)
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -95,7 +96,7 @@ class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]  # untyped
 
 def _open(path: Path) -> soundfile.SoundFile:
     with _decoder_errors(path):
-        file = _SequentialFile(path)
+        file = _SequentialFile(os.fsencode(path) if os.name == "posix" else path)  # names that are not UTF-8
     if not MIN_RATE_HZ <= file.samplerate <= MAX_RATE_HZ or not 1 <= file.channels <= MAX_CHANNELS:
         file.close()
         raise UserError(
