@@ -20,6 +20,12 @@ def require_writable(folder: Path) -> None:
         raise UserError(f"{folder}: cannot be written ({error.strerror}); give another folder") from error
 
 
+def require_new(folder: Path) -> None:
+    """Raise UserError where `folder` exists and is not an empty folder."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder}: exists already; give another --out, or remove it")
+
+
 @contextmanager
 def file_moved_into_place(target: Path) -> Iterator[TextIO]:
     """A new text file to write; it becomes `target` at the end, and is gone on any failure.
