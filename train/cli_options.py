@@ -59,10 +59,10 @@ def _parameter(field: Declared) -> inspect.Parameter:
     names, default = [field.flag], field.default
     kind: Any = field.type
     if field.type is dict:
-        kind, default, settings["metavar"] = list[_Factor], (), "LABEL=FACTOR"
+        kind, default, settings["metavar"] = list[str], (), "LABEL=FACTOR"
         settings["parser"] = lambda text: _factor(field.flag, text)
     elif field.type is bool:
-        names = [f"{field.flag}/--no-{field.name}"] if field.optional else names
+        names = [f"{field.flag}/--no-{field.flag[2:]}"] if field.optional else names
         kind = bool | None if field.optional else bool
     elif field.optional:
         kind, settings["metavar"] = field.type | None, f"{field.type.__name__.upper()}|auto"
@@ -77,12 +77,8 @@ def _number_or_auto(field: Declared, text: str) -> Any:
     try:
         return None if text == "auto" else field.type(text)
     except ValueError as error:
-        example = field.option.minimum or field.type(1)
-        raise UserError(f"{field.flag} {text}: expected auto or a number such as {example:g}") from error
-
-
-class _Factor(tuple[str, float]):
-    """LABEL=FACTOR of the command line."""
+        example = {int: 1, float: 0.002}[field.type]
+        raise UserError(f"{field.flag} {text}: expected auto or a number such as {example}") from error
 
 
 def _factor(flag: str, text: str) -> tuple[str, float]:

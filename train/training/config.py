@@ -23,7 +23,7 @@ OLD_NAMES = {
 }  # fmt: skip
 """Names of fields in older recipes and runs, and what they are called now."""
 OLD_VALUES = {("weights", "voices"): "speech", ("epoch_over", "pictures"): "images"}
-_EPOCHS = 10_000
+_MANY = 10_000
 _logger = logging.getLogger("ser_images")
 
 
@@ -53,7 +53,7 @@ class TrainConfig:
             auto="with --weights speech",
         ),
     ] = None
-    epochs: Annotated[int, Option("Maximum number of epochs.", 1, _EPOCHS)] = 20
+    epochs: Annotated[int, Option("Maximum number of epochs.", 1, _MANY)] = 20
     epoch_over: Annotated[
         str,
         Option(
@@ -91,7 +91,7 @@ class TrainConfig:
     ] = 0.1
     masks: Annotated[
         int | None,
-        Option("SpecAugment: masks per image and axis; 0 disables them.", 0, _EPOCHS, auto="1, 0 with --freeze"),
+        Option("SpecAugment: masks per image and axis; 0 disables them.", 0, _MANY, auto="1, 0 with --freeze"),
     ] = None
     time_shift: Annotated[
         float | None,
@@ -121,14 +121,14 @@ class TrainConfig:
     ] = "uar"
     keep: Annotated[str, Option("Keep the weights of the best or the last epoch.", choices=("best", "last"))] = "best"
     patience: Annotated[
-        int, Option("Stop after this many epochs without improvement of --monitor; 0: never.", 0, _EPOCHS)
+        int, Option("Stop after this many epochs without improvement of --monitor; 0: never.", 0, _MANY)
     ] = 0
     plateau: Annotated[
         int,
         Option(
             "Divide the learning rate after this many epochs without improvement of --monitor; 0: never; needs "
             "--schedule flat.",
-            0, _EPOCHS,
+            0, _MANY,
         ),
     ] = 0  # fmt: skip
     plateau_factor: Annotated[float, Option("What --plateau divides the learning rate by.", 1.01, 1e6)] = 10.0

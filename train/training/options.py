@@ -88,7 +88,11 @@ def require_one_of(flag: str, value: str, choices: Iterable[str]) -> None:
 
 def _require_within(text: str, value: float, option: Option) -> None:
     if not option.minimum <= value <= option.maximum:
-        raise UserError(f"{text}: expected {option.minimum:g} to {option.maximum:g}")
+        raise UserError(f"{text}: expected {_plain(option.minimum)} to {_plain(option.maximum)}")
+
+
+def _plain(number: float) -> str:
+    return str(int(number)) if float(number).is_integer() else f"{number:g}"
 
 
 def from_mapping(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
@@ -135,4 +139,4 @@ def markdown_table(kind: type) -> str:
 def _values(option: Option) -> str:
     if option.choices:
         return ", ".join(f"`{choice}`" for choice in option.choices)
-    return f"{option.minimum:g} to {option.maximum:g}" if option.maximum < float("inf") else ""
+    return f"{_plain(option.minimum)} to {_plain(option.maximum)}" if option.maximum < float("inf") else ""
