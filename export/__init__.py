@@ -1,1 +1,1 @@
-"""What a trained model is on disk: the only thing that `train` and `predict` share."""
+"""Trained models on disk: architectures, bundles and formats; the only thing that `train` and `predict` share."""

@@ -1,4 +1,4 @@
-"""ser-export: a trained run into what another machine can load.
+"""ser-export: convert a trained run for other machines and programs.
 
 ser-export runs/first --to zip
 ser-export compare runs/first --clips recordings
@@ -16,24 +16,24 @@ TARGETS = ("onnx", "int8", "torch", "zip", "hub-folder")
 
 
 app = new_app("write")
-Run = Annotated[Path, typer.Argument(help="Folder of a run, or a bundle's zip.")]
+Run = Annotated[Path, typer.Argument(help="A run folder, or the zip of one.")]
 
 
 @app.callback()
 def _export() -> None:
-    """A trained run into what another machine can load: ser-export RUN --to onnx|int8|torch|zip|hub-folder."""
+    """Convert a trained run for other machines: ser-export RUN --to onnx|int8|torch|zip|hub-folder."""
 
 
 @app.command()
 def write(
     run: Run,
-    to: Annotated[str, typer.Option(help="onnx, int8, torch (learner.pkl from the weights), zip or hub-folder.")],
-    images: Annotated[Path | None, typer.Option(help="The run's images, to check onnx and int8 on.")] = None,
-    with_frontend: Annotated[bool, typer.Option(help="onnx: the picture is made inside, of samples.")] = False,
-    clips: Annotated[Path | None, typer.Option(help="Recordings to check --with-frontend on.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Where zip and hub-folder go; beside the run by default.")] = None,
+    to: Annotated[str, typer.Option(help="onnx, int8, torch (learner.pkl), zip or hub-folder (Hugging Face).")],
+    images: Annotated[Path | None, typer.Option(help="The run's image set, for tests of onnx and int8.")] = None,
+    with_frontend: Annotated[bool, typer.Option(help="onnx: take audio samples and render the image inside.")] = False,
+    clips: Annotated[Path | None, typer.Option(help="Recordings for the test of --with-frontend.")] = None,
+    out: Annotated[Path | None, typer.Option(help="New zip or hub-folder; beside the run by default.")] = None,
 ) -> None:
-    """Write a further form of a run's model (the word write may be left out)."""
+    """Convert a run's model to another format (the word write may be left out)."""
     if to not in TARGETS:
         raise UserError(f"--to {to}: expected one of {', '.join(TARGETS)}")
     if with_frontend and to != "onnx":
@@ -63,22 +63,24 @@ def _package(run: Path, to: str, out: Path | None) -> None:
 
 def _frontend(run: Path, clips: Path | None) -> None:
     if clips is None:
-        raise UserError("--with-frontend needs --clips DIR: recordings that its pictures are checked on")
+        raise UserError("--with-frontend needs --clips DIR: recordings to compare its images with")
     from ser_images.data.corpora.sound_files import recordings
     from ser_images.export.convert import to_frontend
 
     grey, difference = to_frontend(run, recordings([clips]))
-    typer.echo(f"{run / 'model.frontend.onnx'}: equal labels, within {grey} grey level and {difference:.0e}")
+    within = f"images within {grey} grey level, probabilities within {difference:.0e}"
+    typer.echo(f"{run / 'model.frontend.onnx'}: equal labels, {within}")
 
 
 def _checked(run: Path, to: str, images: Path | None) -> None:
     if images is None:
-        raise UserError(f"--to {to} needs --images DIR: the pictures that the run was trained on")
+        raise UserError(f"--to {to} needs --images DIR: the image set that the run was trained on")
     from ser_images.export.convert import to_int8, to_onnx
     from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 
     if to == "onnx":
-        typer.echo(f"{run / 'model.onnx'}: equal labels, within {to_onnx(run, ImageSet.read(images)):.0e}")
+        difference = to_onnx(run, ImageSet.read(images))
+        typer.echo(f"{run / 'model.onnx'}: equal labels, probabilities within {difference:.0e}")
         return
     comparison = to_int8(run, ImageSet.read(images))
     for name, values in vars(comparison).items():
@@ -90,12 +92,12 @@ def _checked(run: Path, to: str, images: Path | None) -> None:
 def compare(
     run: Run,
     clips: Annotated[Path, typer.Option(help="Recordings: files or a folder of them.")],
-    out: Annotated[Path | None, typer.Option(help="Write the table as JSON too.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the table to this JSON file.")] = None,
 ) -> None:
-    """The same recordings through every form: labels, differences, size, cold start, latency, memory."""
+    """Compare all formats on the same recordings: labels, differences, size, cold start, latency, memory."""
     import json
 
-    from ser_images.data.common.folders import file_moved_into_place, require_writable
+    from ser_images.data.common.folders import file_moved_into_place, require_replaceable, require_writable
     from ser_images.data.corpora.sound_files import recordings
     from ser_images.export.bench.compare import compare as compare_forms
     from ser_images.export.console import print_comparison
@@ -103,20 +105,24 @@ def compare(
     found = recordings([clips])
     if out:
         require_writable(out.parent)
+        require_replaceable(out, [run, *found])
     rows = compare_forms(run, found)
     print_comparison(rows, len(found))
     if out:
-        with file_moved_into_place(out) as file:
+        with file_moved_into_place(out, [run, *found]) as file:
             file.write(json.dumps([vars(row) for row in rows], indent=2) + "\n")
 
 
 @app.command()
 def verify(run: Run) -> None:
-    """Check every file against SHA256SUMS, and that the model loads and fits its bundle."""
+    """Check every file against SHA256SUMS, and that the model loads, fits its bundle and computes probabilities."""
+    import numpy as np
+
     from ser_images.export.models import open_model
 
-    bundle, _ = open_model(run)
-    typer.echo(f"{run}: whole, model {bundle.model_id}, {len(bundle.labels)} labels, spec {bundle.spec.hash}")
+    bundle, model = open_model(run)
+    model(np.zeros((1, bundle.spec.n_rows, bundle.spec.n_frames), bundle.spec.dtype))
+    typer.echo(f"{run}: complete, model {bundle.model_id}, {len(bundle.labels)} labels, spec {bundle.spec.hash}")
 
 
 def main() -> None:

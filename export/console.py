@@ -1,4 +1,4 @@
-"""How a comparison of a model's forms reads in a terminal."""
+"""The comparison of a model's formats as a table for the terminal."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from rich.table import Table
 from ser_images.export.bench.compare import FormatResult
 
 
-def print_comparison(rows: Sequence[FormatResult], pictures: int) -> None:
-    """A line a form; labels and probabilities are held against the first line's."""
-    table = Table(title=f"{pictures} recordings")
-    for heading in ("form", "same labels", "largest diff.", "MB", "cold s", "warm ms", "peak MB"):
-        table.add_column(heading, justify="left" if heading == "form" else "right")
+def print_comparison(rows: Sequence[FormatResult], recordings: int) -> None:
+    """Print one line for each format; labels and probabilities are compared with those of the first line."""
+    table = Table(title=f"{recordings} recordings")
+    for heading in ("format", "same labels", "largest diff.", "MB", "cold s", "warm ms", "peak MB"):
+        table.add_column(heading, justify="left" if heading == "format" else "right")
     for row in rows:
         table.add_row(
             row.form, str(row.equal_labels), f"{row.difference:.1e}", f"{row.size_mb:.1f}",

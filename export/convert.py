@@ -1,4 +1,4 @@
-"""A run's model into a further form, each held against the network before it is written.
+"""Convert a run's model to further formats; each is compared with the network before it is written.
 
 to_onnx(Path("runs/first"), ImageSet.read(Path("images")))
 """
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_images.data.common.errors import UserError, errors_name
+from ser_images.data.common.paths import resolve_below
 from ser_images.export.bundle.bundle import FRONTEND, INT8, LEARNER, ONNX, WEIGHTS, Bundle
 from ser_images.export.bundle.files import BundleFiles
 from ser_images.export.bundle.run_folder import add_onnx, seal
@@ -25,41 +26,41 @@ from ser_images.spectrogram_gen.audio import Samples, pad_or_trim, prepare, read
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.spectrogram_gen.render import picture
 
-CALIBRATION_PICTURES = 256
+CALIBRATION_IMAGES = 256
 MAX_GREY = 1
-"""Grey levels that the picture made inside the graph may differ by."""
+"""Grey levels by which an image rendered in the graph may differ."""
 
 
-def to_onnx(run: Path, images: ImageSet) -> float:
-    """Write `model.onnx` anew; the largest difference from the network on the run's test pictures."""
+def to_onnx(run: Path, image_set: ImageSet) -> float:
+    """Write `model.onnx` again; returns the largest difference from the network on the run's test images."""
     files, bundle, network = _network(run)
-    pictures, _ = _side(files, bundle, images, "test")
-    return add_onnx(run, network, bundle, pictures, in_batches(TorchModel(network, bundle), pictures))
+    images, _ = _subset(files, bundle, image_set, "test")
+    return add_onnx(run, network, bundle, images, in_batches(TorchModel(network, bundle), images))
 
 
 def to_frontend(run: Path, recordings: Sequence[Path]) -> tuple[int, float]:
-    """Write `model.frontend.onnx`, which takes samples; held against `render` and the network on these recordings.
+    """Write `model.frontend.onnx`, whose input is samples; compared with `render` and the network on these recordings.
 
     Returns:
         The largest differences, in grey levels and in a probability.
 
     Raises:
-        UserError: the picture differs by more than one grey level, or a label is another.
+        UserError: an image differs by more than one grey level, or a predicted label differs.
     """
     _, bundle, network = _network(run)
     part = run / f"new.{FRONTEND}"
     sounds = [_sound(path, bundle) for path in recordings]
     samples = np.stack([pad_or_trim(sound, bundle.spec) for sound in sounds])
-    pictures = np.stack([np.asarray(picture(sound, bundle.spec)) for sound in sounds])
+    images = np.stack([np.asarray(picture(sound, bundle.spec)) for sound in sounds])
     try:
         write_frontend_onnx(network, bundle, part)
         model = OnnxModel.open(part)
-        grey = max(_most_apart(model.render_in_graph(samples[[n]]), pictures[[n]]) for n in range(len(samples)))
-        found, expected = in_batches(model, samples), in_batches(TorchModel(network, bundle), pictures)
+        grey = max(_largest_difference(model.render_in_graph(samples[[n]]), images[[n]]) for n in range(len(samples)))
+        found, expected = in_batches(model, samples), in_batches(TorchModel(network, bundle), images)
         others = int((found.argmax(axis=1) != expected.argmax(axis=1)).sum())
         if grey > MAX_GREY or others:
             raise UserError(
-                f"{run / FRONTEND}: {grey} grey levels from the picture ({MAX_GREY} allowed), another label for "
+                f"{run / FRONTEND}: images differ by {grey} grey levels ({MAX_GREY} allowed), and labels of "
                 f"{others} of {len(samples)} recordings; not written"
             )
         part.replace(run / FRONTEND)
@@ -69,28 +70,28 @@ def to_frontend(run: Path, recordings: Sequence[Path]) -> tuple[int, float]:
     return grey, float(np.abs(found - expected).max())
 
 
-def to_int8(run: Path, images: ImageSet) -> Comparison:
-    """Write `model.int8.onnx`: ranges from training pictures, judged on validation pictures."""
+def to_int8(run: Path, image_set: ImageSet) -> Comparison:
+    """Write `model.int8.onnx`: ranges from training images, accuracy from validation images."""
     files, bundle = open_bundle(run)
     _require_folder(run)
     if ONNX not in files:
-        raise UserError(f"{run / ONNX}: missing; make it first with ser-export {run} --to onnx --images …")
-    calibration, _ = _side(files, bundle, images, "train", CALIBRATION_PICTURES)
-    pictures, targets = _side(files, bundle, images, "validation")
-    comparison = write_int8(run / ONNX, calibration, pictures, targets, run / INT8)
+        raise UserError(f"{run / ONNX}: missing; write it first with ser-export {run} --to onnx --images …")
+    calibration, _ = _subset(files, bundle, image_set, "train", CALIBRATION_IMAGES)
+    images, targets = _subset(files, bundle, image_set, "validation")
+    comparison = write_int8(run / ONNX, calibration, images, targets, run / INT8)
     seal(run, INT8)
     return comparison
 
 
 def to_torch(run: Path) -> None:
-    """Write `learner.pkl` anew from the weights, for the versions of fastai and torch that are here.
+    """Write `learner.pkl` again from the weights, with the installed versions of fastai and torch.
 
     Raises:
-        UserError: no run, or a model that plain fastai couldn't load.
+        UserError: no run, or a model that plain fastai could not load.
     """
     _, bundle, network = _network(run)
     if reason := why_not_pickled(bundle):
-        raise UserError(f"{run}: {reason}, so that a pickle would load nowhere else; use {ONNX} or {WEIGHTS}")
+        raise UserError(f"{run}: {reason}, so plain fastai could not load a pickle of it; use {ONNX} or {WEIGHTS}")
     write_learner(plain_learner(network, bundle.labels, bundle.spec, bundle.normalisation), run / LEARNER)
     seal(run, LEARNER)
 
@@ -109,28 +110,31 @@ def _network(run: Path) -> tuple[BundleFiles, Bundle, Any]:
 
 def _require_folder(run: Path) -> None:
     if not run.is_dir():
-        raise UserError(f"{run}: a zip, and a form is written into a folder; unpack it first")
+        raise UserError(f"{run}: a zip, and further formats are written into a folder; unpack it first")
+    for file in run.iterdir():  # what is written here must not go through a link to elsewhere
+        resolve_below(run, file.name, run)
 
 
-def _side(
-    files: BundleFiles, bundle: Bundle, images: ImageSet, name: str, at_most: int | None = None
+def _subset(
+    files: BundleFiles, bundle: Bundle, image_set: ImageSet, name: str, at_most: int | None = None
 ) -> tuple[Images, NDArray[np.intp]]:
-    """The original pictures of one side of a run's division, and the index of each one's label."""
-    if images.spec != bundle.spec:
-        raise UserError(f"{images.folder}: of spec {images.spec.hash}, and the run's is {bundle.spec.hash}")
-    if strange := set(images.labels) - set(bundle.labels):
-        raise UserError(f"{images.folder}: has labels that the run has not ({', '.join(sorted(strange))})")
+    """The original images of one subset of a run's split, and the index of each one's label."""
+    folder = image_set.folder
+    if image_set.spec != bundle.spec:
+        raise UserError(f"{folder}: images of spec {image_set.spec.hash}, expected the run's, {bundle.spec.hash}")
+    if unknown := set(image_set.labels) - set(bundle.labels):
+        raise UserError(f"{folder}: has labels that the run does not have ({', '.join(sorted(unknown))})")
     try:
         wanted = set(json.loads(files.read("run.json"))["clips"][name])
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{files.path / 'run.json'}: does not tell the {name} clips ({error!r})") from error
-    rows = [row for row in images.rows if row.variant == "original" and {row.clip, row.image} & wanted]
+        raise UserError(f"{files.path / 'run.json'}: has no list of {name} clips ({error!r})") from error
+    rows = [row for row in image_set.rows if row.variant == "original" and {row.clip, row.image} & wanted]
     if not rows:
-        raise UserError(f"{images.folder}: holds none of the run's {len(wanted)} {name} clips; give its own images")
+        raise UserError(f"{folder}: has none of the run's {len(wanted)} {name} clips; give the run's image set")
     rows = rows[:: max(1, len(rows) // at_most) if at_most else 1]
     targets = np.array([bundle.labels.index(row.label) for row in rows])
-    return load_images(images, rows), targets
+    return load_images(image_set, rows), targets
 
 
-def _most_apart(one: Images, other: Images) -> int:
+def _largest_difference(one: Images, other: Images) -> int:
     return int(np.abs(one.astype(np.int16) - other).max())

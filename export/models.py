@@ -1,13 +1,16 @@
-"""A bundle's model, ready to run, whatever form it is in: pictures in, probabilities out.
+"""A bundle's model, ready to run, in any format: images in, probabilities out.
 
 bundle, model = open_model(Path("runs/first"))
-probabilities = model(pictures)
+probabilities = model(images)
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ser_images.data.common.errors import UserError, errors_name
 from ser_images.export.bundle.bundle import BUNDLE, INT8, LEARNER, ONNX, WEIGHTS, Bundle
@@ -15,54 +18,102 @@ from ser_images.export.bundle.files import BundleFiles
 from ser_images.export.formats.onnx import Images, OnnxModel, Probabilities
 
 Model = Callable[[Images], Probabilities]
-"""Pictures (n, rows, frames), as their spec has grey values, to float32 probabilities (n, labels)."""
+"""Images (n, rows, frames), uint8 or uint16 as in their spec, to float32 probabilities (n, labels)."""
 
 FORMS = {"onnx": ONNX, "safetensors": WEIGHTS, "int8": INT8, "pickle": LEARNER}
-"""The forms of a model and the file that holds each; the first two are exact and run nothing that they hold."""
+"""The formats of a model and the file of each; the first two are exact and contain no code."""
 _FORM_OF_SUFFIX = {".onnx": "onnx", ".safetensors": "safetensors", ".pkl": "pickle"}
+MAX_SUM_ERROR = 1e-3
+"""How far the sum of one image's probabilities may be from 1; float32 and 8-bit models stay below 1e-5."""
+
+
+@dataclass(frozen=True)
+class CheckedModel:
+    """A model whose every output is checked to be probabilities.
+
+    Attributes:
+        model: computes them.
+        n_labels: how many there are for each image.
+        path: where the model comes from; errors name it.
+    """
+
+    model: Model
+    n_labels: int
+    path: Path
+
+    def __call__(self, images: Images) -> Probabilities:
+        """Probabilities (n, labels) of images (n, rows, frames).
+
+        Raises:
+            UserError: another shape, NaN, infinite or negative values, or a sum other than 1.
+        """
+        found = self.model(images)
+        expected = (len(images), self.n_labels)
+        if found.shape != expected:
+            raise UserError(f"{self.path}: output has shape {found.shape}, expected {expected}; use another model")
+        if not np.isfinite(found).all() or (found < 0).any():
+            raise UserError(f"{self.path}: output holds NaN, infinite or negative values, no probabilities; {_NEXT}")
+        worst = max(found.sum(axis=1), key=lambda total: abs(total - 1), default=1.0)
+        if abs(worst - 1) > MAX_SUM_ERROR:
+            raise UserError(f"{self.path}: probabilities of one image sum to {worst:.4g}, expected 1; {_NEXT}")
+        return found
+
+
+_NEXT = "the model is damaged or wrong, use another"
 
 
 def open_model(
     path: Path, form: str | None = None, trust_pickle: bool = False, fast_start: bool = False
 ) -> tuple[Bundle, Model]:
-    """The model of a run's folder, of its zip, or in a single file.
+    """The model of a run folder, of its zip, or in a single file; its outputs are checked, see `CheckedModel`.
 
     Args:
         path: a folder or a zip with SHA256SUMS, or an .onnx, .safetensors or .pkl file.
-        form: a key of `FORMS`; None: the file's own, or the first of ONNX and safetensors that is there.
-        trust_pickle: load learner.pkl though it came from elsewhere.
-        fast_start: it is asked for a few pictures only, see `OnnxModel.open`.
+        form: a key of `FORMS`; None: the file's own, or the first of ONNX and safetensors that the bundle has.
+        trust_pickle: load learner.pkl although this user did not write it on this machine.
+        fast_start: for a few images only, see `OnnxModel.open`.
 
     Raises:
-        UserError: nothing there, or anything that is damaged, altered, foreign or not to be trusted.
+        UserError: no model, or one that is damaged, altered, of another program or not to be trusted.
     """
     if form not in (None, *FORMS):
         raise UserError(f"form {form!r}: expected one of {', '.join(FORMS)}")
-    alone = _FORM_OF_SUFFIX.get(path.suffix.lower()) if path.is_file() else None
-    if alone == "pickle":
-        return _in_bundle(path.parent, "pickle", trust_pickle, fast_start)
-    if alone:
+    form_of_file = _FORM_OF_SUFFIX.get(path.suffix.lower()) if path.is_file() else None
+    if form_of_file == "pickle":
+        bundle, model = _from_bundle(path.parent, "pickle", trust_pickle, fast_start)
+    elif form_of_file:
         with errors_name(path):
-            return _alone(path, alone, fast_start)
-    return _in_bundle(path, form, trust_pickle, fast_start)
+            bundle, model = _from_file(path, form_of_file, fast_start)
+    else:
+        bundle, model = _from_bundle(path, form, trust_pickle, fast_start)
+    return bundle, CheckedModel(model, len(bundle.labels), path)
 
 
 def open_bundle(path: Path) -> tuple[BundleFiles, Bundle]:
-    """The checked files of a run's folder or zip, and the bundle that they hold; raises UserError as `open_model`."""
-    with _names_of_an_exchanged_pickle(path):
+    """The checked files of a run folder or zip, and the bundle in them; raises UserError as `open_model`."""
+    with _unknown_pickle_names_first(path):
         files = BundleFiles.open(path)
-    return files, _bundle(files)
+    return files, _read_bundle(files)
 
 
-def _bundle(files: BundleFiles) -> Bundle:
+def read_network(files: BundleFiles, bundle: Bundle) -> Any:
+    """The bundle's network with its weights, on the CPU; raises UserError where they are missing or do not fit."""
+    from ser_images.export.formats.safetensors import network_of
+
+    content = files.read(WEIGHTS)
+    with errors_name(files.path / WEIGHTS):
+        return network_of(bundle, content)
+
+
+def _read_bundle(files: BundleFiles) -> Bundle:
     content = files.read(BUNDLE)
     with errors_name(files.path / BUNDLE):
         return Bundle.from_json(content)
 
 
 @contextmanager
-def _names_of_an_exchanged_pickle(path: Path) -> Iterator[None]:
-    """Where a run's files were changed, what its pickle would do says more than that it was changed."""
+def _unknown_pickle_names_first(path: Path) -> Iterator[None]:
+    """Where a run's files were changed, report unknown names in its pickle rather than the change itself."""
     try:
         yield
     except UserError:
@@ -73,9 +124,9 @@ def _names_of_an_exchanged_pickle(path: Path) -> Iterator[None]:
         raise
 
 
-def _alone(path: Path, form: str, fast_start: bool) -> tuple[Bundle, Model]:
+def _from_file(path: Path, form: str, fast_start: bool) -> tuple[Bundle, Model]:
     if form == "onnx":
-        model = _of_pictures(OnnxModel.open(path, fast_start))
+        model = _require_image_input(OnnxModel.open(path, fast_start))
         return model.bundle, model
     from ser_images.export.formats.safetensors import bundle_in_weights, network_of
     from ser_images.export.formats.torch_models import TorchModel
@@ -84,60 +135,51 @@ def _alone(path: Path, form: str, fast_start: bool) -> tuple[Bundle, Model]:
     return bundle, TorchModel(network_of(bundle, path.read_bytes()), bundle)
 
 
-def _in_bundle(path: Path, form: str | None, trust_pickle: bool, fast_start: bool) -> tuple[Bundle, Model]:
+def _from_bundle(path: Path, form: str | None, trust_pickle: bool, fast_start: bool) -> tuple[Bundle, Model]:
     if form == "pickle":
         files, bundle = open_bundle(path)
-        return bundle, _of_pickle(files, bundle, trust_pickle)
+        return bundle, _from_pickle(files, bundle, trust_pickle)
     files = BundleFiles.listed(path)
-    with _names_of_an_exchanged_pickle(path), files.checked_meanwhile():
-        bundle = _bundle(files)
+    with _unknown_pickle_names_first(path), files.checked_meanwhile():
+        bundle = _read_bundle(files)
         form = form or next((form for form in ("onnx", "safetensors") if FORMS[form] in files), "onnx")
         if form == "safetensors":
             from ser_images.export.formats.torch_models import TorchModel
 
             return bundle, TorchModel(read_network(files, bundle), bundle)
-        return bundle, _of_onnx(files, FORMS[form], bundle, fast_start)
+        return bundle, _from_onnx(files, FORMS[form], bundle, fast_start)
 
 
-def _of_onnx(files: BundleFiles, name: str, bundle: Bundle, fast_start: bool) -> Model:
+def _from_onnx(files: BundleFiles, name: str, bundle: Bundle, fast_start: bool) -> Model:
     source = files.local(name) or files.read(name)
     with errors_name(files.path / name):
-        model = _of_pictures(OnnxModel.open(source, fast_start))
+        model = _require_image_input(OnnxModel.open(source, fast_start))
         if model.bundle != bundle:
-            raise UserError(f"carries the bundle of model {model.bundle.model_id}, not this {BUNDLE}: mixed up")
+            raise UserError(f"has the bundle of model {model.bundle.model_id}, not this {BUNDLE}: files are mixed up")
     return model
 
 
-def read_network(files: BundleFiles, bundle: Bundle) -> Any:
-    """The bundle's network, from its weights, on the CPU; raises UserError where they are missing or another's."""
-    from ser_images.export.formats.safetensors import network_of
-
-    content = files.read(WEIGHTS)
-    with errors_name(files.path / WEIGHTS):
-        return network_of(bundle, content)
-
-
-def _of_pictures(model: OnnxModel) -> OnnxModel:
-    if model.input_name != "pictures":
-        raise UserError("takes samples, not pictures: it is for programs without ser-images; give model.onnx")
+def _require_image_input(model: OnnxModel) -> OnnxModel:
+    if model.renders:
+        raise UserError("its input is samples, not images: it is for programs without ser-images; give model.onnx")
     return model
 
 
-def _of_pickle(files: BundleFiles, bundle: Bundle, trust_pickle: bool) -> Model:
+def _from_pickle(files: BundleFiles, bundle: Bundle, trust_pickle: bool) -> Model:
     from ser_images.export.bundle.trust import is_ours
     from ser_images.export.formats.fastai_pickle import read_learner
     from ser_images.export.formats.pickle_names import require_known_names
     from ser_images.export.formats.torch_models import FastaiModel
 
-    place = files.local(LEARNER)
-    if place is None:
+    path = files.local(LEARNER)
+    if path is None:
         raise UserError(f"{files.path / LEARNER}: a pickle is not read from a zip; use its ONNX, or unpack it first")
-    require_known_names(place)
+    require_known_names(path)
     if not (trust_pickle or is_ours(files.path)):
         raise UserError(
-            f"{place}: a pickle that you did not write here, and loading one runs what it says; use the bundle's ONNX "
-            f"or safetensors, or --trust-pickle where you trust whoever sent it"
+            f"{path}: a pickle that you did not write here, and loading a pickle can run any code; use the bundle's "
+            f"ONNX or safetensors, or --trust-pickle where you trust its author"
         )
-    learner = read_learner(place)
-    with errors_name(place):
+    learner = read_learner(path)
+    with errors_name(path):
         return FastaiModel(learner, bundle)

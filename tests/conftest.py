@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -27,7 +29,35 @@ SMALL = ImageSpec(n_mels=32, hop_length=1500)
 os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="ser-images-state-")
 """The notes of which runs the user wrote are the tests' own, not those of whoever runs them."""
 
+SLOW_FIXTURES = {"run_folder", "distributions"}
+SLOW_FILES = {"test_folds", "test_report", "test_learner_pickle", "test_architectures", "test_allocator"}
+"""What takes seconds: a ResNet34 that is trained, processes that import fastai, packages that are built."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark those tests slow; further ones carry the mark themselves."""
+    for item in items:
+        if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())) or item.path.stem in SLOW_FILES:
+            item.add_marker(pytest.mark.slow)
+
+
 Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="session")
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sdist, and the wheel that was built from it."""
+    root, source = Path(__file__).parent.parent, tmp_path_factory.mktemp("source")
+    files = subprocess.run(["git", "ls-files", "-z"], cwd=root, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, files.split("\0")):  # a build writes into its source folder
+        if (root / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(root / name, source / name)
+    out = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return out
 
 
 @pytest.fixture(scope="session")
@@ -75,9 +105,9 @@ def tiny_body(pretrained: bool = False) -> "torch.nn.Module":
 def add_tiny_architecture() -> None:
     """Make it known as `tiny`."""
     from ser_images.export.architectures import ARCHITECTURES
-    from ser_images.export.architectures.image.backbone import Backbone
+    from ser_images.export.architectures.image.image_model import ImageModel
 
-    ARCHITECTURES["tiny"] = Backbone(tiny_body, {"n_in": 1, "lin_ftrs": [], "ps": 0})
+    ARCHITECTURES["tiny"] = ImageModel(tiny_body, {"n_in": 1, "lin_ftrs": [], "ps": 0})
 
 
 @pytest.fixture(scope="session")

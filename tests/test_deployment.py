@@ -1,7 +1,6 @@
-"""Prediction where neither torch nor fastai is: the environment of requirements-predict.txt, made from nothing."""
+"""`pip install ser-images` without extras: prediction, with neither torch nor fastai nor librosa."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +10,10 @@ import pytest
 from conftest import Command
 from ser_images.predict.cli import main
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
-HEAVY = ("torch", "torchvision", "fastai", "numba", "librosa", "onnx", "safetensors")
+HEAVY = ("torch", "torchvision", "fastai", "numba", "librosa", "scipy", "sklearn", "matplotlib", "onnx", "safetensors")
 MAX_MB = 400
 
 
@@ -27,16 +28,10 @@ def pip(python: Path, *arguments: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def environment(distributions: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    python, source = folder / "bin" / "python", tmp_path_factory.mktemp("source")
-    pip(python, "--constraint", "constraints.txt", "--requirement", "requirements-predict.txt")
-    for name in ("data", "spectrogram_gen", "export", "train", "predict"):  # a build leaves folders behind
-        shutil.copytree(ROOT / name, source / name)
-    for name in ("pyproject.toml", "README.md"):
-        shutil.copy(ROOT / name, source)
-    pip(python, "--no-deps", str(source))
+    pip(folder / "bin" / "python", "--constraint", "constraints.txt", str(next(distributions.glob("*.whl"))))
     return folder
 
 
@@ -64,6 +59,25 @@ def test_it_predicts_as_the_full_one_does(
     assert done.stdout == expected
 
 
+def test_it_finds_segments_and_writes_a_zip(environment: Path, tiny_run: Path, voices: Path, tmp_path: Path) -> None:
+    recording = next(voices.rglob("*.wav"))
+    bundle = tmp_path / "bundle.zip"
+    for command in (
+        ("ser-predict", "timeline", recording, "--model", tiny_run),
+        ("ser-export", tiny_run, "--to", "zip", "--out", bundle),
+        ("ser-export", "verify", bundle),
+        ("ser-predict", "file", recording, "--model", bundle, "--format", "json"),
+    ):
+        done = run(environment, *command)
+        assert (done.returncode, done.stderr) == (0, ""), command
+        assert done.stdout
+
+
+def test_every_command_explains_itself(environment: Path) -> None:
+    for command in ("ser-images", "ser-train", "ser-predict", "ser-export"):
+        assert run(environment, command, "--help").returncode == 0
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -76,5 +90,5 @@ def test_what_it_cannot_do_is_said(environment: Path, tiny_run: Path, voices: Pa
     done = run(environment, *(places.get(argument, argument) for argument in arguments))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: ")
-    assert "is not installed here, as where prediction alone was asked for; pip install ser-images" in done.stderr
+    assert "is not installed; install it: pip install " in done.stderr
     assert done.stderr.count("\n") == 1

@@ -15,6 +15,7 @@ from conftest import Command, require_sound_bundle
 from ser_images.data.common.errors import UserError
 from ser_images.data.corpora import find_clips
 from ser_images.export.architectures import CAMPPLUS
+from ser_images.export.architectures.speech.pretrained_speech import FBANK_SPEC
 from ser_images.export.architectures.speech.whisper import LAYERS, WhisperBackbone, positions
 from ser_images.spectrogram_gen.dataset.build import build
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
@@ -25,14 +26,14 @@ from ser_images.train.training.first_weights import load_weights
 from ser_images.train.training.pretrained import PUBLISHED_WEIGHTS, published_weights
 
 
-def test_campplus_gets_every_weight_of_its_body(tmp_path: Path) -> None:
+def test_campplus_gets_every_weight_of_its_backbone(tmp_path: Path) -> None:
     """From the package and from a file alike; the head keeps its own."""
     network = CAMPPLUS.network(8, 80)
     first = {name: value.clone() for name, value in network.state_dict().items()}
     theirs = published_weights(("campplus",))
     file = PUBLISHED_WEIGHTS["campplus"].find()
     assert file
-    load_weights(network, file, CAMPPLUS.names)
+    load_weights(network, file, CAMPPLUS.key_map)
     for name, value in network.state_dict().items():
         if name.startswith("1."):
             torch.testing.assert_close(value, first[name])
@@ -41,7 +42,7 @@ def test_campplus_gets_every_weight_of_its_body(tmp_path: Path) -> None:
             torch.testing.assert_close(value, theirs[f"{part}.{rest}"])
 
 
-def test_whisper_says_what_the_published_network_says() -> None:
+def test_whisper_computes_what_the_published_network_computes() -> None:
     """After each layer, of noise; theirs by ONNX Runtime, but for its rounding each layer's values to 8 bits."""
     file = PUBLISHED_WEIGHTS["whisper"].find()
     assert file
@@ -56,17 +57,17 @@ def test_whisper_says_what_the_published_network_says() -> None:
     theirs.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in stations)
     session = onnxruntime.InferenceSession(theirs.SerializeToString())
     rng = np.random.default_rng(0)
-    heard = np.repeat(np.repeat(rng.uniform(-0.5, 1.5, (1, 10, 80)), 8, 1), 10, 2).astype(np.float32)
-    expected = session.run(stations, {session.get_inputs()[0].name: heard})
-    body = WhisperBackbone(80)
+    bands = np.repeat(np.repeat(rng.uniform(-0.5, 1.5, (1, 10, 80)), 8, 1), 10, 2).astype(np.float32)
+    expected = session.run(stations, {session.get_inputs()[0].name: bands})
+    backbone = WhisperBackbone(80)
     weights = published_weights(("whisper",))
-    body.load_state_dict({name: weights[f"whisper.{name}"] for name in body.state_dict()})
+    backbone.load_state_dict({name: weights[f"whisper.{name}"] for name in backbone.state_dict()})
     with torch.inference_mode():
-        frames = torch.nn.functional.gelu(body.conv1(torch.from_numpy(heard)))
-        said = [torch.nn.functional.gelu(body.conv2(frames)).transpose(1, 2) + positions(400)]
-        for layer in body.layers:
-            said += layer(said[-1])
-    for ours, wanted in zip(said, expected, strict=True):
+        frames = torch.nn.functional.gelu(backbone.conv1(torch.from_numpy(bands)))
+        found = [torch.nn.functional.gelu(backbone.conv2(frames)).transpose(1, 2) + positions(400)]
+        for layer in backbone.layers:
+            found += layer(found[-1])
+    for ours, wanted in zip(found, expected, strict=True):
         assert np.abs(ours.numpy() - wanted).max() < 1e-3 * np.abs(wanted).max()
 
 
@@ -77,17 +78,18 @@ def test_positions_are_those_of_the_published_network() -> None:
 
 
 @pytest.mark.parametrize("name", ["campplus", "campplus-whisper"])
-def test_pictures_that_they_do_not_know(name: str, command: Command, images: ImageSet, tmp_path: Path) -> None:
+def test_images_of_another_feature(name: str, command: Command, images: ImageSet, tmp_path: Path) -> None:
     code, _, error = command(main, name, "--images", images.folder, "--out", tmp_path / "run")
     assert code == 2
-    assert error.splitlines()[-1].startswith(
-        "error: weights of voices know pictures of ser-images build --feature fbank, and these are others"
+    assert error.splitlines()[-1] == (
+        f"error: pretrained speech weights need images of spec {FBANK_SPEC.hash}, and these are of {images.spec.hash}: "
+        "build them with ser-images build --feature fbank, or use --weights none"
     )
 
 
 @pytest.fixture(scope="module")
 def fbank(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pictures that they know, of three emotions."""
+    """Images of their feature, of three emotions."""
     folder = tmp_path_factory.mktemp("fbank")
     clips = [clip for clip in find_clips(voices, "synthetic").clips if clip.emotion in ("angry", "happy", "sad")]
     build(clips, voices, folder, ImageSpec.of_feature("fbank"), Plan())
@@ -95,18 +97,18 @@ def fbank(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", ["campplus", "campplus-whisper"])
-def test_from_pictures_to_prediction(name: str, command: Command, fbank: Path, voices: Path, tmp_path: Path) -> None:
-    """PretrainedSpeech that nobody heard in training, but for chance; ONNX and safetensors say the same."""
+def test_from_images_to_prediction(name: str, command: Command, fbank: Path, voices: Path, tmp_path: Path) -> None:
+    """Unseen synthetic speakers are classified above chance; ONNX and safetensors agree."""
     run = tmp_path / "run"
     options = ("--epochs", "40", "--lr", "0.002", "--keep", "last", "--refit", "--out", run)
-    code, said, _ = command(main, name, "--images", fbank, *options)
+    code, printed, _ = command(main, name, "--images", fbank, *options)
     assert code == 0
-    assert f"no learner.pkl: {name} is a network of ser-images' own" in said
-    assert "model.onnx says the same of these" in said
+    assert f"no learner.pkl: {name} has layers that are not in fastai" in printed
+    assert (run / "model.onnx").is_file()
     assert json.loads((run / "metrics.json").read_text())["uar"] > 0.5
     require_sound_bundle(run, next(voices.rglob("*.wav")), command)
     card = (run / "README.md").read_text()
-    assert card.count("- first weights: ") == name.count("-") + 1
+    assert card.count("- pretrained weights: ") == name.count("-") + 1
 
 
 @pytest.mark.parametrize("content", [None, b"other weights"])

@@ -23,7 +23,7 @@ def model() -> torch.nn.Module:
 def test_a_run_s_own_weights_come_back(model: torch.nn.Module, tmp_path: Path) -> None:
     changed = {name: value + 1 for name, value in model.state_dict().items()}
     torch.save(changed, tmp_path / "own.pth")
-    load_weights(model, tmp_path / "own.pth", RESNET34.names)
+    load_weights(model, tmp_path / "own.pth", RESNET34.key_map)
     for name, value in model.state_dict().items():
         torch.testing.assert_close(value, changed[name])
 
@@ -31,7 +31,7 @@ def test_a_run_s_own_weights_come_back(model: torch.nn.Module, tmp_path: Path) -
 def test_weights_of_a_run_come_back_without_a_pickle(model: torch.nn.Module, run_folder: Path) -> None:
     from safetensors.torch import load_file
 
-    load_weights(model, run_folder / "model.safetensors", RESNET34.names)
+    load_weights(model, run_folder / "model.safetensors", RESNET34.key_map)
     for name, value in load_file(run_folder / "model.safetensors").items():
         torch.testing.assert_close(model.state_dict()[name], value)
 
@@ -51,14 +51,14 @@ def test_a_run_folder_or_its_zip_gives_its_weights(
     with torch.no_grad():
         for value in model.parameters():
             value.zero_()
-    load_weights(model, path, RESNET34.names)
+    load_weights(model, path, RESNET34.key_map)
     for name, value in load_file(run_folder / "model.safetensors").items():
         torch.testing.assert_close(model.state_dict()[name], value)
 
 
 def test_a_folder_that_is_no_run_gives_no_weights(model: torch.nn.Module, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no run of ser-train and no bundle"):
-        load_weights(model, tmp_path, RESNET34.names)
+        load_weights(model, tmp_path, RESNET34.key_map)
 
 
 def test_the_command_line_starts_from_a_run(
@@ -77,7 +77,7 @@ def test_torchvision_s_weights_fit_and_colours_are_summed(model: torch.nn.Module
     theirs = resnet34(weights=None)
     torch.save(theirs.state_dict(), tmp_path / "theirs.pth")
     head = model.state_dict()["1.3.weight" if "1.3.weight" in model.state_dict() else "1.4.weight"].clone()
-    load_weights(model, tmp_path / "theirs.pth", RESNET34.names)
+    load_weights(model, tmp_path / "theirs.pth", RESNET34.key_map)
     ours = model.state_dict()
     torch.testing.assert_close(ours["0.0.weight"], theirs.conv1.weight.detach().sum(1, keepdim=True))
     torch.testing.assert_close(ours["0.7.2.conv2.weight"], theirs.layer4[2].conv2.weight.detach())
@@ -105,7 +105,7 @@ def test_weights_of_another_network_or_none(model: torch.nn.Module, tmp_path: Pa
         ("missing.pth", "cannot be read"),
     ):
         with pytest.raises(UserError, match=rf"{name}: .*{message}|{name}: {message}"):
-            load_weights(model, tmp_path / name, RESNET34.names)
+            load_weights(model, tmp_path / name, RESNET34.key_map)
 
 
 def test_a_file_that_would_run_code_is_refused(model: torch.nn.Module, tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_file_that_would_run_code_is_refused(model: torch.nn.Module, tmp_path:
 
     torch.save(Malicious(), tmp_path / "malicious.pth")
     with pytest.raises(UserError, match="cannot be read"):
-        load_weights(model, tmp_path / "malicious.pth", RESNET34.names)
+        load_weights(model, tmp_path / "malicious.pth", RESNET34.key_map)
     assert not (tmp_path / "ran").exists()
 
 

@@ -1,73 +1,132 @@
-"""What the four command lines share: their Typer application, and how a mistake is said.
+"""What the four command lines share: the Typer application, the options of every command, and error lines.
 
 app = new_app()
 """
 
+import logging
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperGroup, TyperOption
 
 from ser_images.data.common.errors import UserError
+from ser_images.data.common.requirements import install_command, installed_version
+
+LOGGER = logging.getLogger("ser_images")
 
 
 def new_app(default: str | None = None) -> typer.Typer:
-    """An application that answers --help at once.
+    """An application whose --help imports nothing heavy.
+
+    Every command has -h, --version, --verbose and --quiet; the application also has Typer's shell completion.
 
     Args:
-        default: the command that is meant where the first word names none.
+        default: the command to run when the first word is not exactly a command.
     """
     return typer.Typer(
-        cls=type("Group", (_GroupWithDefault,), {"default": default}) if default else None,
-        no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None,
+        cls=type("Group", (_Group,), {"default": default}), context_settings={"help_option_names": ["-h", "--help"]},
+        no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
     )  # fmt: skip
 
 
-class _GroupWithDefault(TyperGroup):
-    default: str
+class _Group(TyperGroup):
+    default: str | None = None
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for command in (self, *self.commands.values()):
+            command.params.extend(_common_options())
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] != "--help" and not get_close_matches(args[0], self.commands):  # misspelt: click says so
-            args = [self.default, *args]
+        own = {name for parameter in self.get_params(ctx) for name in parameter.opts}
+        first = next((index for index, word in enumerate(args) if word not in own), None)
+        if self.default and first is not None and not self._names_a_command(args[first]):
+            args = [*args[:first], self.default, *args[first:]]
         return super().parse_args(ctx, args)
+
+    def _names_a_command(self, word: str) -> bool:
+        """Whether a word is a command, or so like one that it is misspelt: Typer's error then suggests the command."""
+        if word in self.commands:
+            return True
+        return word.isidentifier() and not Path(word).exists() and bool(get_close_matches(word, self.commands))
+
+
+def _common_options() -> list[TyperOption]:
+    return [
+        _flag("--version", help="Print the version and exit.", callback=_print_version, is_eager=True),
+        _flag("--verbose", "-v", help="Print details too.", callback=_set_level(logging.DEBUG)),
+        _flag("--quiet", "-q", help="Print warnings and errors only, no progress.", callback=_set_level(logging.WARNING)),
+    ]  # fmt: skip
+
+
+def _flag(*names: str, **attributes: Any) -> TyperOption:
+    return TyperOption(param_decls=list(names), is_flag=True, default=False, expose_value=False, **attributes)
+
+
+def _print_version(ctx: Any, _: Any, given: bool) -> None:
+    if given:
+        typer.echo(f"ser-images {installed_version()}")
+        ctx.exit()
+
+
+def _set_level(level: int) -> Any:
+    def set_level(_: Any, __: Any, given: bool) -> None:
+        if given:
+            LOGGER.setLevel(level)
+
+    return set_level
 
 
 @contextmanager
 def command_line() -> Iterator[None]:
-    """A UserError from inside becomes one line on stderr and exit code 2; so does a requirement that isn't installed.
+    """The frame of a command: log records go to stderr, a UserError becomes one line there and exit code 2.
 
-    Libraries' warnings of what they will change are for programmers: they are shown with python -W only.
+    A missing requirement is one line too, with the command that installs it. Libraries' warnings about their own future
+    versions are hidden, unless Python runs with -W. Characters that the terminal cannot show are printed as escapes.
     """
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a file name need not be UTF-8
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _log_to_stderr():
             if not sys.warnoptions:
                 warnings.simplefilter("ignore", FutureWarning)
             yield
     except UserError as error:
         _stop(str(error))
     except ModuleNotFoundError as error:
-        if not _is_requirement(error.name or ""):
+        if not (command := install_command(error.name or "")):
             raise
-        _stop(f"{error.name} is not installed here, as where prediction alone was asked for; pip install ser-images")
+        _stop(f"{error.name} is not installed; install it: {command}")
+
+
+@contextmanager
+def _log_to_stderr() -> Iterator[None]:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter())
+    LOGGER.addHandler(handler)
+    level = LOGGER.level
+    LOGGER.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        LOGGER.removeHandler(handler)
+        LOGGER.setLevel(level)
+
+
+class _Formatter(logging.Formatter):
+    """`warning: …` and `error: …`; information and details without a prefix."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        prefix = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
+        return prefix + super().format(record)
 
 
 def _stop(message: str) -> NoReturn:
     print(f"error: {message}", file=sys.stderr)
     sys.exit(2)
-
-
-def _is_requirement(module: str) -> bool:
-    import re
-    from importlib import metadata  # 30 ms, for the one who needs it
-
-    name = module.partition(".")[0].replace("_", "-")
-    try:
-        requirements = metadata.requires("ser-images") or []
-    except metadata.PackageNotFoundError:
-        return False
-    return any(re.match(rf"{re.escape(name)}\b(?!-)", requirement) for requirement in requirements if name)

@@ -1,5 +1,6 @@
-"""A progress bar for whoever watches a terminal; a log file gets none."""
+"""A progress bar on a terminal; a log file gets none."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import parent_process
@@ -10,12 +11,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 @contextmanager
 def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr while something goes on; yields what takes the number done so far.
+    """Show a bar on stderr; yields a function to call with the number done so far.
 
-    There is none where stderr is no terminal, and none in a worker process, whose bar would write over its neighbours'.
+    Nothing is shown where stderr is not a terminal, under --quiet, or in a worker process, which would draw over the
+    others.
     """
     console = Console(stderr=True)
-    shown = console.is_terminal and parent_process() is None
+    wanted = logging.getLogger("ser_images").isEnabledFor(logging.INFO)
+    shown = console.is_terminal and wanted and parent_process() is None
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
         task = progress.add_task(what, total=total)

@@ -1,8 +1,8 @@
-"""The networks, by name: what the weights of a bundle mean, to training and to prediction alike."""
+"""The networks, by name; `export/architecture_table.py` describes each in one line."""
 
 from ser_images.data.common.errors import UserError
-from ser_images.export.architectures.image.backbone import Backbone
-from ser_images.export.architectures.image.by_name import Timm, by_name
+from ser_images.export.architectures.architecture import Architecture
+from ser_images.export.architectures.image.by_name import by_name
 from ser_images.export.architectures.image.cnn4 import CNN4
 from ser_images.export.architectures.image.resnet34 import RESNET34
 from ser_images.export.architectures.sequence.bilstm import BILSTM
@@ -12,12 +12,10 @@ from ser_images.export.architectures.sequence.cnn_bilstm_attention import CNN_BI
 from ser_images.export.architectures.sequence.cnn_lstm import CNN_LSTM
 from ser_images.export.architectures.sequence.conv1d import CONV1D
 from ser_images.export.architectures.sequence.mlp import MLP
-from ser_images.export.architectures.sequence.sequence_model import SequenceModel
 from ser_images.export.architectures.speech.campplus import CAMPPLUS
 from ser_images.export.architectures.speech.campplus_whisper import CAMPPLUS_WHISPER
-from ser_images.export.architectures.speech.pretrained_speech import PretrainedSpeech
 
-ARCHITECTURES: dict[str, Backbone | SequenceModel | PretrainedSpeech] = {
+ARCHITECTURES: dict[str, Architecture] = {
     "resnet34": RESNET34,
     "cnn4": CNN4,
     "cnn1d": CNN1D,
@@ -32,15 +30,15 @@ ARCHITECTURES: dict[str, Backbone | SequenceModel | PretrainedSpeech] = {
 }
 
 
-def architecture(name: str) -> Backbone | SequenceModel | PretrainedSpeech | Timm:
-    """The network of this name: one of `ARCHITECTURES`, or one of torchvision's, fastai's or timm's.
+def architecture(name: str) -> Architecture:
+    """The network of this name: one of `ARCHITECTURES`, or a network of torchvision, fastai or timm.
 
     Raises:
-        UserError: nobody has such a network.
+        UserError: none of them has such a network.
     """
     if found := ARCHITECTURES.get(name) or by_name(name):
         return found
     raise UserError(
-        f"architecture {name!r}: expected one of {', '.join(ARCHITECTURES)}, a backbone of torchvision's or fastai's "
-        f"such as resnet18 or xresnet50, or one of timm's where that is installed"
+        f"architecture {name!r}: expected one of {', '.join(ARCHITECTURES)}, a network of torchvision or fastai "
+        f"such as resnet18 or xresnet50, or one of timm where that is installed"
     )

@@ -1,4 +1,4 @@
-"""The same recordings through every form of a model, each in a fresh process.
+"""Compare all formats of a model on the same recordings, each in a fresh process.
 
 rows = compare(Path("runs/first"), recordings)
 """
@@ -26,14 +26,14 @@ from ser_images.spectrogram_gen.spec import ImageSpec
 
 @dataclass(frozen=True)
 class FormatResult:
-    """One form of a model, beside the first of the table.
+    """Measurements of one format, compared with the first of the table.
 
     Attributes:
-        equal_labels: pictures on which it names the label that the first form names.
-        difference: the largest in a probability.
+        equal_labels: number of images with the same label as the first format.
+        difference: largest difference of a probability.
         size_mb: of its file.
-        cold_s: from the start of the process to the first probabilities, everything read and checked.
-        warm_ms: of one picture, the median over all.
+        cold_s: from the start of the process to the first probabilities, with reading and checks.
+        warm_ms: latency of one image, the median over all.
         peak_mb: resident memory of the process.
     """
 
@@ -47,18 +47,18 @@ class FormatResult:
 
 
 def compare(run: Path, recordings: Sequence[Path]) -> list[FormatResult]:
-    """A row for each form that the run has, fastai's pickle first where it may be loaded.
+    """A row for each format that the run has, fastai's pickle first where it may be loaded.
 
     Raises:
-        UserError: no run, or a recording that makes no picture.
+        UserError: no run, or a recording that cannot be rendered.
     """
     files, bundle = open_bundle(run)
     order = ("pickle", "onnx", "int8", "safetensors")
     forms = [form for form in order if FORMS[form] in files and (form != "pickle" or is_ours(run))]
     if not forms:
-        raise UserError(f"{run}: holds no model but a pickle from elsewhere, which is not loaded to be compared")
-    pictures = render_all(recordings, bundle.spec)
-    measured = {form: measure(run, form, pictures) for form in forms}
+        raise UserError(f"{run}: has no model except a pickle that you did not write here, which compare does not load")
+    images = render_all(recordings, bundle.spec)
+    measured = {form: measure(run, form, images) for form in forms}
     expected = measured[forms[0]][0]
     return [
         FormatResult(
@@ -66,14 +66,14 @@ def compare(run: Path, recordings: Sequence[Path]) -> list[FormatResult]:
             int((found.argmax(axis=1) == expected.argmax(axis=1)).sum()),
             float(np.abs(found - expected).max()),
             files.size(FORMS[form]) / 1e6,
-            **figures,
+            **costs,
         )
-        for form, (found, figures) in measured.items()
+        for form, (found, costs) in measured.items()
     ]
 
 
 def render_all(recordings: Sequence[Path], spec: ImageSpec) -> Images:
-    """The pictures of these recordings, shape (n, rows, frames)."""
+    """The images of these recordings, shape (n, rows, frames)."""
     return np.stack([_rendered(path, spec) for path in recordings])
 
 
@@ -83,20 +83,20 @@ def _rendered(path: Path, spec: ImageSpec) -> Images:
         return np.asarray(render(samples, rate_hz, spec))
 
 
-def measure(run: Path, form: str, pictures: Images) -> tuple[np.ndarray, dict[str, float]]:
-    """Probabilities of these pictures by one form of a run, and its `cold_s`, `warm_ms` and `peak_mb`.
+def measure(run: Path, form: str, images: Images) -> tuple[np.ndarray, dict[str, float]]:
+    """Probabilities of these images by one format of a run, and its `cold_s`, `warm_ms` and `peak_mb`.
 
     Raises:
         UserError: it cannot be run.
     """
     with tempfile.TemporaryDirectory() as folder:
-        shown, said = Path(folder) / "pictures.npy", Path(folder) / "probabilities.npy"
-        np.save(shown, pictures)
+        images_path, probabilities_path = Path(folder) / "images.npy", Path(folder) / "probabilities.npy"
+        np.save(images_path, images)
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-m", "ser_images.export.bench.measure",
-             str(run), form, str(shown), str(said)],
+             str(run), form, str(images_path), str(probabilities_path)],
             env=os.environ | {"SER_IMAGES_STARTED": str(time.time())}, capture_output=True, text=True,
         )  # fmt: skip
         if done.returncode:
             raise UserError(f"{run}: {form} cannot be run ({done.stderr.strip().splitlines()[-1]})")
-        return np.load(said), json.loads(done.stdout.splitlines()[-1])
+        return np.load(probabilities_path), json.loads(done.stdout.splitlines()[-1])

@@ -1,4 +1,4 @@
-"""Bundle: what prediction needs to know of a trained model, beside its weights.
+"""Bundle: what prediction needs of a trained model besides its weights.
 
 bundle = Bundle.from_json(Path("runs/first/bundle.json").read_text())
 """
@@ -24,9 +24,9 @@ _KEYS = {
 
 
 class Normalisation(NamedTuple):
-    """What is taken from grey values, where white is 1, and what they are then divided by.
+    """Mean that is subtracted from grey values (white is 1), and standard deviation that they are divided by.
 
-    Mean and standard deviation of the training pictures, or what a network's published weights want.
+    Those of the training images, or those of the network's pretraining.
     """
 
     mean: float
@@ -35,16 +35,16 @@ class Normalisation(NamedTuple):
 
 @dataclass(frozen=True)
 class Bundle:
-    """What a model takes and says.
+    """Input and output of a model, and how it was trained.
 
     Attributes:
-        model_id: twelve hexadecimal digits of the SHA-256 of `model.safetensors`; every form of a model shares it.
-        architecture: what `ser_images.export.architectures.architecture` knows it by.
-        labels: in the order of its outputs.
-        spec: of the pictures that it was trained on, and so of those that it may be shown.
-        normalisation: what a picture is normalised by before the first layer.
-        temperature: what the logits are divided by before the softmax (Guo et al. 2017); 1: not calibrated.
-        training: what it was trained on and how well: protocol, fold, seed, corpora, hash of the clip list,
+        model_id: twelve hexadecimal digits of the SHA-256 of `model.safetensors`; the same in every format of a model.
+        architecture: a name for `ser_images.export.architectures.architecture`.
+        labels: in the order of the outputs.
+        spec: of the images that it was trained on; it accepts no others.
+        normalisation: of an image before the first layer.
+        temperature: divisor of the logits before the softmax (Guo et al. 2017); 1: not calibrated.
+        training: data, settings and results of the training: protocol, fold, seed, corpora, hash of the clip list,
             metrics, versions, date.
 
     Raises:
@@ -61,7 +61,7 @@ class Bundle:
 
     def __post_init__(self) -> None:
         if not all(isinstance(text, str) and text for text in (self.model_id, self.architecture, *self.labels)):
-            raise UserError("model_id, architecture and labels: expected texts")
+            raise UserError("model_id, architecture and labels: expected non-empty strings")
         if len(self.labels) < 2 or len(set(self.labels)) < len(self.labels):
             raise UserError(f"labels {list(self.labels)}: expected at least two, each once")
         for name, value in (*self.normalisation._asdict().items(), ("temperature", self.temperature)):
@@ -96,7 +96,9 @@ class Bundle:
             raise UserError(f"not JSON ({error})") from error
         version = content.get("format_version") if isinstance(content, dict) else None
         if isinstance(version, int) and version > FORMAT_VERSION:
-            raise UserError(f"format version {version}, and this version reads up to {FORMAT_VERSION}: install a newer")
+            raise UserError(
+                f"format version {version}, and this version reads up to {FORMAT_VERSION}: update ser-images"
+            )
         if version != FORMAT_VERSION or content.keys() != _KEYS:
             raise UserError(f"no bundle of format version {FORMAT_VERSION}")
         try:
@@ -108,7 +110,7 @@ class Bundle:
         except (TypeError, ValueError) as error:
             raise UserError(f"damaged ({error})") from error
         if content["spec_hash"] != spec.hash:
-            raise UserError(f"its spec is {spec.hash}, and it says {content['spec_hash']}: altered")
+            raise UserError(f"its spec has hash {spec.hash}, expected {content['spec_hash']}: altered")
         if content["label_scheme"] != scheme_of(bundle.labels):
-            raise UserError(f"label scheme {content['label_scheme']!r}, and its labels are of another: altered")
+            raise UserError(f"label scheme {content['label_scheme']!r}, and its labels belong to another: altered")
         return bundle

@@ -1,4 +1,4 @@
-"""The files of a bundle: a folder, or the same as one zip, checked against its SHA256SUMS when it is opened.
+"""The files of a bundle, in a folder or a zip, checked against its SHA256SUMS when it is opened.
 
 files = BundleFiles.open(Path("runs/first"))
 files.read("bundle.json")
@@ -15,20 +15,23 @@ from pathlib import Path
 from typing import IO
 
 from ser_images.data.common.errors import UserError
+from ser_images.data.common.paths import resolve_below
 
 SUMS = "SHA256SUMS"
 MAX_FILE_BYTES = 2**31
 """ONNX, a protocol buffer, can't be larger."""
 MAX_FILES = 200
 MAX_RATIO = 100
-"""Uncompressed to compressed; trained weights hardly compress, tables of figures at most twentyfold."""
+"""Uncompressed to compressed; trained weights hardly compress, tables of numbers at most twentyfold."""
 _SMALL_BYTES = 2**20
 _CHUNK_BYTES = 2**20
 
 
 @dataclass(frozen=True)
 class BundleFiles:
-    """The files that `SHA256SUMS` lists, whose bytes were as it says when they were opened.
+    """The files listed in `SHA256SUMS`, whose bytes had these sums when they were opened.
+
+    A file of a folder may be a link, but only to a file in the same folder.
 
     Attributes:
         path: the folder or the zip.
@@ -43,7 +46,7 @@ class BundleFiles:
         """The files of a folder or a zip.
 
         Raises:
-            UserError: none there, a file missing or changed, or a zip that may not be unpacked.
+            UserError: no bundle, a file missing or changed, a link that leads out, or a zip that may not be unpacked.
         """
         files = cls.listed(path)
         files.require_unchanged()
@@ -65,7 +68,7 @@ class BundleFiles:
 
     @contextmanager
     def checked_meanwhile(self) -> Iterator[None]:
-        """Check every byte while something else goes on; a changed file is told rather than what comes of it."""
+        """Check all sums in a second thread; a changed file is reported before any error that it causes."""
         with ThreadPoolExecutor(1) as thread:
             check = thread.submit(self.require_unchanged)
             try:
@@ -84,20 +87,23 @@ class BundleFiles:
         return b"".join(self._chunks(name))
 
     def local(self, name: str) -> Path | None:
-        """The file's own path, where it lies in a folder; raises UserError as `read`."""
+        """The file's own path in a folder, None in a zip; raises UserError as `read`."""
         self._require(name)
-        return self.path / name if self.path.is_dir() else None
+        return self._path(name) if self.path.is_dir() else None
 
     def size(self, name: str) -> int:
         """Bytes of a file."""
         if self.path.is_dir():
-            return (self.path / name).stat().st_size
+            return self._path(name).stat().st_size
         with zipfile.ZipFile(self.path) as archive:
             return archive.getinfo(name).file_size
 
     def _require(self, name: str) -> None:
         if name not in self.sums:
             raise UserError(f"{self.path / name}: missing; copy the whole bundle, or make it with ser-export")
+
+    def _path(self, name: str) -> Path:
+        return resolve_below(self.path, name, self.path / SUMS)
 
     def _names(self) -> set[str]:
         if self.path.is_dir():
@@ -106,7 +112,7 @@ class BundleFiles:
             return set(archive.namelist())
 
     def require_unchanged(self) -> None:
-        """Raise UserError where a listed file is missing, or its bytes are not as `SHA256SUMS` says."""
+        """Raise UserError where a listed file is missing, or its bytes do not have the sum in `SHA256SUMS`."""
         names = self._names()
         for name in self.sums:
             if name not in names:
@@ -125,7 +131,7 @@ class BundleFiles:
     @contextmanager
     def _opened(self, name: str) -> Iterator[IO[bytes]]:
         if self.path.is_dir():
-            with (self.path / name).open("rb") as file:
+            with self._path(name).open("rb") as file:
                 yield file
         else:
             with zipfile.ZipFile(self.path) as archive, archive.open(name) as member:
@@ -136,13 +142,13 @@ class BundleFiles:
             with self._opened(name) as file:
                 while chunk := file.read(_CHUNK_BYTES):
                     yield chunk
-        # what zipfile raises for a member: damaged, cut short, or of a compression that it doesn't know
+        # zipfile's errors for a member that is damaged, cut short, or of an unknown compression
         except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
             raise UserError(f"{self.path / name}: cannot be read ({error}); copy the bundle again") from error
 
 
 def write_sums(folder: Path, written: Iterable[str] | None = None) -> None:
-    """Write `SHA256SUMS` anew for these files, the others' sums unchanged; None: for every file in the folder."""
+    """Update the sums of these files in `SHA256SUMS`; None: write the sums of every file in the folder."""
     unchecked = BundleFiles(folder, {})
     if written is None:
         sums, written = {}, [file.name for file in folder.iterdir() if file.is_file()]
@@ -177,7 +183,7 @@ def _require_harmless_zip(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-    # ValueError: a directory with impossible offsets; NotImplementedError: a version that zipfile doesn't know
+    # ValueError: a directory with impossible offsets; NotImplementedError: an unknown version
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise UserError(f"{path}: no folder and no zip that can be read ({error})") from error
     if len({member.filename for member in members}) < len(members) or len(members) > MAX_FILES:

@@ -1,32 +1,27 @@
-"""README.md of a bundle: what the model is, what it was measured on, where it fails, how to load it."""
+"""README.md of a bundle: the model, its results and limits, and how to load it."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from ser_images.data.corpora import LICENCES
+from ser_images.data.protocols import PROTOCOLS
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.spectrogram_gen.spec import ImageSpec
 
-_NAMES = {"accuracy": "accuracy", "uar": "unweighted average recall (UAR)", "macro_f1": "macro F1"}
-PROTOCOLS = {
-    "speaker": "whole speakers held apart: what a stranger's voice gets",
-    "loso": "one speaker held apart: what a stranger's voice gets",
-    "kfold": "clips held apart, speakers known: a new voice gets less",
-    "stratified": "clips held apart, speakers known: a new voice gets less",
-    "leaky": "NOTHING held apart: variants of test clips were trained on; this says nothing about new speech",
+_METRICS = {"accuracy": "accuracy", "uar": "unweighted average recall (UAR)", "macro_f1": "macro F1"}
+_SPEECH_WEIGHTS = {
+    "campplus": "CAM++ (Wang et al. 2023), trained by 3D-Speaker for speaker verification, Apache License 2.0",
+    "whisper": "Whisper's encoder (Radford et al. 2023; OpenAI, MIT), fine-tuned by Smart Turn 3.2, BSD 2-Clause",
 }
-
-_VOICES = {
-    "campplus": "CAM++ (Wang et al. 2023) that 3D-Speaker trained to tell speakers apart, Apache License 2.0",
-    "whisper": "Whisper's encoder (Radford et al. 2023; OpenAI, MIT) that Smart Turn 3.2 trained further, BSD 2-Clause",
-}
-"""Whose weights a network with such a name may have started from."""
+"""Authors and licences of pretrained weights, by the parts of an architecture's name."""
+_SPEECH_TAGS = ("speech", "voices")
+"""`--weights` of pretrained speech networks; bundles written before 2026-11-24 have the second."""
 
 
 def model_card(bundle: Bundle) -> str:
-    """The card, in Markdown, with the front matter that the Hugging Face Hub reads."""
-    parts = (_front(bundle), _what(bundle), _figures(bundle), _limits(bundle), _data(bundle), _loading(bundle))
+    """The model card in Markdown, with front matter for the Hugging Face Hub."""
+    parts = (_front(bundle), _model(bundle), _results(bundle), _limits(bundle), _data(bundle), _loading(bundle))
     return "\n".join(parts)
 
 
@@ -40,20 +35,20 @@ tags: [speech-emotion-recognition, spectrogram, onnx, safetensors, {bundle.archi
 """
 
 
-def _what(bundle: Bundle) -> str:
+def _model(bundle: Bundle) -> str:
     spec, training = bundle.spec, bundle.training
     return f"""# Speech emotion recognition, model {bundle.model_id}
 
-A {bundle.architecture} that looks at pictures of {spec.duration_s:g} s of speech and tells one of
-{len(bundle.labels)} labels: {", ".join(bundle.labels)}. A picture has {_rows(spec)}
-by {spec.n_frames} frames (image spec {spec.hash}; every number of it is in `bundle.json`).
-Trained by ser-images on {training.get("date", "an unknown day")}, seed {training.get("seed", "unknown")}.
+A {bundle.architecture} network that classifies spectrogram images of {spec.duration_s:g} s of speech. It has
+{len(bundle.labels)} labels: {", ".join(bundle.labels)}. An image has {_rows(spec)}
+and {spec.n_frames} frames (image spec {spec.hash}; all its parameters are in `bundle.json`).
+Trained by ser-images on {training.get("date", "an unknown date")}, seed {training.get("seed", "unknown")}.
 
 ## Intended use
 
-Research and teaching on acted speech, and comparisons of methods. Not for decisions about people: not for hiring,
-policing, teaching, insurance or health, and not for claims of what somebody feels. The labels are what actors were
-asked to show.
+Research and teaching on acted speech, and comparisons of methods. Do not use it for decisions about people, such as
+hiring, policing, education, insurance or health, or for claims about what a person feels. The labels are the emotions
+that actors were instructed to express.
 """
 
 
@@ -69,73 +64,81 @@ def _rows(spec: ImageSpec) -> str:
     }[spec.feature]
 
 
-def _figures(bundle: Bundle) -> str:
+def _results(bundle: Bundle) -> str:
     training = bundle.training
-    metrics, protocol = training.get("metrics"), str(training.get("protocol"))
+    metrics, name = training.get("metrics"), str(training.get("protocol"))
     if not metrics:
-        return "## Figures\n\nNone came with this model.\n"
-    rows = "".join(_figure(name, metrics) for name in _NAMES)
-    worst = sorted(metrics["labels"].items(), key=lambda item: item[1]["recall"])[:3]
-    named = ", ".join(f"{label} ({figures['recall']:.0%})" for label, figures in worst)
-    calibrated = "not calibrated" if bundle.temperature == 1 else f"temperature {bundle.temperature:.3g}"
-    return f"""## Figures
+        return "## Results\n\nThis model comes without results.\n"
+    rows = "".join(_metric(name, metrics) for name in _METRICS)
+    lowest = sorted(metrics["labels"].items(), key=lambda item: item[1]["recall"])[:3]
+    named = ", ".join(f"{label} ({values['recall']:.0%})" for label, values in lowest)
+    calibrated = "not calibrated" if bundle.temperature == 1 else f"calibrated (temperature {bundle.temperature:.3g})"
+    return f"""## Results
 
-Protocol `{protocol}`, fold {training.get("fold")}: {PROTOCOLS.get(protocol, "unknown")}. Measured on
-{metrics["clips"]} {metrics["side"]} clips; intervals are 95 %, by bootstrap over speakers.
+Protocol `{name}`, fold {training.get("fold")}: {_protocol(name)}. Measured on
+{metrics["clips"]} {metrics.get("subset", metrics.get("side"))} clips; intervals are 95 %, by bootstrap over speakers.
 
-| figure | value | 95 % interval |
+| metric | value | 95 % interval |
 |---|---|---|
 {rows}
-Least recognised: {named}. Probabilities are {calibrated}.
-{_sureness(metrics.get("calibration"))}"""
+Lowest recall: {named}. Probabilities are {calibrated}.
+{_calibration(metrics.get("calibration"))}"""
 
 
-def _sureness(calibration: Mapping[str, Any] | None) -> str:
+def _protocol(name: str) -> str:
+    protocol = PROTOCOLS.get(name)
+    return f"the test fold is {protocol.line}" if protocol else "unknown"
+
+
+def _calibration(calibration: Mapping[str, Any] | None) -> str:
     if not calibration:
         return ""
-    below, right = calibration["uncertain_below"][0], calibration["accuracy_of_answered"] or 0
+    threshold, accuracy = calibration["uncertain_below"][0], calibration["accuracy_of_answered"] or 0
     return f"""Expected calibration error {calibration["ece"]:.1%}, before calibration {calibration["ece_before"]:.1%}.
-With `--min-confidence {below:.2f}`, chosen on validation clips, {calibration["answered"]:.0%} of these clips are
-answered rather than called uncertain, {right:.0%} of them rightly.
+With `--min-confidence {threshold:.2f}`, chosen on validation clips, {calibration["answered"]:.0%} of these clips get a
+label instead of `uncertain`, and {accuracy:.0%} of those labels are correct.
 """
 
 
-def _figure(name: str, metrics: Mapping[str, Any]) -> str:
+def _metric(name: str, metrics: Mapping[str, Any]) -> str:
     low, high = metrics["intervals"][name]
-    return f"| {_NAMES[name]} | {metrics[name]:.1%} | {low:.1%} to {high:.1%} |\n"
+    return f"| {_METRICS[name]} | {metrics[name]:.1%} | {low:.1%} to {high:.1%} |\n"
 
 
 def _limits(bundle: Bundle) -> str:
     return f"""## Limits and known failures
 
-- Acted emotions are stronger and purer than spoken ones; expect far less on spontaneous speech.
-- Only languages, sentences, ages and rooms of its corpus were heard. Noise, echo, telephone and several voices at once
-  were not measured here.
-- It always answers: music, silence above the noise floor or a foreign language get a label too.
-- It hears {bundle.spec.duration_s:g} s; of a longer sound, the middle. Absolute loudness is taken out on purpose.
-- Figures of one fold and one seed move by several points with another.
+- Acted emotions are more intense and less mixed than spontaneous ones; expect a much lower accuracy on spontaneous
+  speech.
+- The training data have the languages, sentences, ages and rooms of one corpus. Noise, reverberation, telephone audio
+  and overlapping speakers were not part of this measurement.
+- Every input gets a label, also music, background noise and other languages.
+- The input is {bundle.spec.duration_s:g} s; of a longer recording, the middle is used. Absolute loudness is removed on
+  purpose.
+- Results of one fold and one seed vary by several percentage points.
 """
 
 
 def _data(bundle: Bundle) -> str:
     corpora = bundle.training.get("corpora", ())
-    said = [f"- {corpus}: {LICENCES.get(corpus, 'its licence is for its owner to say')}" for corpus in corpora]
-    said += [f"- first weights: {first}" for first in _first_weights(bundle)]
-    return "\n".join(
-        ["## Data and licence", "", *(said or ["Unknown."]), "", "No recording and no picture is in here.", ""]
-    )
+    lines = [f"- {corpus}: {LICENCES.get(corpus, 'ask its owner for the licence')}" for corpus in corpora]
+    lines += [f"- pretrained weights: {weights}" for weights in _pretrained_weights(bundle)]
+    none_included = "No recordings and no images are included."
+    return "\n".join(["## Data and licence", "", *(lines or ["Unknown."]), "", none_included, ""])
 
 
-def _first_weights(bundle: Bundle) -> list[str]:
-    if bundle.training.get("weights") == "imagenet":
-        return ["torchvision's, fastai's or timm's, trained on ImageNet"]
-    if bundle.training.get("weights") == "voices":
-        return [_VOICES[part] for part in bundle.architecture.split("-")]
+def _pretrained_weights(bundle: Bundle) -> list[str]:
+    tag = bundle.training.get("weights")
+    if tag == "imagenet":
+        return ["trained on ImageNet by torchvision, fastai or timm"]
+    if tag in _SPEECH_TAGS:
+        parts = bundle.architecture.split("-")
+        return [f"pretrained speech networks: {_SPEECH_WEIGHTS[part]}" for part in parts if part in _SPEECH_WEIGHTS]
     return []
 
 
 def _loading(bundle: Bundle) -> str:
-    spec = json.dumps([1, bundle.spec.n_rows, bundle.spec.n_frames])
+    shape = json.dumps(["n", bundle.spec.n_rows, bundle.spec.n_frames])
     return f"""## Five ways to load it
 
 1. Command line: `ser-predict file clip.wav --model FOLDER` (a folder, its zip, or `model.onnx` alone).
@@ -145,16 +148,16 @@ def _loading(bundle: Bundle) -> str:
        classifier = Classifier.load(Path("FOLDER"))
        prediction = classifier(samples, rate_hz)  # .label, .confidence, .probabilities
 
-3. ONNX Runtime alone, from a picture (uint{bundle.spec.bit_depth}, shape {spec}):
+3. ONNX Runtime alone, from images (uint{bundle.spec.bit_depth}, shape {shape}):
 
        session = onnxruntime.InferenceSession("model.onnx")
-       (probabilities,) = session.run(None, {{"pictures": pictures}})
+       (probabilities,) = session.run(None, {{"images": images}})
        bundle = json.loads(session.get_modelmeta().custom_metadata_map["ser_images.bundle"])
 
-4. `model.safetensors`, for torch: `ser-train {bundle.architecture} --weights model.safetensors` goes on from it, and
-   `safetensors.torch.load_file` reads it anywhere.
-5. `learner.pkl`, where it is present, with plain fastai: `load_learner("learner.pkl")`. A pickle runs what it says:
-   load it only where you trust whoever sent it.
+4. PyTorch, from `model.safetensors`: `ser-train {bundle.architecture} --weights model.safetensors` trains from these
+   weights, and `safetensors.torch.load_file` reads them.
+5. Plain fastai, from `learner.pkl` if it is included: `load_learner("learner.pkl")`. Loading a pickle can run any code:
+   do it only if you trust its author.
 
-`sha256sum --check SHA256SUMS` tells whether every file is as it was written. That is no signature.
+`sha256sum --check SHA256SUMS` checks that no file changed since it was written. It is not a signature.
 """

@@ -1,4 +1,4 @@
-"""A run's folder: written beside its place, moved there when it is whole, and only then given its ONNX."""
+"""A run folder: written under a temporary name, moved into place when complete; its ONNX is added after that."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,10 +23,10 @@ from ser_images.export.formats.onnx import (
 
 @contextmanager
 def new_run_folder(out: Path) -> Iterator[Path]:
-    """A folder to write a run into; it becomes `out` at the end, and is gone where anything fails before.
+    """A folder to write a run into; it becomes `out` at the end, and is removed on any failure.
 
     Raises:
-        UserError: `out` holds something already, or can't be written.
+        UserError: `out` exists and is not an empty folder, or cannot be written.
     """
     require_new(out)
     require_writable(out.parent)
@@ -35,10 +35,10 @@ def new_run_folder(out: Path) -> Iterator[Path]:
 
 
 def write_bundle(folder: Path, learner: Any, bundle: Bundle) -> None:
-    """Everything of a bundle but its ONNX, which a finished run gets by `add_onnx`.
+    """Write the files of a bundle except its ONNX, which `add_onnx` adds to a finished run.
 
     Args:
-        learner: a plain fastai learner (`fastai_learner.plain_learner`); pickled where that names nothing of ours.
+        learner: a plain fastai learner (`fastai_learner.plain_learner`); pickled if fastai has all its layers.
     """
     from ser_images.export.formats.fastai_pickle import why_not_pickled, write_learner
     from ser_images.export.formats.safetensors import weights_bytes
@@ -51,32 +51,32 @@ def write_bundle(folder: Path, learner: Any, bundle: Bundle) -> None:
     seal(folder)
 
 
-def add_onnx(run: Path, network: Any, bundle: Bundle, pictures: Images, expected: Probabilities) -> float:
-    """Write `model.onnx` into a run and hold it against what the learner said of these pictures.
+def add_onnx(run: Path, network: Any, bundle: Bundle, images: Images, expected: Probabilities) -> float:
+    """Write `model.onnx` into a run and compare it with the learner's probabilities of these images.
 
     Returns:
         The largest difference in a probability.
 
     Raises:
-        UserError: more than 1e-4, or another label; nothing is written then, and the run stays as it was.
+        UserError: it is more than 1e-4, or a label differs; then nothing is written.
     """
     part = run / f"new.{ONNX}"
     try:
         write_onnx(network, bundle, part)
-        difference = require_parity(OnnxModel.open(part), pictures, expected, MAX_DIFFERENCE)
+        difference = require_parity(OnnxModel.open(part), images, expected, MAX_DIFFERENCE)
         part.replace(run / ONNX)
         seal(run, ONNX)
     except UserError as error:
-        raise UserError(f"{run / ONNX}: {error}; the rest of the run is whole") from error
+        raise UserError(f"{run / ONNX}: {error}; the other files of the run are complete") from error
     finally:
         part.unlink(missing_ok=True)
     return difference
 
 
 def seal(run: Path, *written: str) -> None:
-    """Add what was written to the run's SHA256SUMS: every file where there are no sums yet.
+    """Update the sums of these files in the run's SHA256SUMS; every file where there are no sums yet.
 
-    The user is noted as its writer where they were so before, so that adding to a stranger's run makes it nobody's own.
+    The run stays this user's own if it was before; adding a file to somebody else's run does not make it so.
     """
     new = not (run / SUMS).exists()
     ours = new or is_ours(run)

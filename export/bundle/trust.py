@@ -9,7 +9,7 @@ from ser_images.export.bundle.files import SUMS
 
 
 def remember(run: Path) -> None:
-    """Note that this user wrote the run; where the note can't be kept, the run is as a stranger's."""
+    """Record that this user wrote the run; without a writable state folder it counts as somebody else's."""
     try:
         _list().parent.mkdir(parents=True, exist_ok=True)
         with _list().open("a") as file:
@@ -19,7 +19,7 @@ def remember(run: Path) -> None:
 
 
 def is_ours(run: Path) -> bool:
-    """Whether this user wrote the run folder here, and its SHA256SUMS is still the same."""
+    """Whether this user wrote the run folder here, and its SHA256SUMS has not changed."""
     try:
         return _hash(run) in _list().read_text().splitlines()
     except (OSError, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""A stock fastai learner of a bundle: what plain fastai needs, and nothing of ours.
+"""A fastai learner of stock parts only, so that plain fastai can load its pickle.
 
 learner = plain_learner(network, labels, spec, normalisation)
 """
@@ -23,27 +23,27 @@ from ser_images.spectrogram_gen.spec import ImageSpec
 
 
 def data_block(
-    labels: Sequence[str], spec: ImageSpec, normalisation: Normalisation, get_picture: Any = None
+    labels: Sequence[str], spec: ImageSpec, normalisation: Normalisation, get_image: Any = None
 ) -> DataBlock:
-    """(picture, label) pairs as a DataBlock; no flip, no rotation: the axes mean time and frequency."""
-    pictures = ImageBlock(PILImageBW) if spec.bit_depth == 8 else TransformBlock(type_tfms=_deep_picture)
+    """A DataBlock of (image, label) pairs, without flips and rotations: the axes are time and frequency."""
+    images = ImageBlock(PILImageBW) if spec.bit_depth == 8 else TransformBlock(type_tfms=_sixteen_bit_image)
     return DataBlock(
-        blocks=(pictures, CategoryBlock(vocab=list(labels), sort=False)),
-        getters=[get_picture or ItemGetter(0), ItemGetter(1)],
+        blocks=(images, CategoryBlock(vocab=list(labels), sort=False)),
+        getters=[get_image or ItemGetter(0), ItemGetter(1)],
         batch_tfms=[Normalize.from_stats([normalisation.mean], [normalisation.std], cuda=False)],
     )
 
 
-def _deep_picture(picture: Path | np.ndarray) -> TensorImageBW:
-    """A 16-bit picture, from its file or as an array, white as 1: fastai's own reader cuts it to 8 bits."""
-    grey = np.asarray(picture if isinstance(picture, np.ndarray) else Image.open(picture))
+def _sixteen_bit_image(image: Path | np.ndarray) -> TensorImageBW:
+    """A 16-bit image from a file or an array, white being 1; fastai's own reader would reduce it to 8 bits."""
+    grey = np.asarray(image if isinstance(image, np.ndarray) else Image.open(image))
     return TensorImageBW(torch.from_numpy(grey.astype(np.float32) / 65535)[None])
 
 
 def plain_learner(
     network: torch.nn.Module, labels: Sequence[str], spec: ImageSpec, normalisation: Normalisation
 ) -> Learner:
-    """A learner of the network on the CPU, in full precision, of stock parts alone and without a path."""
+    """A learner of the network on the CPU, in full precision, of stock parts only and without a path."""
     black = np.zeros((spec.n_rows, spec.n_frames), spec.dtype)
     block = data_block(labels, spec, normalisation)
     block.splitter = IndexSplitter([1])

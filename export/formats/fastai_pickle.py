@@ -1,4 +1,4 @@
-"""The fastai pkl: a stock Learner that plain fastai loads, with references only and no code of ours."""
+"""learner.pkl: a fastai Learner of stock parts, which plain fastai loads where ser-images is not installed."""
 
 import pickle
 import warnings
@@ -12,19 +12,19 @@ from ser_images.export.formats.pickle_names import pickle_of_known_names, requir
 
 
 def why_not_pickled(bundle: Bundle) -> str | None:
-    """What of a model plain fastai doesn't have, so that a pickle of it would load nowhere else; None: nothing."""
-    if keeper := architecture(bundle.architecture).keeper:
-        return f"{bundle.architecture} is a network of {keeper}"
+    """Why plain fastai could not load a pickle of this model; None: it could."""
+    if not architecture(bundle.architecture).fastai_native:
+        return f"{bundle.architecture} has layers that are not in fastai"
     if bundle.spec.bit_depth != 8:
-        return f"fastai reads no {bundle.spec.bit_depth}-bit pictures"
+        return f"fastai does not read {bundle.spec.bit_depth}-bit images"
     return None
 
 
 def write_learner(learner: Any, path: Path) -> None:
     """Export a learner for inference, whole or not at all.
 
-    The standard pickle module holds classes by reference; fastai's default, cloudpickle, would put code
-    objects of this Python version into the file.
+    The standard pickle module stores classes by reference; fastai's default, cloudpickle, would store code objects of
+    this Python version.
     """
     part = path.with_suffix(".pkl.part")
     learner.path, learner.model_dir = path.parent, "."
@@ -33,10 +33,10 @@ def write_learner(learner: Any, path: Path) -> None:
 
 
 def read_learner(path: Path) -> Any:
-    """A learner that `write_learner` wrote, on the CPU; known names only are imported, which is no safety.
+    """The learner in a file of `write_learner`, on the CPU; only known names are imported, which does not make it safe.
 
     Raises:
-        UserError: it imports anything else, is damaged, or is of library versions that this environment hasn't.
+        UserError: it imports anything else, is damaged, or needs other versions of its libraries.
     """
     require_known_names(path)
     from fastai.learner import load_learner

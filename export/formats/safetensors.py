@@ -1,6 +1,6 @@
-"""model.safetensors: a network's weights, with its bundle in the header, and nothing that runs.
+"""model.safetensors: a network's weights, with its bundle in the header, and no code.
 
-write_weights(network, path); network = network_of(bundle, content)
+content = weights_bytes(network, bundle.to_json()); network = network_of(bundle, content)
 """
 
 import hashlib
@@ -22,7 +22,7 @@ def weights_bytes(network: Any, bundle_json: str | None = None) -> bytes:
 
 
 def model_id(network: Any) -> str:
-    """Twelve hexadecimal digits that are equal where, and only where, the weights are."""
+    """Twelve hexadecimal digits of the SHA-256 of the weights."""
     return hashlib.sha256(weights_bytes(network)).hexdigest()[:12]
 
 
@@ -30,7 +30,7 @@ def bundle_in_weights(path: Path) -> Bundle:
     """The bundle in a safetensors file's header.
 
     Raises:
-        UserError: no safetensors file, or none that `ser-train` wrote.
+        UserError: no safetensors file, or one that `ser-train` did not write.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -48,7 +48,7 @@ def network_of(bundle: Bundle, content: bytes) -> Any:
     """The bundle's network with these weights, in evaluation mode on the CPU.
 
     Raises:
-        UserError: an architecture that this version doesn't have, or weights of another network.
+        UserError: an unknown architecture, or weights of another network.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load

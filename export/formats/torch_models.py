@@ -1,4 +1,4 @@
-"""A bundle's model run by torch: from its weights, or through the fastai learner."""
+"""A bundle's model run by PyTorch: from its weights, or through the fastai learner."""
 
 from typing import Any
 
@@ -9,22 +9,22 @@ from fastai.callback.progress import ProgressCallback  # noqa: F401  # its modul
 from ser_images.data.common.errors import UserError
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.formats.onnx import Images, Probabilities
-from ser_images.export.formats.onnx_modules import FromPictures
+from ser_images.export.formats.onnx_modules import ProbabilitiesFromImages
 
 
 class TorchModel:
-    """A network and its bundle: pictures (n, rows, frames) to probabilities (n, labels)."""
+    """A network and its bundle: images (n, rows, frames) to probabilities (n, labels)."""
 
     def __init__(self, network: torch.nn.Module, bundle: Bundle) -> None:
-        self._module = FromPictures(network, bundle).eval()
+        self._module = ProbabilitiesFromImages(network, bundle).eval()
 
-    def __call__(self, pictures: Images) -> Probabilities:
+    def __call__(self, images: Images) -> Probabilities:
         with torch.inference_mode():
-            return np.asarray(self._module(torch.tensor(pictures)))
+            return np.asarray(self._module(torch.tensor(images)))
 
 
 class FastaiModel:
-    """A fastai learner; its own loss has no temperature, so the bundle's is applied to what it says.
+    """A fastai learner; its loss has no temperature, so the logits are divided by the bundle's.
 
     Raises:
         UserError: the learner has other labels than the bundle.
@@ -35,7 +35,7 @@ class FastaiModel:
             raise UserError(f"has the labels {list(learner.dls.vocab)}, and its bundle {list(bundle.labels)}")
         self._learner, self._temperature = learner, bundle.temperature
 
-    def __call__(self, pictures: Images) -> Probabilities:
+    def __call__(self, images: Images) -> Probabilities:
         with self._learner.no_bar(), self._learner.no_logging():
-            logits, _ = self._learner.get_preds(dl=self._learner.dls.test_dl(list(pictures)), act=torch.nn.Identity())
+            logits, _ = self._learner.get_preds(dl=self._learner.dls.test_dl(list(images)), act=torch.nn.Identity())
         return np.asarray(torch.softmax(logits / self._temperature, dim=1))

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from ser_images.data.common.folders import file_moved_into_place
 from ser_images.data.corpora import LICENCES
 from ser_images.data.labels import EMOTIONS
-from ser_images.export.bundle.model_card import PROTOCOLS
+from ser_images.data.protocols import PROTOCOLS
 from ser_images.spectrogram_gen.audio import read_mono
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
 from ser_images.train.evaluation import plots
@@ -79,7 +79,7 @@ def _content(result: Result, images: ImageSet | None, recordings: Path | None) -
     counts = confusion(predictions)
     return {
         "title": f"{first['config']['architecture']}, protocol {protocol}, {_which(result)}",
-        "meaning": PROTOCOLS[protocol],
+        "meaning": PROTOCOLS[protocol].line,
         "provenance": first,
         "figures": figures,
         "names": _FIGURES,

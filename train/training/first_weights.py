@@ -40,9 +40,9 @@ def learner_with_weights(name: str, weights: str, dls: Any, spec: ImageSpec, **k
             f"use --weights none for random initialisation, or --weights FILE"
         ) from error
     if weights == "speech" and isinstance(network, PretrainedSpeech):
-        _copy(learner.model, published_weights(network.published), network.names, "pretrained speech weights")
+        _copy(learner.model, published_weights(network.published), network.key_map, "pretrained speech weights")
     elif weights not in ("imagenet", "none"):
-        load_weights(learner.model, Path(weights), network.names)
+        load_weights(learner.model, Path(weights), network.key_map)
     return learner
 
 

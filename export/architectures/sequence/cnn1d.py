@@ -1,4 +1,4 @@
-"""Residual convolutions over time, with average and maximum pooling side by side (the 1-D network of system C).
+"""Residual convolutions over time, with average and maximum pooling (the 1-D network of recipe C).
 
 Residual blocks as in He K, Zhang X, Ren S, Sun J (2016). Deep Residual Learning for Image Recognition. CVPR.
 Input (batch, 1, rows, frames); output (batch, labels). Frames are halved twice, channels are 128, 128 and 256;
@@ -12,7 +12,7 @@ from ser_images.export.architectures.sequence.sequence_model import MeanAndMaxim
 
 
 class Residual(nn.Module):
-    """Two convolutions beside a shortcut: (n, n_in, frames) to (n, n_out, frames / stride)."""
+    """Two convolutions and a shortcut: (n, n_in, frames) to (n, n_out, frames / stride)."""
 
     def __init__(self, n_in: int, n_out: int, stride: int = 1) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""Convolutions over time, a bidirectional LSTM, a dense layer (system B).
+"""Convolutions over time, a bidirectional LSTM, a dense layer (recipe B).
 
-Input (batch, 1, rows, frames); output (batch, labels). Frames are quartered before the LSTM, the last states of both
-directions are classified; 0.34 million weights for 40 rows and 8 labels.
+Input (batch, 1, rows, frames); output (batch, labels). Pooling leaves a quarter of the frames to the LSTM; the
+final states of both directions are classified; 0.34 million weights for 40 rows and 8 labels.
 """
 
 import torch
@@ -11,10 +11,10 @@ from ser_images.export.architectures.sequence.sequence_model import Recurrent, S
 
 
 class FinalStates(nn.Module):
-    """Where each direction ends: (n, frames, 2 x width) to (n, 2 x width)."""
+    """The final state of each direction: (n, frames, 2 x width) to (n, 2 x width)."""
 
-    def forward(self, said: torch.Tensor) -> torch.Tensor:
-        forwards, backwards = said.chunk(2, dim=2)
+    def forward(self, outputs: torch.Tensor) -> torch.Tensor:
+        forwards, backwards = outputs.chunk(2, dim=2)
         return torch.cat([forwards[:, -1], backwards[:, 0]], 1)
 
 

@@ -1,8 +1,8 @@
-"""Convolutions over time, a bidirectional LSTM, attention over its frames (system D).
+"""Convolutions over time, a bidirectional LSTM, attention pooling over its frames (recipe D).
 
 Mirsamadi S, Barsoum E, Zhang C (2017). Automatic Speech Emotion Recognition Using Recurrent Neural Networks with Local
-Attention. ICASSP. Input (batch, 1, rows, frames); output (batch, labels). Frames are quartered before the LSTM;
-0.43 million weights for 128 rows and 8 labels.
+Attention. ICASSP. Input (batch, 1, rows, frames); output (batch, labels). Pooling leaves a quarter of the frames to the
+LSTM; 0.43 million weights for 128 rows and 8 labels.
 """
 
 import torch
@@ -12,7 +12,7 @@ from ser_images.export.architectures.sequence.sequence_model import Recurrent, S
 
 
 class Attention(nn.Module):
-    """A mean over frames, weighted by what they hold: (n, frames, channels) to (n, channels)."""
+    """Mean over frames with learned weights: (n, frames, channels) to (n, channels)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -1,7 +1,8 @@
-"""Convolutions over time, then an LSTM whose mean over time is classified (system C).
+"""Convolutions over time, then an LSTM; its mean over time is classified (recipe C).
 
-Input (batch, 1, rows, frames); output (batch, labels). Frames are quartered before the LSTM; 0.19 million weights for
-40 rows and 8 labels. The last state alone, after the silence at the end, learned far more slowly (LOG.md, 2026-11-21).
+Input (batch, 1, rows, frames); output (batch, labels). Pooling leaves a quarter of the frames to the LSTM;
+0.19 million weights for 40 rows and 8 labels. With the last state instead, which follows the silence at the end,
+training was far slower (LOG.md, 2026-11-21).
 """
 
 import torch

@@ -1,7 +1,7 @@
-"""Convolutions over the statistics of the rows, 256-256-128-64, and a dense layer of 32 (system E).
+"""Convolutions over the statistics of the rows, 256-256-128-64, and a dense layer of 32 (recipe E).
 
-Input (batch, 1, rows, frames); output (batch, labels). The axis of the convolutions is not time but the rows: their
-channels are the 13 statistics that a row has over time. 0.57 million weights for 162 rows and 8 labels.
+Input (batch, 1, rows, frames); output (batch, labels). The convolutions run over the rows, not over time: their
+channels are the 13 statistics of each row over time. 0.57 million weights for 162 rows and 8 labels.
 """
 
 from torch import nn

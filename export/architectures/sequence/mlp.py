@@ -1,4 +1,4 @@
-"""Two hidden layers on the statistics of the rows over time (system C).
+"""Two hidden layers on the statistics of the rows over time (recipe C).
 
 Input (batch, 1, rows, frames); output (batch, labels); 13 statistics a row, 0.17 million weights for 40 rows and 8
 labels.

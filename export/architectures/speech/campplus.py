@@ -1,10 +1,10 @@
-"""CAM++, a network that knows voices, up to the end of its second block; then a head that tells emotions.
+"""CAM++, a speaker verification network, up to the end of its second block, with a head for emotions.
 
 Wang H, Zheng S, Chen Y, Cheng L, Chen Q (2023). CAM++: A Fast and Efficient Network for Speaker Verification Using
-Context-Aware Masking. Interspeech. Layers have the names of the weights that its authors published.
-Input (batch, 1, 80, frames), pictures of the feature `fbank`; output (batch, labels). Convolutions over bands and time
-halve the bands three times, a time-delay layer halves the frames; two densely connected blocks follow, each layer of
-which is weighed by its context. The third block knows who speaks rather than how (LOG.md), and is left out.
+Context-Aware Masking. Interspeech. Layers have the names of the published weights.
+Input (batch, 1, 80, frames), images of the feature `fbank`; output (batch, labels). Convolutions over bands and time
+halve the bands three times, a time-delay layer halves the frames; two densely connected blocks with context-aware
+masking follow. The third block is left out: its output separates speakers rather than emotions (LOG.md).
 4.07 million weights for 8 labels.
 """
 
@@ -23,11 +23,11 @@ from ser_images.export.architectures.speech.pretrained_speech import (
 GROWTH = 32
 """Channels that each densely connected layer adds."""
 SEGMENT = 100
-"""Frames whose mean is a frame's nearer context."""
+"""Frames in a segment, whose mean is the local context of its frames."""
 
 
 class Residual(nn.Module):
-    """Two 3 x 3 convolutions beside a shortcut: (n, channels, bands, frames), bands divided by `stride`."""
+    """Two 3 x 3 convolutions and a shortcut: (n, channels, bands, frames), bands divided by `stride`."""
 
     def __init__(self, channels: int, stride: int) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ def normed(channels: int) -> nn.Sequential:
 
 
 class ContextMask(nn.Module):
-    """A convolution over time, each of its channels weighed by the mean of all frames and of those nearby."""
+    """A convolution over time, each of its channels weighed by the mean of all frames and of those segment."""
 
     def __init__(self, n_in: int, dilation: int) -> None:
         super().__init__()
@@ -76,15 +76,15 @@ class ContextMask(nn.Module):
         self.linear2 = nn.Conv1d(n_in // 2, GROWTH, 1)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        nearby = nn.functional.avg_pool1d(values, SEGMENT, SEGMENT, ceil_mode=True)
-        nearby = nearby.repeat_interleave(SEGMENT, 2)[..., : values.shape[2]]
-        context = torch.relu(self.linear1(values.mean(2, keepdim=True) + nearby))
+        segment = nn.functional.avg_pool1d(values, SEGMENT, SEGMENT, ceil_mode=True)
+        segment = segment.repeat_interleave(SEGMENT, 2)[..., : values.shape[2]]
+        context = torch.relu(self.linear1(values.mean(2, keepdim=True) + segment))
         masked: torch.Tensor = self.linear_local(values) * torch.sigmoid(self.linear2(context))
         return masked
 
 
 class Dense(nn.Module):
-    """A layer that hands its input on, with `GROWTH` channels more: (n, channels, frames)."""
+    """A densely connected layer: (n, channels, frames) to (n, channels + `GROWTH`, frames)."""
 
     def __init__(self, n_in: int, dilation: int) -> None:
         super().__init__()
@@ -94,8 +94,8 @@ class Dense(nn.Module):
         self.cam_layer = ContextMask(4 * GROWTH, dilation)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        more = self.cam_layer(self.nonlinear2(self.linear1(self.nonlinear1(values))))
-        return torch.cat([values, more], 1)
+        added = self.cam_layer(self.nonlinear2(self.linear1(self.nonlinear1(values))))
+        return torch.cat([values, added], 1)
 
 
 def block(n_in: int, layers: int, dilation: int) -> nn.Sequential:
@@ -111,7 +111,7 @@ class CampplusBackbone(nn.Module):
 
     def __init__(self, rows: int) -> None:
         super().__init__()
-        self.sounding = ActivityMask()
+        self.activity = ActivityMask()
         self.head = Bands()
         time_delay = nn.Conv1d(4 * rows, 128, 5, 2, padding=2, bias=False)
         self.xvector = nn.Sequential(OrderedDict([
@@ -122,15 +122,15 @@ class CampplusBackbone(nn.Module):
         ]))  # fmt: skip
         self.statistics = MaskedStatisticsPooling()
 
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        bands, sounding = self.sounding(pictures)
-        frames = self.xvector(self.head(mean_normalise(bands, sounding)))
-        said: torch.Tensor = self.statistics(frames, sounding[..., ::2])
-        return said
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        bands, mask = self.activity(images)
+        frames = self.xvector(self.head(mean_normalise(bands, mask)))
+        embeddings: torch.Tensor = self.statistics(frames, mask[..., ::2])
+        return embeddings
 
 
 def dense_head(n_in: int, labels: int) -> nn.Sequential:
-    """(n, n_in) to logits (n, labels), by one hidden layer of 128."""
+    """(n, n_in) to logits (n, labels), with one hidden layer of 128."""
     return nn.Sequential(
         nn.BatchNorm1d(n_in), nn.Dropout(0.5), nn.Linear(n_in, 128, bias=False), nn.BatchNorm1d(128), nn.ReLU(),
         nn.Dropout(0.5), nn.Linear(128, labels),
@@ -138,7 +138,7 @@ def dense_head(n_in: int, labels: int) -> nn.Sequential:
 
 
 def campplus(rows: int, labels: int) -> tuple[nn.Module, nn.Module]:
-    """Body and head, for pictures of so many rows (a multiple of eight)."""
+    """Backbone and head for images with this number of rows, a multiple of eight."""
     return CampplusBackbone(rows), dense_head(CampplusBackbone.EMBEDDING_DIM, labels)
 
 

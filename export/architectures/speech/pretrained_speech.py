@@ -1,4 +1,4 @@
-"""PretrainedSpeech: what a network that was first trained on speech reads, and what is made of its frames."""
+"""PretrainedSpeech: a pretrained speech backbone and a new head; activity mask, mean normalisation and pooling."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,70 +15,69 @@ from ser_images.export.bundle.bundle import Normalisation
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 FBANK_SPEC = ImageSpec.of_feature("fbank")
-"""What such networks were trained on, as pictures."""
+"""The spec of the images that match the features of their pretraining."""
 
 
 @dataclass(frozen=True)
 class PretrainedSpeech:
-    """A body that knows voices and a head that tells emotions.
+    """A backbone that was pretrained on speech, and a head for emotions; see `Architecture`.
 
     Attributes:
-        make: rows and labels to body and head, (n, 1, rows, frames) by whatever the body says to logits (n, labels).
-        names: the first parts of its published weights' names, and what those layers are called here.
-        published: which published weights those are, as `ser_images.train.training.pretrained` knows them.
-        pretrained_tag: what its published weights were trained on, as `--weights` calls it.
-        normalisation: grey to the natural logarithm of power, 0 being black: the unit that those weights know.
-        keeper: whose its layers are: no pickle of them loads with plain fastai.
+        make: builds backbone and head for a number of rows and of labels: (n, 1, rows, frames) to embeddings, and
+            those to logits (n, labels).
+        key_map: see `Architecture`.
+        published: names of its pretrained weights in `ser_images.train.training.pretrained`.
+        normalisation: grey values to the natural logarithm of power, black being 0: the unit of its pretraining.
     """
 
     make: Callable[[int, int], tuple[nn.Module, nn.Module]]
-    names: Mapping[str, str]
+    key_map: Mapping[str, str]
     published: tuple[str, ...]
     pretrained_tag: ClassVar[str | None] = "speech"
     normalisation: ClassVar[Normalisation | None] = Normalisation(0.0, 10 / (FBANK_SPEC.range_db * log(10)))
-    keeper: ClassVar[str | None] = "ser-images' own"
+    fastai_native: ClassVar[bool] = False
 
     def network(self, n_labels: int, rows: int) -> nn.Module:
-        """The network without any training: grey pictures (n, 1, rows, frames) to logits (n, n_labels)."""
+        """The network with random weights: grey images (n, 1, rows, frames) to logits (n, n_labels)."""
         return nn.Sequential(*self.make(rows, n_labels))
 
     def learner(self, dls: Any, spec: ImageSpec, pretrained: bool, **kwargs: Any) -> Learner:
-        """A fastai learner of it; the rest as `Learner` takes it.
+        """A fastai learner of it; `kwargs` as fastai's `Learner` has them.
 
         Raises:
-            UserError: `pretrained`, and pictures of another kind than the weights know.
+            UserError: `pretrained`, and images of another spec than `FBANK_SPEC`.
         """
         if pretrained and spec != FBANK_SPEC:
             raise UserError(
-                "weights of voices know pictures of ser-images build --feature fbank, and these are others: "
-                "build such, or use --weights none"
+                f"pretrained speech weights need images of spec {FBANK_SPEC.hash}, and these are of {spec.hash}: "
+                "build them with ser-images build --feature fbank, or use --weights none"
             )
         return Learner(dls, self.network(len(dls.vocab), spec.n_rows), splitter=default_split, **kwargs)
 
 
 class ActivityMask(nn.Module):
-    """Pictures (n, 1, rows, frames), black being 0, to two: the bands, lowest first, and where there is sound.
+    """Images (n, 1, rows, frames), black being 0, to bands (n, rows, frames), lowest first, and the activity mask.
 
-    The second, (n, 1, frames), is 1 in frames with anything above black, else 0.
+    The mask, (n, 1, frames), is 1 in frames with any pixel above black, else 0.
     """
 
-    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        bands = pictures.squeeze(1).flip(1)
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        bands = images.squeeze(1).flip(1)
         return bands, (bands.amax(1, keepdim=True) > 0).to(bands.dtype)
 
 
-def mean_normalise(bands: torch.Tensor, sounding: torch.Tensor) -> torch.Tensor:
-    """Each band less its mean over the frames that sound, as Kaldi's `apply-cmvn` does it, and 0 in the others."""
-    means = (bands * sounding).sum(2, keepdim=True) / sounding.sum(2, keepdim=True).clamp(min=1)
-    return (bands - means) * sounding
+def mean_normalise(bands: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Bands minus their mean over active frames, as Kaldi's `apply-cmvn` does; 0 in the other frames."""
+    means = (bands * mask).sum(2, keepdim=True) / mask.sum(2, keepdim=True).clamp(min=1)
+    return (bands - means) * mask
 
 
 class MaskedStatisticsPooling(nn.Module):
-    """Mean, standard deviation and maximum over the frames that sound: (n, channels, frames) to (n, 3 x channels)."""
+    """Mean, standard deviation and maximum over active frames: (n, channels, frames) to (n, 3 x channels)."""
 
-    def forward(self, values: torch.Tensor, sounding: torch.Tensor) -> torch.Tensor:
-        frames = sounding.sum(2).clamp(min=2)
-        mean = (values * sounding).sum(2) / frames
-        variance = ((values - mean.unsqueeze(2)) ** 2 * sounding).sum(2) / (frames - 1)
-        maximum = (values + (sounding - 1) * 1e4).amax(2)
+    def forward(self, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        frames = mask.sum(2).clamp(min=2)
+        mean = (values * mask).sum(2) / frames
+        variance = ((values - mean.unsqueeze(2)) ** 2 * mask).sum(2) / (frames - 1)
+        maximum = (values + (mask - 1) * 1e4).amax(2)
         return torch.cat([mean, (variance + 1e-5).sqrt(), maximum], 1)

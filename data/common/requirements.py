@@ -1,0 +1,51 @@
+"""Requirements and extras of the installed package, read from its metadata."""
+
+import re
+
+PACKAGE = "ser-images"
+_DISTRIBUTIONS = {"sklearn": "scikit-learn", "pil": "pillow"}
+"""Modules whose distribution has another name."""
+_EXTRA = re.compile(r"""extra\s*==\s*["']([^"']+)["']""")
+
+
+def installed_version() -> str:
+    """The version of the installed package; `unknown` in a checkout that is not installed."""
+    from importlib import metadata  # 30 ms: imported only when needed
+
+    try:
+        return metadata.version(PACKAGE)
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def install_command(module: str) -> str | None:
+    """The command that installs a module which the package requires, with the extra that brings it.
+
+    Returns:
+        `pip install 'ser-images[train]'` or the like; None for a module that is no requirement of ours.
+    """
+    from importlib import metadata
+
+    try:
+        requirements = metadata.requires(PACKAGE) or []
+    except metadata.PackageNotFoundError:
+        return None
+    extras = [_extra(requirement) for requirement in requirements if _distribution(requirement) == _name(module)]
+    if not extras:
+        return None
+    return f"pip install {PACKAGE}" if "" in extras else f"pip install '{PACKAGE}[{extras[0]}]'"
+
+
+def _name(module: str) -> str:
+    top = module.partition(".")[0].lower().replace("_", "-")
+    return _DISTRIBUTIONS.get(top, top)
+
+
+def _distribution(requirement: str) -> str:
+    match = re.match(r"[\w.-]+", requirement)
+    return match.group().lower().replace("_", "-") if match else ""
+
+
+def _extra(requirement: str) -> str:
+    match = _EXTRA.search(requirement)
+    return match.group(1) if match else ""

@@ -1,0 +1,106 @@
+"""Reference pages from the code: replaces `<!-- commands -->`, `<!-- protocols -->` and `<!-- image spec -->`."""
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from types import UnionType
+from typing import Any
+
+import typer
+
+APPS = {
+    "ser-images": "ser_images.spectrogram_gen.cli",
+    "ser-train": "ser_images.train.cli",
+    "ser-predict": "ser_images.predict.cli",
+    "ser-export": "ser_images.export.cli",
+}
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """The page with each marker replaced; mkdocs calls this for every page."""
+    for name, text in MARKERS.items():
+        marker = f"<!-- {name} -->"
+        if marker in markdown:
+            markdown = markdown.replace(marker, text())
+    return markdown
+
+
+def commands() -> str:
+    """Every command with its arguments and options, from the Typer applications."""
+    return "\n\n".join(_application(name, module) for name, module in APPS.items())
+
+
+def _application(name: str, module: str) -> str:
+    group: Any = typer.main.get_command(import_module(module).app)
+    parts = [f"## {name}", _prose(group.help or "")]
+    for sub, command in group.commands.items():
+        if not command.hidden:
+            parts += [f"### {name} {sub}", _prose(command.help or ""), _usage(name, sub, command), _table(command)]
+    return "\n\n".join(filter(None, parts))
+
+
+def _prose(text: str) -> str:
+    return _escape(inspect.cleandoc(text))
+
+
+def _usage(name: str, sub: str, command: Any) -> str:
+    arguments = " ".join(_name(parameter) for parameter in command.params if parameter.param_type_name == "argument")
+    return f"    {name} {sub} {arguments} [OPTIONS]".replace("  [", " [")
+
+
+def _table(command: Any) -> str:
+    rows = [_row(parameter) for parameter in command.params if parameter.name != "help" and not parameter.hidden]
+    return "\n".join(["| argument or option | default | |", "|---|---|---|", *rows]) if rows else ""
+
+
+def _row(parameter: Any) -> str:
+    return f"| `{_name(parameter)}` | {_default(parameter)} | {_escape(parameter.help or '')} |"
+
+
+def _name(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return parameter.human_readable_name.upper() + ("..." if parameter.nargs == -1 else "")
+    return " ".join([*parameter.opts, *parameter.secondary_opts])
+
+
+def _default(parameter: Any) -> str:
+    if isinstance(getattr(parameter, "show_default", None), str):
+        return _escape(parameter.show_default)
+    if parameter.required:
+        return "required"
+    default = parameter.default
+    hidden = default is None or default is False or default == "" or callable(default)
+    return "" if hidden else f"`{default}`"
+
+
+def _escape(text: str) -> str:
+    return re.sub(r"([|<>*_])", r"\\\1", text) if "`" not in text else text
+
+
+def protocols() -> str:
+    """The table of protocols."""
+    from ser_images.data.protocols import PROTOCOLS
+
+    lines = ["| protocol | test | measures | no two subsets share |", "|---|---|---|---|"]
+    for one in PROTOCOLS.values():
+        lines.append(f"| `{one.name}` | {one.test} | {one.measures} | {', '.join(one.keeps_apart) or 'nothing'} |")
+    return "\n".join(lines)
+
+
+def image_spec() -> str:
+    """The fields of `ImageSpec` with type and default."""
+    from ser_images.spectrogram_gen.spec import ImageSpec
+
+    lines = ["| field | type | default |", "|---|---|---|"]
+    return "\n".join([*lines, *_fields(ImageSpec)])
+
+
+def _fields(cls: Any) -> Iterator[str]:
+    for field in dataclasses.fields(cls):
+        kind = field.type if isinstance(field.type, (str, UnionType)) else field.type.__name__
+        yield f"| `{field.name}` | {kind} | `{field.default!r}` |"
+
+
+MARKERS: dict[str, Callable[[], str]] = {"commands": commands, "protocols": protocols, "image spec": image_spec}

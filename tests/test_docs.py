@@ -1,0 +1,136 @@
+"""Every command block of README and docs/ is run, page by page in a folder of its own, or says why not.
+
+A page may name what it starts with, `<!-- given: images, runs/first -->`; a block may be shortened,
+`<!-- tested with: --epochs 1 -->` after it (options that its commands name, with another value), or left out,
+`<!-- not run: needs RAVDESS -->` before it.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from ser_images.data.corpora import synthetic
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+BLOCK = re.compile(
+    r"(?:<!-- not run: (?P<reason>[^>]+) -->\n)?"
+    r"^```(?P<language>\w*)\n(?P<code>.*?)^```$"
+    r"(?:\n<!-- tested with: (?P<changes>[^>]+) -->)?",
+    re.DOTALL | re.MULTILINE,
+)
+RUN = ("bash", "console", "python")
+MAX_WORDS = 900
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of a page: its language, its code, the reason why it is not run, the shorter values of a test."""
+
+    language: str
+    code: str
+    reason: str | None
+    changes: str
+
+    @property
+    def tested(self) -> str:
+        """The code that a test runs."""
+        code = self.code
+        for name, separator, value in re.findall(r"(-*[\w-]+)([= ])(\S+)", self.changes):
+            code, count = re.subn(rf"(?<![\w-]){name}{separator}[^\s,)]+", f"{name}{separator}{value}", code)
+            assert count, f"{name} is not in the block that is tested with it"
+        return code
+
+
+def blocks(page: Path) -> list[Block]:
+    found = [Block(m["language"], m["code"], m["reason"], m["changes"] or "") for m in BLOCK.finditer(page.read_text())]
+    return [block for block in found if block.language in RUN]
+
+
+def run(folder: Path, *command: str) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{command[-1]}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+
+
+@pytest.fixture(scope="session")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What pages start with: recordings, their images, a run, a longer recording, a corpus in label folders."""
+    folder = tmp_path_factory.mktemp("given")
+    synthetic.write(folder / "recordings", actors=5, repetitions=1)
+    found = sorted((folder / "recordings").rglob("*.wav"))
+    for path in found[::2]:
+        target = folder / "labelled" / path.stem.split("-")[2] / f"{path.parent.name[-2:]}_{path.stem}.wav"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    shutil.copy(found[0], folder / "clip.wav")
+    parts = [soundfile.read(path, dtype="float32")[0] for path in found[:20:4]]
+    soundfile.write(folder / "meeting.wav", np.concatenate(parts), 48000)
+    run(folder, "bash", "-ec", "ser-images build recordings --corpus synthetic --out images")
+    run(folder, "bash", "-ec", "ser-train cnn4 --images images --epochs 1 --lr 0.01 --out runs/first")
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.stem)
+def test_commands_run_as_they_are_typed(page: Path, given: Path, tmp_path: Path) -> None:
+    for name in re.findall(r"<!-- given: (.+) -->", page.read_text()):
+        for part in name.split(", "):
+            (tmp_path / part).parent.mkdir(exist_ok=True)
+            (shutil.copytree if (given / part).is_dir() else shutil.copy)(given / part, tmp_path / part)
+    found = [block for block in blocks(page) if not block.reason]
+    python = "\n".join(block.tested for block in found if block.language == "python")
+    for block in found:
+        if block.language != "python":
+            run(tmp_path, "bash", "-ec", block.tested)
+    if python:  # blocks of one page share their variables
+        (tmp_path / "page.py").write_text(f"if __name__ == '__main__':\n{_indented(python)}")
+        run(tmp_path, sys.executable, "page.py")
+
+
+def _indented(code: str) -> str:
+    return "".join(f"    {line}\n" for line in code.splitlines())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_fence_is_known(page: Path) -> None:
+    """No block escapes the tests by a language that they do not know."""
+    languages = re.findall(r"^```(\w+)$", page.read_text(), re.MULTILINE)
+    assert set(languages) <= {*RUN, "text", "json", "toml"}
+    assert len([name for name in languages if name in RUN]) == len(blocks(page))
+
+
+def test_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().split()) <= MAX_WORDS
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text()
+    for page in (ROOT / "docs").rglob("*.md"):
+        assert str(page.relative_to(ROOT / "docs")) in navigation
+
+
+@pytest.mark.slow
+def test_documentation_builds_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs")
+    links = ROOT / ".types" / "ser_images"
+    links.mkdir(parents=True, exist_ok=True)
+    for source in [*ROOT.glob("ser_images/*"), *(ROOT / name for name in PACKAGES)]:
+        if not (links / source.name).exists():
+            (links / source.name).symlink_to(source)
+    run(ROOT, sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site"))
+    page = (tmp_path / "site" / "reference" / "commands" / "index.html").read_text()
+    assert "--protocol" in page
+
+
+PACKAGES = ("data", "spectrogram_gen", "export", "train", "predict")
