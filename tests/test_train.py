@@ -76,7 +76,8 @@ def test_what_a_bundle_tells_of_its_training(run_folder: Path, images: ImageSet)
     card = (run_folder / "README.md").read_text()
     low, high = training["metrics"]["intervals"]["uar"]
     assert f"| unweighted average recall (UAR) | {training['metrics']['uar']:.1%} | {low:.1%} to {high:.1%} |" in card
-    assert "Protocol `speaker`, fold 0: whole speakers held apart" in card
+    assert "Protocol `speaker`, fold 0: the test fold is one of five folds of whole speakers" in card
+    assert "intervals are 95 %, binomial: too few speakers for a bootstrap over them." in card
 
 
 def test_intervals_are_wider_when_speakers_differ() -> None:

@@ -73,10 +73,12 @@ def _results(bundle: Bundle) -> str:
     lowest = sorted(metrics["labels"].items(), key=lambda item: item[1]["recall"])[:3]
     named = ", ".join(f"{label} ({values['recall']:.0%})" for label, values in lowest)
     calibrated = "not calibrated" if bundle.temperature == 1 else f"calibrated (temperature {bundle.temperature:.3g})"
+    binomial = metrics.get("interval_method") == "binomial"
+    method = "binomial: too few speakers for a bootstrap over them" if binomial else "by bootstrap over speakers"
     return f"""## Results
 
 Protocol `{name}`, fold {training.get("fold")}: {_protocol(name)}. Measured on
-{metrics["clips"]} {metrics.get("subset", metrics.get("side"))} clips; intervals are 95 %, by bootstrap over speakers.
+{metrics["clips"]} {metrics.get("subset", metrics.get("side"))} clips; intervals are 95 %, {method}.
 
 | metric | value | 95 % interval |
 |---|---|---|
