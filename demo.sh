@@ -5,13 +5,13 @@ set -eu
 demo=${1:?usage: demo.sh FOLDER}
 rm -rf "$demo/run"
 
-echo "1. Recordings: 20 synthetic speakers, 8 emotions"
-ser-images synthesize "$demo/voices" --actors 20 --repetitions 1
+echo "1. Recordings: 30 synthetic speakers, 8 emotions"
+ser-images synthesize "$demo/voices" --actors 30 --repetitions 1
 echo
 echo "2. Images: one log-mel spectrogram per recording"
 ser-images build "$demo/voices" --corpus synthetic --out "$demo/images"
 echo
-echo "3. Training: a small network from random initialisation; 4 speakers are held out for the test"
+echo "3. Training: a small network from random initialisation; 6 speakers are held out for the test"
 ser-train cnn4 --images "$demo/images" --protocol speaker --fold 0 --epochs 40 --lr 0.01 --out "$demo/run"
 echo
 echo "4. Prediction: one recording of a held-out speaker"
@@ -26,7 +26,7 @@ from pathlib import Path
 demo = Path(sys.argv[1])
 run = demo / "run"
 test = json.loads((run / "run.json").read_text())["clips"]["test"]
-clip = test[len(test) // 3]
+clip = next(name for name in test if name.split("-")[2] == "05")
 recording = next(demo.glob(f"voices/*/{clip}.wav"))
 label = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")[int(clip.split("-")[2]) - 1]
 subprocess.run(["ser-predict", "file", recording, "--model", run], check=True)

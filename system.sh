@@ -1,6 +1,6 @@
 #!/bin/sh
-# Sees to what pip cannot install. Usage: system.sh PYTHON [tests]
-# Installs Debian's packages where it may; otherwise says what is missing and what that means.
+# Checks and installs what pip cannot. Usage: system.sh PYTHON [tests]
+# Installs Debian's packages where it may; otherwise prints what is missing and what that means.
 set -eu
 python=$1
 
@@ -27,12 +27,12 @@ has_sound() { # a sound system without a sound card, for the live microphone
 } >/dev/null 2>&1
 has_browser() { command -v chromium >/dev/null; }
 
-need() { # TESTS PACKAGES: install them, or say which tests are left out without them
+need() { # TESTS PACKAGES: install them, or print which tests are skipped without them
     if may_install; then
         # shellcheck disable=SC2086  # they are several
         install $2 >/dev/null
     else
-        echo "left out: $1, for want of $2 (Debian, Ubuntu); install them to run it" >&2
+        echo "skipped: $1, because $2 (Debian, Ubuntu) is missing; install it to run them" >&2
     fi
 }
 has_sound || need tests/test_live.py "libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins"

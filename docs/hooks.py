@@ -34,7 +34,7 @@ def commands() -> str:
 
 def _application(name: str, module: str) -> str:
     group: Any = typer.main.get_command(import_module(module).app)
-    parts = [f"## {name}", _prose(group.help or "")]
+    parts = [f"## {name}", _prose(group.help or ""), _table(group)]
     for sub, command in group.commands.items():
         if not command.hidden:
             parts += [f"### {name} {sub}", _prose(command.help or ""), _usage(name, sub, command), _table(command)]

@@ -85,10 +85,12 @@ def test_every_command_explains_itself(environment: Path) -> None:
         ("ser-predict", "file", "RECORDING", "--model", "RUN", "--form", "safetensors"),
     ],
 )
-def test_what_it_cannot_do_is_said(environment: Path, tiny_run: Path, voices: Path, arguments: tuple[str, ...]) -> None:
+def test_a_missing_extra_is_named_in_one_line(
+    environment: Path, tiny_run: Path, voices: Path, arguments: tuple[str, ...]
+) -> None:
     places = {"RECORDING": str(next(voices.rglob("*.wav"))), "RUN": str(tiny_run)}
     done = run(environment, *(places.get(argument, argument) for argument in arguments))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: ")
-    assert "is not installed; install it: pip install " in done.stderr
+    assert "is not installed; install it: pip install 'ser-images[train]'" in done.stderr
     assert done.stderr.count("\n") == 1

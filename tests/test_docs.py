@@ -1,4 +1,4 @@
-"""Every command block of README and docs/ is run, page by page in a folder of its own, or says why not.
+"""Every command block of README and docs/ is run, page by page in a folder of its own, or gives its reason.
 
 A page may name what it starts with, `<!-- given: images, runs/first -->`; a block may be shortened,
 `<!-- tested with: --epochs 1 -->` after it (options that its commands name, with another value), or left out,
@@ -7,15 +7,19 @@ A page may name what it starts with, `<!-- given: images, runs/first -->`; a blo
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+import typer
 
 from ser_images.data.corpora import synthetic
 
@@ -29,6 +33,9 @@ BLOCK = re.compile(
 )
 RUN = ("bash", "console", "python")
 MAX_WORDS = 900
+APPS = {"ser-images": "spectrogram_gen", "ser-train": "train", "ser-predict": "predict", "ser-export": "export"}
+DEFAULTS = {"ser-train": "train", "ser-export": "write"}
+"""Commands whose name may be left out."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +107,34 @@ def test_commands_run_as_they_are_typed(page: Path, given: Path, tmp_path: Path)
 
 def _indented(code: str) -> str:
     return "".join(f"    {line}\n" for line in code.splitlines())
+
+
+def commands_of(program: str) -> dict[str, Any]:
+    group: Any = typer.main.get_command(import_module(f"ser_images.{APPS[program]}.cli").app)
+    return dict(group.commands)
+
+
+def options_of(command: Any) -> set[str]:
+    return {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)} | {"--help"}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.stem)
+def test_every_command_and_option_exists(page: Path) -> None:
+    """Those of blocks that are not run, too."""
+    code = "\n".join(block.code for block in blocks(page) if block.language != "python").replace("\\\n", " ")
+    for line in re.findall(r"^ser-.+$", code, re.MULTILINE):
+        program, name, *rest = shlex.split(line, comments=True)
+        commands = commands_of(program)
+        command = commands[name] if name in commands else commands[DEFAULTS[program]]
+        given = {word.partition("=")[0] for word in rest if word.startswith("--")}
+        assert given <= options_of(command), line
+
+
+def test_every_option_named_in_the_text_exists() -> None:
+    known = {name for program in APPS for command in commands_of(program).values() for name in options_of(command)}
+    for page in PAGES:
+        named = set(re.findall(r"`(--[a-z][a-z-]*)", page.read_text()))
+        assert named <= known, page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -112,8 +112,8 @@ def test_from_images_to_prediction(name: str, command: Command, fbank: Path, voi
 
 
 @pytest.mark.parametrize("content", [None, b"other weights"])
-def test_out_of_reach(content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Packages missing, or with other files: the message names all of them."""
+def test_weights_that_are_not_installed(content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packages that are not installed or contain other files: one message names all of them."""
     for wanted in PUBLISHED_WEIGHTS.values():
         package = tmp_path / wanted.package
         package.mkdir()
