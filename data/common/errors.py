@@ -14,8 +14,8 @@ class UserError(Exception):
 
 
 @contextmanager
-def errors_name(path: Path) -> Iterator[None]:
-    """Prefix a UserError raised inside with the path of the file."""
+def errors_name(path: Path | str) -> Iterator[None]:
+    """Prefix a UserError raised inside with the path of the file, or the part of it."""
     try:
         yield
     except UserError as error:
