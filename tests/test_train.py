@@ -69,7 +69,9 @@ def test_what_a_bundle_tells_of_its_training(run_folder: Path, images: ImageSet)
     bundle = Bundle.from_json((run_folder / "bundle.json").read_text())
     assert (bundle.architecture, bundle.labels, bundle.spec) == ("resnet34", images.labels, images.spec)
     training = bundle.training
-    assert training["metrics"] == json.loads((run_folder / "metrics.json").read_text())
+    metrics = json.loads((run_folder / "metrics.json").read_text())
+    assert training["metrics"] == {"side": metrics.pop("subset"), **metrics}
+    assert training["pictures"] == {"train": 120, "validation": 60, "test": 60}
     assert (training["protocol"], training["fold"], training["seed"]) == ("speaker", 0, 0)
     assert training["corpora"] == ["synthetic"]
     assert training["clips_hash"] == clips_hash(images.rows) != clips_hash(images.rows[2:])
@@ -244,7 +246,7 @@ def test_validate_only_leaves_the_test_fold_unseen(images: ImageSet, tmp_path: P
     with (tmp_path / "run/predictions.csv").open(newline="") as file:
         predicted = {row["clip"] for row in csv.DictReader(file)}
     assert predicted == set(content["clips"]["validation"])
-    assert json.loads((tmp_path / "run/metrics.json").read_text())["side"] == "validation"
+    assert json.loads((tmp_path / "run/metrics.json").read_text())["subset"] == "validation"
 
 
 def test_refit_is_calibrated_without_and_trained_with_the_validation_clips(images: ImageSet, tmp_path: Path) -> None:
@@ -256,7 +258,7 @@ def test_refit_is_calibrated_without_and_trained_with_the_validation_clips(image
     assert [row["valid_loss"] for row in history(tmp_path / "once")] == [
         row["valid_loss"] for row in history(tmp_path / "again")
     ]
-    assert figures["side"] == again["side"] == "test"
+    assert figures["subset"] == again["subset"] == "test"
     assert (tmp_path / "once" / "predictions.csv").read_bytes() != (tmp_path / "again" / "predictions.csv").read_bytes()
     after = said[said.index("once more, from the start, with the validation clips") :]
     assert sum(line.startswith("epoch") for line in after) == 2
@@ -266,7 +268,7 @@ def test_refit_is_calibrated_without_and_trained_with_the_validation_clips(image
 def test_refit_needs_no_choice_of_an_epoch(images: ImageSet, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--refit has no clips to choose an epoch by: it goes with --keep last"):
         replace(QUICK, refit=True)
-    with pytest.raises(UserError, match="--validate-only has no others to judge by"):
+    with pytest.raises(UserError, match="with --no-test no clips are left to evaluate on"):
         run(images, replace(QUICK, keep="last", refit=True), "speaker", 0, tmp_path / "run", silent, test=False)
     assert not (tmp_path / "run").exists()
 
@@ -276,7 +278,9 @@ def test_leaky_says_so_loudly(images: ImageSet, tmp_path: Path) -> None:
     run(images, QUICK, "leaky", 0, tmp_path / "run", lines.append)
     loud = [line for line in lines if line.startswith("LEAKY: ")]
     assert len(loud) == 1
-    found = re.fullmatch(r"LEAKY: 4 speakers .*, (\d+) clips .*, (\d+) variants .* stand on two sides\. .*", loud[0])
+    found = re.fullmatch(
+        r"LEAKY: 4 speakers .*, (\d+) clips .*, (\d+) variants .* are in more than one subset\. .*", loud[0]
+    )
     assert found
     assert 20 < int(found[1]) < int(found[2]) <= 240
 

@@ -123,7 +123,7 @@ def _judge(
 ) -> Evaluation:
     predictions = predict(trained.learner, images, test, temperature) if test else validation
     figures = {
-        "side": "test" if test else "validation",
+        "subset": "test" if test else "validation",
         **metrics(predictions),
         "calibration": calibration([Calibrated(predictions, temperature, threshold(validation))]),
     }
