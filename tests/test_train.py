@@ -71,7 +71,7 @@ def test_what_a_bundle_tells_of_its_training(run_folder: Path, images: ImageSet)
     training = bundle.training
     metrics = json.loads((run_folder / "metrics.json").read_text())
     assert training["metrics"] == {"side": metrics.pop("subset"), **metrics}
-    assert training["pictures"] == {"train": 120, "validation": 60, "test": 60}
+    assert training["pictures"] == {"train": 120, "validation": 30, "test": 30}
     assert (training["protocol"], training["fold"], training["seed"]) == ("speaker", 0, 0)
     assert training["corpora"] == ["synthetic"]
     assert training["clips_hash"] == clips_hash(images.rows) != clips_hash(images.rows[2:])

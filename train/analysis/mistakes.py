@@ -43,9 +43,8 @@ def worst_mistakes(result: Result, image_set: ImageSet | None, recordings: Path 
     """
     predictions = result.predictions
     sources = [fold.folder / PREDICTIONS for fold in result.folds for _ in fold.predictions.rows]
-    return [
-        _mistake(predictions, index, sources[index], image_set, recordings) for index in predictions.mistakes[:MOST]
-    ]
+    worst = predictions.mistakes[:MOST].tolist()
+    return [_mistake(predictions, index, sources[index], image_set, recordings) for index in worst]
 
 
 def _mistake(
