@@ -1,4 +1,4 @@
-"""A learner.pkl from elsewhere: what it would import is told before anything in it runs."""
+"""A learner.pkl from elsewhere: what it would import is reported before anything in it runs."""
 
 import io
 import os
@@ -76,7 +76,7 @@ def test_one_made_by_hand(tmp_path: Path) -> None:
     target = tmp_path / "written"
     path = tmp_path / "learner.pkl"
     path.write_bytes(hand_made(target))
-    assert list(imported_names(path.read_bytes())) == ["os.system"]
+    assert [str(name) for name in imported_names(path.read_bytes())] == ["os.system"]
     with pytest.raises(UserError, match=r"learner.pkl: would import os.system"):
         read_learner(path)
     assert not target.exists()
@@ -86,7 +86,7 @@ def test_one_made_by_hand(tmp_path: Path) -> None:
 
 def test_a_name_that_is_put_together_is_unknown() -> None:
     joined = b"\x80\x04cbuiltins\ngetattr\n(\x8c\x01a\x8c\x01btR\x8c\x06system\x93."
-    assert list(imported_names(joined)) == ["builtins.getattr", "?"]
+    assert [str(name) for name in imported_names(joined)] == ["builtins.getattr", "?.?"]
 
 
 def test_known_names_cannot_be_turned_against_files(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_known_names_cannot_be_turned_against_files(tmp_path: Path) -> None:
         file.writestr("learner/version", "3\n")
         file.writestr("learner/byteorder", "little")
     require_known_names(path)
-    with pytest.raises(UserError, match=r"asks .* for 'write_text', as no learner of ser-train does"):
+    with pytest.raises(UserError, match=r"gets 'write_text' of .*, as no learner of ser-train does"):
         read_learner(path)
     assert not target.exists()
 
@@ -115,6 +115,117 @@ def test_what_the_walk_does_not_see_is_not_imported_either(tmp_path: Path) -> No
     with pytest.raises(pickle.UnpicklingError, match=r"imports \w+.system"):
         torch.load(path, pickle_module=pickle_of_known_names(), weights_only=False)
     assert not target.exists()
+
+
+def in_archive(opcodes: bytes, path: Path) -> Path:
+    """The pickle as the only one of an archive, as torch.save writes them."""
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("learner/data.pkl", opcodes)
+        file.writestr("learner/version", "3\n")
+        file.writestr("learner/byteorder", "little")
+    return path
+
+
+def text(value: str) -> bytes:
+    """The opcode that pushes a short text: SHORT_BINUNICODE."""
+    return b"\x8c" + bytes([len(value)]) + value.encode()
+
+
+MODULE = "torch.nn.modules.module"
+POPEN = "torch.ctypes.util.subprocess.Popen"
+
+
+def calls_popen(import_it: bytes, target: Path) -> bytes:
+    """`Popen(["touch", target])`, whatever imports Popen."""
+    return b"\x80\x04" + import_it + b"](" + text("touch") + text(str(target)) + b"e\x85R."
+
+
+DOTTED = {
+    "STACK_GLOBAL": text(MODULE) + text(POPEN) + b"\x93",
+    "STACK_GLOBAL from the memo": text(MODULE) + b"\x94" + text(POPEN) + b"\x9400h\x00h\x01\x93",
+    "GLOBAL": f"c{MODULE}\n{POPEN}\n".encode(),
+    "a module that another imported": text(f"{MODULE}.torch.ctypes.util.subprocess") + text("Popen") + b"\x93",
+}
+
+
+@pytest.mark.parametrize("import_it", list(DOTTED.values()), ids=list(DOTTED))
+def test_a_dotted_name_below_torch_is_refused(import_it: bytes, tmp_path: Path) -> None:
+    """Through modules that a module of torch's imported, any function could be reached."""
+    target, path = tmp_path / "written", tmp_path / "learner.pkl"
+    opcodes = calls_popen(import_it, target)
+    in_archive(opcodes, path)
+    with pytest.raises(UserError, match=r"learner.pkl: would import torch.nn.modules.module.*subprocess.Popen, as no"):
+        require_known_names(path)
+    with pytest.raises(UserError, match="would import"):
+        read_learner(path)
+    with pytest.raises(pickle.UnpicklingError, match=r"it imports torch.nn.modules.module.*subprocess.Popen, as no"):
+        pickle_of_known_names().load(io.BytesIO(opcodes))
+    assert not target.exists()
+
+
+def test_the_dotted_name_did_run_a_command(tmp_path: Path) -> None:
+    """Without the list, so that the test above refuses something that works."""
+    target = tmp_path / "written"
+    process = pickle.loads(calls_popen(DOTTED["STACK_GLOBAL"], target))  # noqa: S301  # our own
+    assert process.wait() == 0
+    assert target.exists()
+
+
+def test_a_trusted_bundle_with_a_dotted_name_runs_nothing(
+    command: Command, voices: Path, tiny_run: Path, tmp_path: Path
+) -> None:
+    run, target = Path(shutil.copytree(tiny_run, tmp_path / "run")), tmp_path / "written"
+    in_archive(calls_popen(DOTTED["STACK_GLOBAL"], target), run / "learner.pkl")
+    write_sums(run)
+    options = ("--model", run, "--form", "pickle", "--trust-pickle")
+    code, _, error = command(main, "file", next(voices.rglob("*.wav")), *options)
+    assert (code, error.count("\n")) == (2, 1)
+    assert error.startswith(f"error: {run / 'learner.pkl'}: would import {MODULE}.{POPEN}, as no learner")
+    assert not target.exists()
+
+
+def test_inst_with_a_dotted_name(tmp_path: Path) -> None:
+    target = tmp_path / "written"
+    opcodes = b"(" + text("touch") + text(str(target)) + f"i{MODULE}\n{POPEN}\n.".encode()
+    assert [str(name) for name in imported_names(opcodes)] == [f"{MODULE}.{POPEN}"]
+    with pytest.raises(UserError, match=r"would import torch.nn.modules.module.torch.ctypes"):
+        require_known_names(in_archive(opcodes, tmp_path / "learner.pkl"))
+    with pytest.raises(pickle.UnpicklingError, match="as no learner"):
+        pickle_of_known_names().load(io.BytesIO(opcodes))
+
+
+def test_a_chain_of_getattr_is_refused(tmp_path: Path) -> None:
+    """getattr(getattr(Module, "forward"), "__globals__") and on: known names alone, but no known attribute."""
+    start = b"\x80\x04c__builtin__\ngetattr\n\x94" + f"c{MODULE}\nModule\n".encode()
+    opcodes = start + text("__init__") + b"\x86R0h\x00" + f"c{MODULE}\nModule\n".encode() + text("x") + b"\x86R."
+    path = in_archive(opcodes.replace(b"\x80\x04", b"\x80\x02", 1), tmp_path / "learner.pkl")
+    require_known_names(path)
+    with pytest.raises(UserError, match=r"gets '__init__' of .*Module"):
+        read_learner(path)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (MODULE, "OrderedDict"),  # imported there from collections
+        (MODULE, "Tensor"),  # and from torch
+        (MODULE, "T"),  # a type variable
+        ("torch.nn.modules.container", "Module"),  # a layer, but of another module
+    ],
+)
+def test_what_a_module_of_torch_imported_is_not_its_own(module: str, name: str) -> None:
+    opcodes = b"\x80\x04" + text(module) + text(name) + b"\x93."
+    with pytest.raises(pickle.UnpicklingError, match=f"it imports {module}.{name}, which is defined elsewhere"):
+        pickle_of_known_names().load(io.BytesIO(opcodes))
+
+
+def test_a_layer_is_found() -> None:
+    opcodes = b"\x80\x04" + text("torch.nn.modules.linear") + text("Linear") + b"\x93."
+    assert pickle_of_known_names().load(io.BytesIO(opcodes)) is torch.nn.Linear
+
+
+def test_a_number_of_the_extension_registry_is_unknown() -> None:
+    assert [str(name) for name in imported_names(b"\x80\x02\x82\x01.")] == ["?.?"]
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 and no more", plain({"a": 1}, 4)])

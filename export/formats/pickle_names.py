@@ -1,18 +1,20 @@
-"""What a pickle would import: read from its opcodes, before anything in it runs.
+"""The names that a pickle would import, read from its opcodes before anything in it runs.
 
 require_known_names(Path("runs/first/learner.pkl"))
 
-An allow list is defence in depth and not safety: known names can be misused in ways that nobody has thought of.
+An allow list limits what a pickle can do; it does not make pickles safe. Known names can still be misused in ways that
+nobody has thought of.
 """
 
 import io
 import pickle
 import pickletools
+import re
 import types
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ser_images.data.common.errors import UserError
 
@@ -59,9 +61,29 @@ _KNOWN_BY_MODULE = {
     "torchvision.ops.stochastic_depth": "StochasticDepth",
     "typing": "Any",
 }
-KNOWN_NAMES = frozenset(f"{module}.{name}" for module, names in _KNOWN_BY_MODULE.items() for name in names.split())
+
+
+class ImportedName(NamedTuple):
+    """A module and a name in it, as a pickle writes them."""
+
+    module: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
+
+
+KNOWN_NAMES = frozenset(
+    ImportedName(module, name) for module, names in _KNOWN_BY_MODULE.items() for name in names.split()
+)
 """What learners of `ser-train` import, as pickle's protocol 2 writes it; layers of `torch.nn.modules` besides."""
-_ATTRIBUTES = frozenset({"create", "dataloaders"})  # the only ones that such learners ask getattr for
+_LAYER_MODULE = re.compile(r"torch\.nn\.modules\.[A-Za-z_]\w*", re.ASCII)
+_CLASS = re.compile(r"[A-Z]\w*", re.ASCII)
+_COMPUTED = ImportedName("?", "?")
+_DEFINED_IN = {"__builtin__": {"builtins", "_functools"}, "pathlib": {"pathlib", "pathlib._local"}}
+"""Modules whose names Python defines elsewhere: pickle renames Python 2's `__builtin__`, Python 3.13 moved `Path`."""
+_RENAMED = {"long": "int", "unicode": "str"}
+_ATTRIBUTES = frozenset({"create", "dataloaders"})  # the only ones that such learners get by getattr
 _PUSH_NOTHING = frozenset({"MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "PROTO", "FRAME"})
 
 
@@ -77,29 +99,31 @@ def require_known_names(path: Path) -> None:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     inner = _pickle_in_archive(path) if content.startswith(b"PK\x03\x04") else None
     names = sorted(set(imported_names(content if inner is None else inner)))
-    if unknown := [name for name in names if not is_known(name)]:
+    if unknown := [str(name) for name in names if not is_known(name)]:
         raise UserError(f"{path}: would import {', '.join(unknown)}, as no learner of ser-train does; not loaded")
     if inner is None:
         raise UserError(f"{path}: no learner that fastai exported (not an archive of torch.save); not loaded")
 
 
-def is_known(name: str) -> bool:
-    """Whether learners of `ser-train` import this name."""
-    module, _, last = name.rpartition(".")
-    return name in KNOWN_NAMES or (module.startswith("torch.nn.modules.") and last[:1].isupper())
+def is_known(imported: ImportedName) -> bool:
+    """Whether learners of `ser-train` import this name; never a dotted one, which reaches through other modules."""
+    may_be_layer = _LAYER_MODULE.fullmatch(imported.module) and _CLASS.fullmatch(imported.name)
+    return imported in KNOWN_NAMES or bool(may_be_layer)
 
 
-def imported_names(content: bytes) -> Iterator[str]:
-    """The names that pickles, one after another, would import; `?` for one that is put together as it runs."""
+def imported_names(content: bytes) -> Iterator[ImportedName]:
+    """The names that pickles, one after another, would import; `?.?` for one that is computed as it runs."""
     tail: list[object] = []
     memo: dict[object, object] = {}
     try:
         for opcode, argument in _operations(content):
             if opcode in ("GLOBAL", "INST"):
-                yield str(argument).replace(" ", ".", 1)
+                module, _, name = str(argument).partition(" ")
+                yield ImportedName(module, name)
             elif opcode == "STACK_GLOBAL":
-                module, name = [None, None, *tail][-2:]
-                yield f"{module}.{name}" if isinstance(module, str) and isinstance(name, str) else "?"
+                yield _imported(*[None, None, *tail][-2:])
+            elif opcode.startswith("EXT"):  # a number that copyreg turns into a name
+                yield _COMPUTED
             if opcode == "MEMOIZE":
                 memo[len(memo)] = tail[-1] if tail else None
             elif opcode.endswith("PUT"):
@@ -110,6 +134,10 @@ def imported_names(content: bytes) -> Iterator[str]:
                 tail.append(argument if "UNICODE" in opcode or "STRING" in opcode else None)
     except ValueError:  # the end of what reads as a pickle
         return
+
+
+def _imported(module: object, name: object) -> ImportedName:
+    return ImportedName(module, name) if isinstance(module, str) and isinstance(name, str) else _COMPUTED
 
 
 def _operations(content: bytes) -> Iterator[tuple[str, object]]:
@@ -134,14 +162,33 @@ def _pickle_in_archive(path: Path) -> bytes:
 
 class _KnownNamesUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        if not is_known(f"{module}.{name}"):
-            raise pickle.UnpicklingError(f"it imports {module}.{name}, as no learner of ser-train does")
-        return _few_attributes if name == "getattr" else super().find_class(module, name)
+        imported = ImportedName(module, name)
+        if not is_known(imported):
+            raise pickle.UnpicklingError(f"it imports {imported}, as no learner of ser-train does")
+        found = super().find_class(module, name)
+        if not _is_defined_there(found, imported):
+            raise pickle.UnpicklingError(f"it imports {imported}, which is defined elsewhere")
+        return _few_attributes if found is getattr else found
+
+
+def _is_defined_there(found: Any, imported: ImportedName) -> bool:
+    """Whether `found` is the very thing that the name means: nothing that its module imported from another."""
+    modules = _DEFINED_IN.get(imported.module, {imported.module})
+    name = _RENAMED.get(imported.name, imported.name)
+    if getattr(found, "__module__", None) not in modules or getattr(found, "__qualname__", None) != name:
+        return False
+    return imported in KNOWN_NAMES or _is_layer(found)
+
+
+def _is_layer(found: Any) -> bool:
+    from torch.nn import Module
+
+    return isinstance(found, type) and issubclass(found, Module)
 
 
 def _few_attributes(owner: object, name: str) -> Any:
     if name not in _ATTRIBUTES:
-        raise pickle.UnpicklingError(f"it asks {owner!r} for {name!r}, as no learner of ser-train does")
+        raise pickle.UnpicklingError(f"it gets {name!r} of {owner!r}, as no learner of ser-train does")
     return getattr(owner, name)
 
 
