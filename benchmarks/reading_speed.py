@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--architecture", default="cnn-bilstm-attention")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    config = TrainConfig(arguments.architecture, weights="none", schedule="one-cycle", epoch_over="pictures")
+    config = TrainConfig(arguments.architecture, weights="none", schedule="one-cycle", epoch_over="images")
     with tempfile.TemporaryDirectory() as scratch:
         learners = {}
         for name, memory in (("cached", MEMORY), ("files", 0)):

@@ -29,12 +29,12 @@ def main() -> None:
     recipe, image_set = Recipe.read(arguments.recipe), ImageSet.read(arguments.images)
     recipe.require(image_set)
     protocol = arguments.protocol or recipe.protocol
-    split = make_split(image_set.rows, protocol, arguments.fold, recipe.recipe.seed)
+    split = make_split(image_set.rows, protocol, arguments.fold, recipe.config.seed)
     split = replace(split.with_validation_in_train(image_set.rows), valid=split.test)
-    config = replace(recipe.recipe, monitor="accuracy", keep="best")
+    config = replace(recipe.config, monitor="accuracy", keep="best")
     with tempfile.TemporaryDirectory() as scratch:
         _, evaluation = train_and_evaluate(image_set, split, config, Path(scratch), print, test=True)
-    metrics = {name: round(evaluation.figures[name], 4) for name in ("accuracy", "uar", "macro_f1")}
+    metrics = {name: round(evaluation.metrics[name], 4) for name in ("accuracy", "uar", "macro_f1")}
     print(json.dumps({"recipe": recipe.name, "protocol": protocol, "fold": arguments.fold} | metrics))
 
 

@@ -20,7 +20,7 @@ from ser_images.train.runs.folds import cross_validate, folds_of
 from ser_images.train.runs.results import METRICS, Fold, Result
 from ser_images.train.training.config import TrainConfig
 
-RECIPE = TrainConfig(architecture="tiny", weights="none", epochs=2, lr=1e-2, schedule="one-cycle", average=0)
+RECIPE = TrainConfig(architecture="tiny", weights="none", epochs=2, lr=1e-2, schedule="one-cycle", ema_decay=0)
 add_tiny_architecture()
 FOLD_FILES = {"learner.pkl", "model.onnx", "model.safetensors", "run.json", "SHA256SUMS"}
 POOLED = {
@@ -53,13 +53,13 @@ def one_fold(trained_fold: Path, tmp_path: Path) -> Path:
 def test_a_fold_trained_before_config_had_a_field_is_kept(images: ImageSet, one_fold: Path) -> None:
     path = one_fold / "fold-1" / "run.json"
     content = json.loads(path.read_text())
-    assert content["recipe"].pop("plateau_factor") == TrainConfig().plateau_factor
+    assert content["config"].pop("plateau_factor") == TrainConfig().plateau_factor
     path.write_text(json.dumps(content))
     lines = list[str]()
     cross_validate(images, RECIPE, "speaker", [0, 1], one_fold, lines.append)
     assert lines[0] == "fold 1: done before, kept"
     assert len(Result.read(one_fold).folds) == 2
-    with pytest.raises(UserError, match=r"trained with other settings \(recipe\)"):
+    with pytest.raises(UserError, match=r"trained with other settings \(config\)"):
         cross_validate(images, replace(RECIPE, plateau_factor=2.0), "speaker", [1], one_fold, silent)
 
 
@@ -166,7 +166,7 @@ def test_every_clip_is_tested_once_and_a_stopped_run_goes_on(images: ImageSet, t
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"config": replace(RECIPE, epochs=3)}, "trained with other settings (recipe)"),
+        ({"config": replace(RECIPE, epochs=3)}, "trained with other settings (config)"),
         ({"protocol": "kfold"}, "trained with other settings (protocol"),
         ({"test": False}, "trained with other settings (evaluated subset)"),
     ],
@@ -254,7 +254,7 @@ def test_folds_that_do_not_belong_together(run_folder: Path, tmp_path: Path) -> 
     for fold, epochs in ((0, 2), (1, 3)):
         copy = Path(shutil.copytree(run_folder, tmp_path / f"fold-{fold}"))
         content = json.loads((copy / "run.json").read_text())
-        content["recipe"]["epochs"] = epochs
+        content["config"]["epochs"] = epochs
         (copy / "run.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match="its folds have different configs"):
         Result.read(tmp_path)

@@ -33,7 +33,9 @@ from ser_images.train.runs.folds import cross_validate
 from ser_images.train.runs.results import Result, interval_method, interval_of
 from ser_images.train.training.config import TrainConfig
 
-RECIPE = TrainConfig(architecture="tiny", weights="none", epochs=12, lr=0.03, schedule="one-cycle", average=0, masks=0)
+RECIPE = TrainConfig(
+    architecture="tiny", weights="none", epochs=12, lr=0.03, schedule="one-cycle", ema_decay=0, masks=0
+)
 
 
 @pytest.fixture(scope="module")
@@ -188,22 +190,22 @@ def test_mcnemar(folds: Path) -> None:
 
 def test_the_mean_over_seeds(folds: Path) -> None:
     one = Result.read(folds)
-    recipe = {**one.folds[0].provenance["recipe"], "seed": 1}
-    other = replace(one, folds=tuple(replace(f, provenance={**f.provenance, "recipe": recipe}) for f in one.folds))
+    config = {**one.folds[0].provenance["config"], "seed": 1}
+    other = replace(one, folds=tuple(replace(f, provenance={**f.provenance, "config": config}) for f in one.folds))
     assert list(seed_groups([one, one])) == []
     (both,) = seed_groups([one, other])
     assert both.mean["uar"] == pytest.approx(one.metrics["uar"])
     assert both.sd["uar"] == pytest.approx(0)
-    longer = {**recipe, "epochs": 99}
-    another = replace(one, folds=tuple(replace(f, provenance={**f.provenance, "recipe": longer}) for f in one.folds))
+    longer = {**config, "epochs": 99}
+    another = replace(one, folds=tuple(replace(f, provenance={**f.provenance, "config": longer}) for f in one.folds))
     assert len(list(seed_groups([one, other, another]))) == 1
 
 
 def test_the_report_mentions_a_second_training(folds: Path, tmp_path: Path) -> None:
     one = Result.read(folds)
-    assert not one.folds[0].provenance["recipe"]["refit"]
-    recipe = {**one.folds[0].provenance["recipe"], "refit": True}
-    again = replace(one, folds=tuple(replace(f, provenance={**f.provenance, "recipe": recipe}) for f in one.folds))
+    assert not one.folds[0].provenance["config"]["refit"]
+    config = {**one.folds[0].provenance["config"], "refit": True}
+    again = replace(one, folds=tuple(replace(f, provenance={**f.provenance, "config": config}) for f in one.folds))
     mentioned = []
     for result in (one, again):
         write_report(result, tmp_path / "report.html")
@@ -359,6 +361,20 @@ def with_paths(folds: Path, column: str, path: str) -> tuple[Result, str]:
     wrong = np.roll(np.eye(len(predictions.labels), dtype=np.float32)[predictions.targets], 1, axis=1)
     changed = replace(first, predictions=replace(predictions, rows=rows, probabilities=wrong))
     return Result(folds, (changed,)), re.escape(str(first.folder / "predictions.csv"))
+
+
+def test_a_report_replaces_no_input(command: Command, run_folder: Path, images: ImageSet, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(run_folder, tmp_path / "run"))
+    model = (copy / "model.onnx").read_bytes()
+    for out in (copy / "model.onnx", images.folder / "manifest.csv"):
+        code, _, error = command(main, "report", copy, "--images", images.folder, "--out", out)
+        assert (code, error.count("\n")) == (2, 1)
+        assert error.startswith(f"error: {out}: an input of this command")
+    (copy / "link.html").symlink_to(copy / "model.onnx")
+    assert command(main, "report", copy, "--out", copy / "link.html")[0] == 2
+    assert (copy / "model.onnx").read_bytes() == model
+    for _ in range(2):
+        assert command(main, "report", copy)[0] == 0
 
 
 def test_a_robustness_table_of_version_0_1_is_shown(folds: Path, tmp_path: Path) -> None:

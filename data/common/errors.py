@@ -14,7 +14,7 @@ class UserError(Exception):
 
 
 @contextmanager
-def errors_name(path: Path) -> Iterator[None]:
+def errors_name(path: Path | str) -> Iterator[None]:
     """A UserError from inside, about what a file holds, says which file."""
     try:
         yield

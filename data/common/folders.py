@@ -27,8 +27,8 @@ def require_writable(folder: Path) -> None:
 
 
 def require_new(out: Path) -> None:
-    """Raise UserError where anything is at `out`, a link that leads nowhere included."""
-    if os.path.lexists(out):
+    """Raise UserError where `out` is anything but an empty folder; a link is refused wherever it leads."""
+    if os.path.lexists(out) and (out.is_symlink() or not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: exists already; give another --out, or remove it")
 
 
@@ -76,8 +76,9 @@ def file_moved_into_place(target: Path, inputs: Iterable[Path] = ()) -> Iterator
     require_writable(target.parent)
     require_replaceable(target, inputs)
     part = target.with_name(f".{target.name}.part")
+    part.unlink(missing_ok=True)  # left by a killed process, or a link, which must not be followed
     try:
-        with part.open("w", newline="", encoding="utf-8") as file:
+        with part.open("x", newline="", encoding="utf-8") as file:
             yield file
         part.replace(target)
     finally:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.folders import moved_into_place, require_writable
+from ser_images.data.common.folders import moved_into_place, require_new, require_writable
 from ser_images.export.bundle.bundle import BUNDLE, CARD, LEARNER, ONNX, WEIGHTS, Bundle
 from ser_images.export.bundle.files import SUMS, write_sums
 from ser_images.export.bundle.model_card import model_card
@@ -28,8 +28,7 @@ def new_run_folder(out: Path) -> Iterator[Path]:
     Raises:
         UserError: `out` holds something already, or can't be written.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out}: exists already; give another --out, or remove it")
+    require_new(out)
     require_writable(out.parent)
     with moved_into_place(out) as folder:
         yield folder

@@ -71,7 +71,7 @@ def seed_groups(results: Sequence[Result]) -> Iterator[SeedGroup]:
     for result in results:
         alike[_setup_without_seed(result)].append(result)
     for group in alike.values():
-        if len({result.folds[0].provenance["recipe"]["seed"] for result in group}) > 1:
+        if len({result.folds[0].provenance["config"]["seed"] for result in group}) > 1:
             metrics = [result.metrics for result in group]
             values = {name: [one[name] for one in metrics] for name in METRICS}
             yield SeedGroup(
@@ -83,6 +83,6 @@ def seed_groups(results: Sequence[Result]) -> Iterator[SeedGroup]:
 
 def _setup_without_seed(result: Result) -> str:
     first = result.folds[0]
-    config = {name: value for name, value in first.provenance["recipe"].items() if name != "seed"}
+    config = {name: value for name, value in first.provenance["config"].items() if name != "seed"}
     folds = [fold.number for fold in result.folds]
-    return json.dumps([replace(first, provenance={**first.provenance, "recipe": config}).setup, folds])
+    return json.dumps([replace(first, provenance={**first.provenance, "config": config}).setup, folds])

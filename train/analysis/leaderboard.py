@@ -101,14 +101,14 @@ def leaderboard(
             folder = out / f"{recipe.name}-{protocol}"
             report(f"\n{recipe.name}, {protocol}: {folder}")
             folds = folds_of("all", image_set, protocol)
-            cross_validate(image_set, recipe.recipe, protocol, folds, folder, report, command=command, jobs=jobs)
+            cross_validate(image_set, recipe.config, protocol, folds, folder, report, command=command, jobs=jobs)
             trained.append((recipe, protocol, Result.read(folder), image_set))
     report("")
     return [_entry(*one) for one in trained]
 
 
 def _entry(recipe: Recipe, protocol: str, result: Result, image_set: ImageSet) -> Entry:
-    network = architecture(recipe.recipe.architecture).network(len(image_set.labels), image_set.spec.n_rows)
+    network = architecture(recipe.config.architecture).network(len(image_set.labels), image_set.spec.n_rows)
     weights = sum(weight.numel() for weight in network.parameters())
     _, measured = measure(result.folds[0].folder, "onnx", latency_images(result, image_set))
     return Entry(recipe, protocol, result, weights, measured["warm_ms"])

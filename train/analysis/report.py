@@ -38,8 +38,8 @@ def write_report(result: Result, out: Path, image_set: ImageSet | None = None, r
             of the recordings then applies to the report.
 
     Raises:
-        UserError: `out` can't be written, a recording can't be read, or a path in the predictions leads out of
-            the image set or the recordings.
+        UserError: `out` can't be written or is an input, a recording can't be read, or a path in the predictions leads
+            out of the image set or the recordings.
     """
     environment = Environment(
         loader=PackageLoader("ser_images.train.analysis", "."), autoescape=True, undefined=StrictUndefined
@@ -47,8 +47,15 @@ def write_report(result: Result, out: Path, image_set: ImageSet | None = None, r
     environment.filters["percent"] = lambda value: "" if value is None else f"{value:.1%}"
     environment.filters["interval"] = lambda metrics, name: _interval_text(interval_of(metrics, name))
     page = environment.get_template("report.html").render(_content(result, image_set, recordings))
-    with file_moved_into_place(out) as file:
+    with file_moved_into_place(out, _inputs(result, image_set, recordings)) as file:
         file.write(page)
+
+
+def _inputs(result: Result, image_set: ImageSet | None, recordings: Path | None) -> list[Path]:
+    """What a report must not replace: every file of the run but an earlier report, image set and recordings."""
+    folders = [image_set.folder if image_set else None, recordings]
+    files = [path for path in result.path.rglob("*") if path.suffix != ".html"]
+    return [*files, *(folder for folder in folders if folder)]
 
 
 def _content(result: Result, image_set: ImageSet | None, recordings: Path | None) -> dict[str, Any]:
@@ -56,7 +63,7 @@ def _content(result: Result, image_set: ImageSet | None, recordings: Path | None
     corpora, protocol = first["corpora"], first["protocol"]
     counts = confusion(predictions)
     return {
-        "title": f"{first['recipe']['architecture']}, protocol {protocol}, {_fold_numbers(result)}",
+        "title": f"{first['config']['architecture']}, protocol {protocol}, {_fold_numbers(result)}",
         "protocol": PROTOCOLS[protocol].line,
         "provenance": first,
         "metrics": metrics,

@@ -28,7 +28,7 @@ from ser_images.train.runs.run import run
 from ser_images.train.training.callbacks import Report
 from ser_images.train.training.config import TrainConfig
 
-_IDENTITY = ("recipe", "protocol", "fold", "spec_hash", "clips_hash", "images", "clips")
+_IDENTITY = ("config", "protocol", "fold", "spec_hash", "clips_hash", "images", "clips")
 """The entries of `run.json` that must be equal for a finished fold to be kept."""
 
 
@@ -44,9 +44,10 @@ class _Task:
     test: bool
     command: tuple[str, ...]
 
-    def train(self, report: Report) -> None:
+    def train(self, report: Report, trainings_after: int) -> None:
         image_set = ImageSet.read(self.images)
-        run(image_set, self.config, self.protocol, self.fold, self.out, report, self.test, self.command)
+        settings = (image_set, self.config, self.protocol, self.fold, self.out)
+        run(*settings, report, self.test, self.command, trainings_after)
 
 
 def folds_of(text: str, image_set: ImageSet, protocol: str) -> list[int]:
@@ -95,6 +96,7 @@ def cross_validate(
     if (out / "run.json").exists():
         raise UserError(f"{out}: holds a run of one fold; give another --out")
     require_writable(out)
+    config = config.resolved()
     existing = {int(folder.name.rpartition("-")[2]) for folder in out.glob(FOLD.format("[0-9]*"))}
     tasks = [
         _Task(image_set.folder, config, protocol, fold, out / FOLD.format(fold), test, tuple(command))
@@ -141,8 +143,8 @@ def _require_same_settings(task: _Task, image_set: ImageSet) -> None:
 def _train(tasks: Sequence[_Task], jobs: int | None, report: Report) -> None:
     jobs = jobs or max(1, torch.cuda.device_count())
     if jobs == 1 or len(tasks) < 2:
-        for task in tasks:
-            task.train(report)
+        for number, task in enumerate(tasks, 1):
+            task.train(report, len(tasks) - number)
         return
     os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning")  # as the command line does for itself
     context = multiprocessing.get_context("spawn")
@@ -150,7 +152,11 @@ def _train(tasks: Sequence[_Task], jobs: int | None, report: Report) -> None:
     for worker in range(jobs):
         workers.put(worker)
     with ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(workers, jobs)) as processes:
-        for done in as_completed([processes.submit(_train_in_process, task) for task in tasks]):
+        trainings = [
+            processes.submit(_train_in_process, task, (len(tasks) - number) // jobs)
+            for number, task in enumerate(tasks, 1)
+        ]
+        for done in as_completed(trainings):
             done.result()
 
 
@@ -171,5 +177,5 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _train_in_process(task: _Task) -> None:
-    task.train(lambda line: print(f"fold {task.fold}: {line}", flush=True))
+def _train_in_process(task: _Task, trainings_after: int) -> None:
+    task.train(lambda line: print(f"fold {task.fold}: {line}", flush=True), trainings_after)

@@ -17,7 +17,7 @@ from ser_images.train.evaluation import plots
 from ser_images.train.evaluation.metrics import confusion, report_text
 from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.training.config import PRETRAINED_TAGS, TrainConfig
-from ser_images.train.training.loaders import side
+from ser_images.train.training.loaders import subset_rows
 
 LIBRARIES = ("fastai", "torch", "torchvision", "numpy", "scikit-learn", "librosa", "soundfile", "soxr", "pillow")
 
@@ -71,7 +71,7 @@ def provenance(
     return {
         "command": list(command),
         "date": time.strftime("%Y-%m-%d"),
-        "recipe": asdict(config),
+        "config": asdict(config),
         "protocol": protocol,
         "fold": fold,
         "corpora": sorted({row.corpus for row in image_set.rows}),
@@ -80,7 +80,7 @@ def provenance(
         "images": {name: len(indices) for name, indices in subsets.items()},
         "clips_hash": clips_hash(image_set.rows),
         "clips": {
-            name: sorted({row.image if protocol == "leaky" else row.clip for row in side(image_set, indices)})
+            name: sorted({row.image if protocol == "leaky" else row.clip for row in subset_rows(image_set, indices)})
             for name, indices in subsets.items()
         },
         "left_out": list(split.left_out),
@@ -100,8 +100,8 @@ def training_summary(content: Mapping[str, Any], metrics: Mapping[str, Any]) -> 
     Its keys are those of bundle format 1: `pictures` counts images, and `side` is the subset of the metrics.
     """
     kept = {name: content[name] for name in ("date", "protocol", "fold", "corpora", "clips_hash")}
-    config = {name: content["recipe"][name] for name in ("seed", "epochs")}
-    if content["recipe"]["weights"] in PRETRAINED_TAGS:
-        config["weights"] = content["recipe"]["weights"]
+    config = {name: content["config"][name] for name in ("seed", "epochs")}
+    if content["config"]["weights"] in PRETRAINED_TAGS:
+        config["weights"] = content["config"]["weights"]
     format_1 = {"side" if name == "subset" else name: value for name, value in metrics.items()}
     return kept | {"pictures": content["images"], "versions": content["versions"]} | config | {"metrics": format_1}

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ser_images.data.common.errors import UserError
+from ser_images.data.common.errors import UserError, errors_name
 from ser_images.train.evaluation.calibration import Calibrated, calibration
 from ser_images.train.evaluation.metrics import metrics as compute_metrics
 from ser_images.train.evaluation.predictions import Predictions, joined
@@ -21,7 +21,7 @@ from ser_images.train.training.config import TrainConfig
 FOLD = "fold-{}"
 PREDICTIONS = "predictions.csv"
 METRICS = ("accuracy", "uar", "macro_f1", "weighted_f1")
-_SETUP = ("recipe", "protocol", "spec_hash", "clips_hash")
+_SETUP = ("config", "protocol", "spec_hash", "clips_hash")
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,9 @@ def interval_method(metrics: Mapping[str, Any]) -> str:
 def read_provenance(folder: Path) -> dict[str, Any]:
     """The content of a run's `run.json`; raises UserError where it is missing or damaged."""
     content = _renamed(read_json(folder / "run.json"), {"pictures": "images"})
-    if "recipe" in content:  # fields added since the run was written had their default values
-        content["recipe"] = asdict(TrainConfig()) | content["recipe"]
+    if config := content.pop("config", None) or content.pop("recipe", None):  # `recipe` up to version 0.1
+        with errors_name(folder / "run.json"):
+            content["config"] = asdict(TrainConfig.from_dict(config).resolved())
     return content
 
 

@@ -21,7 +21,7 @@ from ser_images.train.evaluation.metrics import report_text
 from ser_images.train.runs.records import provenance, training_summary, write_history, write_metrics
 from ser_images.train.training.callbacks import Report
 from ser_images.train.training.config import TrainConfig
-from ser_images.train.training.loaders import side
+from ser_images.train.training.loaders import subset_rows
 from ser_images.train.training.lr_plot import plot_lr_finder
 from ser_images.train.training.trainer import Evaluation, Trained, train_and_evaluate
 
@@ -35,6 +35,7 @@ def run(
     report: Report = print,
     test: bool = True,
     command: Sequence[str] = (),
+    trainings_after: int = 0,
 ) -> dict[str, Any]:
     """Train and evaluate one fold of a protocol; write the run folder `out`.
 
@@ -42,6 +43,7 @@ def run(
         test: evaluate on the test fold. Otherwise evaluate on the validation clips, and leave the test fold unused,
             as it must be while configurations are compared.
         command: the command line to record in `run.json`.
+        trainings_after: number of folds that are trained after this one, to estimate the remaining time.
 
     Returns:
         The content of `metrics.json`.
@@ -49,26 +51,29 @@ def run(
     Raises:
         UserError: image set, protocol and config don't fit together, the split leaks, or `out` exists.
     """
+    config = config.resolved()
     if config.refit and not test:
-        raise UserError("--refit trains on the validation clips too; with --no-test no clips are left to evaluate on")
+        raise UserError(
+            "--refit trains on the validation clips too, which the metrics of --no-test need: leave one out"
+        )
     split = make_split(image_set.rows, protocol, fold, config.seed)
     _report_split(image_set, split, protocol, fold, report, require_no_leak(image_set.rows, split, protocol))
     started = time.time()
     with new_run_folder(out) as folder:
-        trained, evaluation = train_and_evaluate(image_set, split, config, folder, report, test)
+        trained, evaluation = train_and_evaluate(image_set, split, config, folder, report, test, trainings_after)
         content = provenance(image_set, split, protocol, fold, config, command) | _training_record(trained, started)
         _write_records(folder, trained, evaluation, content, image_set.folder)
-        bundle = _bundle(trained, evaluation, config, image_set, training_summary(content, evaluation.figures))
+        bundle = _bundle(trained, evaluation, config, image_set, training_summary(content, evaluation.metrics))
         write_bundle(folder, trained.learner, bundle)
     report(f"\n{report_text(evaluation.predictions)}")
     _add_onnx(out, trained, evaluation, bundle, image_set, report)
-    return evaluation.figures
+    return evaluation.metrics
 
 
 def _training_record(trained: Trained, started: float) -> dict[str, Any]:
     return {
-        "lr": trained.rate,
-        "lr_suggestions": trained.search.suggestions if trained.search else {},
+        "lr": trained.lr,
+        "lr_suggestions": trained.lr_finder.suggestions if trained.lr_finder else {},
         "duration_s": round(time.time() - started, 1),
     }
 
@@ -76,11 +81,11 @@ def _training_record(trained: Trained, started: float) -> dict[str, Any]:
 def _write_records(
     folder: Path, trained: Trained, evaluation: Evaluation, content: dict[str, Any], images: Path
 ) -> None:
-    write_metrics(folder, evaluation.predictions, evaluation.figures, images)
+    write_metrics(folder, evaluation.predictions, evaluation.metrics, images)
     evaluation.validation.write(folder / "validation.csv")
     write_history(folder, trained.history)
-    if trained.search:
-        plot_lr_finder(trained.search, trained.rate).savefig(folder / "lr_find.png")
+    if trained.lr_finder:
+        plot_lr_finder(trained.lr_finder, trained.lr).savefig(folder / "lr_find.png")
     (folder / "run.json").write_text(json.dumps(content, indent=2) + "\n")
 
 
@@ -96,7 +101,7 @@ def _add_onnx(
 
 def _report_split(image_set: ImageSet, split: Split, protocol: str, fold: int, report: Report, leaks: Leaks) -> None:
     names = ("train", "validation", "test")
-    subsets = [side(image_set, indices) for indices in (split.train, split.valid, split.test)]
+    subsets = [subset_rows(image_set, indices) for indices in (split.train, split.valid, split.test)]
     counts = ", ".join(
         f"{name} {len({row.clip for row in rows})} clips of {len({row.speaker for row in rows})} speakers"
         for name, rows in zip(names, subsets, strict=True)

@@ -34,7 +34,7 @@ class PretrainedSpeech:
     make: Callable[[int, int], tuple[nn.Module, nn.Module]]
     names: Mapping[str, str]
     published: tuple[str, ...]
-    pretrained_tag: ClassVar[str | None] = "voices"
+    pretrained_tag: ClassVar[str | None] = "speech"
     normalisation: ClassVar[Normalisation | None] = Normalisation(0.0, 10 / (FBANK_SPEC.range_db * log(10)))
     keeper: ClassVar[str | None] = "ser-images' own"
 
