@@ -15,7 +15,7 @@ train() { # INITIALISATION PROTOCOL SEED: random, or speech (pretrained speech n
     case $1 in
     random)
         set -- "$@" cnn4 "$work/images" --lr 0.01 --epochs 100 --mixup 0.3 \
-            --shift-bands 0.06 --roll 0.08 --mask 0.12 --keep last
+            --shift-bands 0.06 --time-shift 0.08 --mask 0.12 --keep last
         ;;
     speech)
         set -- "$@" campplus-whisper "$work/fbank" --lr 0.002 --epochs 60 --label-smoothing 0 --keep last --refit

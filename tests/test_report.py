@@ -18,9 +18,10 @@ from sklearn.metrics import balanced_accuracy_score
 
 from conftest import Command, add_tiny_architecture
 from ser_images.data.common.errors import UserError
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.train.analysis.compare import mcnemar_tests, seed_groups
 from ser_images.train.analysis.corruptions import CLEAN, CORRUPTIONS
+from ser_images.train.analysis.leaderboard import latency_images
 from ser_images.train.analysis.mistakes import worst_mistakes
 from ser_images.train.analysis.report import write_report
 from ser_images.train.analysis.robustness import robustness
@@ -186,6 +187,30 @@ def test_mcnemar(folds: Path) -> None:
     assert (pair.only_first, pair.only_second) == (0, wrong)
     assert pair.p == pytest.approx(2 * 0.5**wrong)
     assert not list(mcnemar_tests([replace(one, folds=(fold,)), replace(one, folds=tuple(others))]))
+
+
+def test_mcnemar_by_hand(folds: Path) -> None:
+    (fold, *_) = Result.read(folds).folds
+    right = np.eye(len(fold.predictions.labels), dtype=np.float32)[fold.predictions.targets]
+    wrong = np.roll(right, 1, axis=1)
+    results = []
+    for mistakes in ([0, 1, 2, 3, 4, 5], [6]):
+        probabilities = right.copy()
+        probabilities[mistakes] = wrong[mistakes]
+        changed = replace(fold, predictions=replace(fold.predictions, probabilities=probabilities))
+        results.append(Result(folds, (changed,)))
+    (test,) = mcnemar_tests(results)
+    assert (test.clips, test.only_first, test.only_second) == (30, 1, 6)
+    assert test.p == pytest.approx(0.125)  # 2 * (1 + 7) / 2**7
+
+
+def test_latency_is_measured_on_test_images(folds: Path, images: ImageSet) -> None:
+    result = Result.read(folds)
+    clips = set(result.folds[0].provenance["clips"]["test"])
+    rows = [row for row in images.rows if row.clip in clips and row.variant == "original"]
+    assert len(rows) == 30
+    expected = {image.tobytes() for image in load_images(images, rows)}
+    assert {image.tobytes() for image in latency_images(result, images)} == expected
 
 
 def test_the_mean_over_seeds(folds: Path) -> None:
