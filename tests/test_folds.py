@@ -22,7 +22,7 @@ from ser_images.train.training.config import TrainConfig
 
 RECIPE = TrainConfig(architecture="tiny", weights="none", epochs=2, lr=1e-2, schedule="one-cycle", ema_decay=0)
 add_tiny_architecture()
-FOLD_FILES = {"learner.pkl", "model.onnx", "model.safetensors", "run.json", "SHA256SUMS"}
+FOLD_FILES = {"model.onnx", "model.safetensors", "run.json", "SHA256SUMS"}
 POOLED = {
     "confusion_matrix.csv", "confusion_matrix.png", "metrics.json", "predictions.csv", "report.txt", "top_losses.png",
 }  # fmt: skip
