@@ -283,7 +283,7 @@ def test_compare_at_80_columns(folds: Path, run_folder: Path, tmp_path: Path) ->
 
 
 def read_all(terminal: int) -> str:
-    """What a process writes to its terminal, until it ends."""
+    """The text that a process writes to its terminal until it ends, without styles."""
     content = b""
     try:
         while chunk := os.read(terminal, 65536):
@@ -292,7 +292,7 @@ def read_all(terminal: int) -> str:
         pass
     finally:
         os.close(terminal)
-    return content.decode()
+    return re.sub(r"\x1b\[[0-9;]*m", "", content.decode())
 
 
 def test_names_are_shortened_to_what_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
