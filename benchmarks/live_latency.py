@@ -1,8 +1,9 @@
-"""The live microphone over many minutes: latency, dropped blocks, processor time and memory.
+"""Latency, dropped blocks, CPU time and memory of `ser-predict live` over many minutes.
 
     python benchmarks/live_latency.py RAVDESS_FOLDER --model RUN [--minutes 10] [--seed 1]
 
-Clips with silences between them are played into a virtual microphone (PulseAudio) that ser-predict live records from.
+Clips with pauses between them are played into a virtual microphone (PulseAudio) that ser-predict live records from.
+Prints the results as JSON.
 """
 
 import argparse
@@ -15,7 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ser_images.data.common.command_line import command_line
 from ser_images.data.corpora import find_clips
+from ser_images.export.models import open_bundle
 from ser_images.spectrogram_gen.audio import Samples, read_mono
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
@@ -23,7 +26,7 @@ from virtual_microphone import RATE_HZ, virtual_microphone
 
 
 def conversation(source: Path, seconds: float, seed: int) -> Samples:
-    """Clips in random order with half a second to three of faint noise between them, so many seconds in all."""
+    """Samples of clips in random order with 0.5 to 3 s of faint noise after each, `seconds` long."""
     clips = find_clips(source, "ravdess").clips
     rng = np.random.default_rng(seed)
     parts: list[Samples] = []
@@ -34,13 +37,14 @@ def conversation(source: Path, seconds: float, seed: int) -> Samples:
 
 
 def main() -> None:
-    """Print the measurements as JSON."""
-    parser = argparse.ArgumentParser(description="latency and losses of ser-predict live")
+    """Print the results as JSON."""
+    parser = argparse.ArgumentParser(description="latency, dropped blocks, CPU time and memory of ser-predict live")
     parser.add_argument("source", type=Path)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
+    open_bundle(arguments.model)
     seconds = 60 * arguments.minutes
     played = conversation(arguments.source, seconds, arguments.seed)
     with tempfile.TemporaryDirectory() as folder, virtual_microphone(Path(folder)) as sound:
@@ -51,19 +55,22 @@ def main() -> None:
             out, error = live.communicate(timeout=seconds + 60)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     windows = [json.loads(line) for line in out.splitlines()]
-    late = [window["latency_ms"] for window in windows if window["speech"]]
-    measured = {
+    latencies_ms = [window["latency_ms"] for window in windows if window["speech"]]
+    results = {
         "minutes": arguments.minutes,
         "windows": len(windows),
-        "with_speech": len(late),
-        "latency_ms": {f"p{percent}": round(float(np.percentile(late, percent)), 1) for percent in (50, 95, 99, 100)},
+        "with_speech": len(latencies_ms),
+        "latency_ms": {
+            f"p{percent}": round(float(np.percentile(latencies_ms, percent)), 1) for percent in (50, 95, 99, 100)
+        },
         "dropped": windows[-1]["dropped"],
-        "processor_share": round((used.ru_utime + used.ru_stime) / seconds, 3),
+        "cpu_fraction": round((used.ru_utime + used.ru_stime) / seconds, 3),
         "peak_mb": round(used.ru_maxrss / 1024),
     }
-    print(json.dumps(measured, indent=2))
+    print(json.dumps(results, indent=2))
     print(error, file=sys.stderr, end="")
 
 
 if __name__ == "__main__":
-    main()
+    with command_line():
+        main()

@@ -1,9 +1,9 @@
-"""A training that keeps the pictures it has read, beside one that reads them anew in every epoch.
+"""Epoch duration with images cached in memory, compared with images read from their files in every epoch.
 
     python benchmarks/reading_speed.py IMAGES [--architecture mlp]
 
-Both train epochs of every picture in turn, from the same seeds; the fastest epoch of each counts. The first is apart:
-in it, both read. Printed beside the ratio: whether every epoch's losses were the same.
+The two trainings alternate with the same seeds, and the fastest epoch of each counts, without the first one, in which
+both read files. Prints seconds per epoch, their ratio, and whether all losses were equal.
 """
 
 import argparse
@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from fastai.torch_core import set_seed
-from train_speed import learner_of
+from train_speed import make_benchmark_learner
 
+from ser_images.data.common.command_line import command_line
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.loaders import MEMORY
 
 
 def epoch(learner: Any, seed: int) -> tuple[float, list[float]]:
-    """Its seconds, and the loss of each of its batches, smoothed."""
+    """Train one epoch; its duration in seconds, and the smoothed loss after each batch."""
     set_seed(seed, reproducible=True)
     started = time.perf_counter()
     learner.fit(1, 1e-3)
@@ -34,21 +35,22 @@ def main() -> None:
     parser.add_argument("--architecture", default="cnn-bilstm-attention")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    recipe = TrainConfig(arguments.architecture, weights="none", schedule="one-cycle", epoch_over="images")
+    config = TrainConfig(arguments.architecture, weights="none", schedule="one-cycle", epoch_over="images")
     with tempfile.TemporaryDirectory() as scratch:
         learners = {}
-        for name, memory in (("kept", MEMORY), ("read", 0)):
-            set_seed(recipe.seed, reproducible=True)
-            learners[name] = learner_of(arguments.images, recipe, Path(scratch), memory)
+        for name, memory in (("cached", MEMORY), ("files", 0)):
+            set_seed(config.seed, reproducible=True)
+            learners[name] = make_benchmark_learner(arguments.images, config, Path(scratch), memory)
         epochs = {name: [epoch(learner, 0)] for name, learner in learners.items()}
         for seed in range(1, arguments.rounds + 1):
             for name, learner in learners.items():
                 epochs[name].append(epoch(learner, seed))
-    fastest = {name: round(min(seconds for seconds, _ in told[1:]), 2) for name, told in epochs.items()}
-    equal = [losses for _, losses in epochs["kept"]] == [losses for _, losses in epochs["read"]]
-    ratio = round(fastest["read"] / fastest["kept"], 3)
-    print(json.dumps({"seconds_an_epoch": fastest, "kept/read": ratio, "losses_equal": equal}))
+    fastest = {name: round(min(seconds for seconds, _ in measured[1:]), 2) for name, measured in epochs.items()}
+    equal = [losses for _, losses in epochs["cached"]] == [losses for _, losses in epochs["files"]]
+    ratio = round(fastest["files"] / fastest["cached"], 3)
+    print(json.dumps({"seconds_per_epoch": fastest, "files/cached": ratio, "losses_equal": equal}))
 
 
 if __name__ == "__main__":
-    main()
+    with command_line():
+        main()

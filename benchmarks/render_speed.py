@@ -1,13 +1,15 @@
-"""How fast pictures are made, against the common recipe and against the floor; one process, one run.
+"""Time to make the image of a recording, compared with common ways to do it and with a lower bound.
 
     python benchmarks/render_speed.py RAVDESS_FOLDER
 
-Five ways turn the same recordings into PNG files, in turn, several rounds; the fastest round of each counts:
-(a) the recipe of the public systems that turn RAVDESS into pictures for fastai: librosa's load, trim and mel
-    (n_fft 1024, hop 100), specshow on mel and time axes, savefig;
-(b) librosa and Pillow, written plainly, with this project's trimming, level and size;
-(c) this project: ser-images build, with its checks, hashes and manifest;
-(d) the floor: decode, resample, one batched FFT, sparse mel, PNG at level 1, and nothing else.
+Four implementations turn the same recordings into PNG files, in one process. They alternate for several rounds, and the
+fastest round of each counts:
+(a) common: librosa's load, trim and mel spectrogram (n_fft 1024, hop 100), specshow, savefig, as public projects that
+    train fastai on images of RAVDESS do;
+(b) librosa and Pillow, with the trimming, level and size of this project;
+(c) this project: ser-images build with its checks, hashes and manifest;
+(d) lower bound: decode, resample, one batched FFT, sparse mel matrix, PNG at level 1, and nothing else.
+Prints milliseconds per recording and the ratios a/c, b/c, c/d.
 """
 
 import argparse
@@ -28,6 +30,7 @@ from PIL import Image
 from scipy.sparse import csr_matrix
 
 from ser_images.data.clip import Clip
+from ser_images.data.common.command_line import command_line
 from ser_images.data.corpora import find_clips
 from ser_images.spectrogram_gen.dataset.build import build
 from ser_images.spectrogram_gen.dataset.plan import Plan
@@ -35,10 +38,10 @@ from ser_images.spectrogram_gen.features.mel import mel_filters
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 SPEC = ImageSpec()
-Way = Callable[[Sequence[Clip], Path], None]
+Implementation = Callable[[Sequence[Clip], Path], None]
 
 
-def common_recipe(clips: Sequence[Clip], out: Path) -> None:
+def common(clips: Sequence[Clip], out: Path) -> None:
     for clip in clips:
         samples, rate_hz = librosa.load(clip.path)
         samples, _ = librosa.effects.trim(samples)
@@ -67,7 +70,7 @@ def this_project(clips: Sequence[Clip], out: Path) -> None:
     build(clips, clips[0].path.parent.parent, out, SPEC, Plan(), jobs=1)
 
 
-def floor(clips: Sequence[Clip], out: Path) -> None:
+def lower_bound(clips: Sequence[Clip], out: Path) -> None:
     window = np.hanning(SPEC.n_fft).astype(np.float32)
     filters = csr_matrix(mel_filters(SPEC))
     for clip in clips:
@@ -82,18 +85,18 @@ def floor(clips: Sequence[Clip], out: Path) -> None:
         Image.fromarray(grey).save(out / f"{clip.name}.png", compress_level=1)
 
 
-WAYS: dict[str, Way] = {
-    "a": common_recipe,
+IMPLEMENTATIONS: dict[str, Implementation] = {
+    "a": common,
     "b": librosa_and_pillow,
     "c": this_project,
-    "d": floor,
+    "d": lower_bound,
 }
 
 
-def seconds(way: Way, clips: Sequence[Clip]) -> float:
+def seconds(make_images: Implementation, clips: Sequence[Clip]) -> float:
     with tempfile.TemporaryDirectory() as out:
         start = time.perf_counter()
-        way(clips, Path(out))
+        make_images(clips, Path(out))
         return time.perf_counter() - start
 
 
@@ -106,17 +109,18 @@ def main() -> None:
     mpl.use("Agg")
     clips = find_clips(arguments.source, "ravdess").clips
     clips = clips[:: max(1, len(clips) // arguments.clips)][: arguments.clips]
-    for way in WAYS.values():  # imports, caches and the disk are warm before anything counts
-        seconds(way, clips[:5])
-    best = dict.fromkeys(WAYS, float("inf"))
+    for implementation in IMPLEMENTATIONS.values():  # warm up imports, caches and the disk
+        seconds(implementation, clips[:5])
+    best = dict.fromkeys(IMPLEMENTATIONS, float("inf"))
     for number in range(arguments.rounds):
-        for name, way in WAYS.items():
-            if name != "a" or number < 2:  # slow, and far from the others
-                best[name] = min(best[name], seconds(way, clips))
+        for name, implementation in IMPLEMENTATIONS.items():
+            if name != "a" or number < 2:  # two rounds are enough for the slowest
+                best[name] = min(best[name], seconds(implementation, clips))
     ms = {name: round(1000 * total / len(clips), 2) for name, total in best.items()}
     ratios = {"a/c": ms["a"] / ms["c"], "b/c": ms["b"] / ms["c"], "c/d": ms["c"] / ms["d"]}
     print(json.dumps({"clips": len(clips), "ms_per_clip": ms, **{k: round(v, 2) for k, v in ratios.items()}}))
 
 
 if __name__ == "__main__":
-    main()
+    with command_line():
+        main()

@@ -1,9 +1,9 @@
-"""How much of a bare PyTorch loop's speed a training reaches: same network, batch and precision, in one run.
+"""Training speed compared with a plain PyTorch loop: same network, batch size and precision.
 
     python benchmarks/train_speed.py IMAGES
 
-Both train in turn, several rounds; the fastest round of each counts. The bare loop sees one batch that is in
-memory already: no files, no augmentation, no metrics.
+The two alternate for several rounds, and the fastest round of each counts. The plain loop trains on one batch that is
+already in memory: no files, no augmentation, no metrics. Prints images per second and their ratio.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from fastai.callback.core import Callback, CancelFitException
 from fastai.torch_core import default_device, to_device
 from torch import nn
 
+from ser_images.data.common.command_line import command_line
 from ser_images.data.splits import make_split
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.training.config import TrainConfig
@@ -28,7 +29,7 @@ WARM_UP = 2
 
 
 class Stopwatch(Callback):
-    """Times `batches` training batches after the warm-up, then ends the fit."""
+    """Measures the time of `batches` training batches after the warm-up, then stops the training."""
 
     def __init__(self, batches: int) -> None:
         super().__init__()
@@ -42,38 +43,40 @@ class Stopwatch(Callback):
             raise CancelFitException
 
 
-def learner_of(folder: Path, recipe: TrainConfig, scratch: Path, memory: int = MEMORY) -> Any:
-    """What trains the recipe on the image set in `folder`, divided as under `stratified`."""
+def make_benchmark_learner(folder: Path, config: TrainConfig, scratch: Path, memory: int = MEMORY) -> Any:
+    """The learner that `ser-train` would make for the image set in `folder`, with the protocol `stratified`."""
     images = ImageSet.read(folder)
     split = make_split(images.rows, "stratified")
     normalisation = normalisation_of(images, subset_rows(images, split.train))
     loaders = data_loaders(
-        images, split, normalisation, recipe.epoch_over, recipe.batch_size, default_device(), memory=memory
+        images, split, normalisation, config.epoch_over, config.batch_size, default_device(), memory=memory
     )
-    return make_learner(loaders, recipe, images.labels, images.spec, scratch)
+    return make_learner(loaders, config, images.labels, images.spec, scratch)
 
 
-def ours(learner: Any, batches: int) -> float:
+def training_speed(learner: Any, batches: int) -> float:
+    """Images per second of a training as `ser-train` does it."""
     stopwatch = Stopwatch(batches)
     learner.fit(100, 1e-3, cbs=stopwatch)
     return batches * learner.dls.bs / stopwatch.seconds
 
 
-def bare(learner: Any, batches: int) -> float:
-    pictures, labels = to_device(learner.dls.one_batch(), learner.dls.device)
-    pictures, labels = pictures.as_subclass(torch.Tensor), labels.as_subclass(torch.Tensor)
+def plain_loop_speed(learner: Any, batches: int) -> float:
+    """Images per second of a plain PyTorch loop over one batch in memory."""
+    images, labels = to_device(learner.dls.one_batch(), learner.dls.device)
+    images, labels = images.as_subclass(torch.Tensor), labels.as_subclass(torch.Tensor)
     model = learner.model.train().to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(model.parameters(), 1e-3)
-    narrow = any("precision" in cb.name or "autocast" in cb.name for cb in learner.cbs)
+    mixed_precision = any("precision" in cb.name or "autocast" in cb.name for cb in learner.cbs)
     for step in range(WARM_UP + batches):
         if step == WARM_UP:
             started = time.perf_counter()
-        with torch.autocast(pictures.device.type, torch.bfloat16, enabled=narrow):
-            loss = nn.functional.cross_entropy(model(pictures).float(), labels)
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=mixed_precision):
+            loss = nn.functional.cross_entropy(model(images).float(), labels)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    return batches * len(pictures) / (time.perf_counter() - started)
+    return batches * len(images) / (time.perf_counter() - started)
 
 
 def main() -> None:
@@ -83,15 +86,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        learner = learner_of(arguments.images, TrainConfig(weights="none", schedule="one-cycle"), Path(folder))
-        speeds: dict[str, float] = {"ours": 0.0, "bare": 0.0}
+        learner = make_benchmark_learner(
+            arguments.images, TrainConfig(weights="none", schedule="one-cycle"), Path(folder)
+        )
+        speeds: dict[str, float] = {"training": 0.0, "plain_loop": 0.0}
         for _ in range(arguments.rounds):
-            speeds["bare"] = max(speeds["bare"], bare(learner, arguments.batches))
-            speeds["ours"] = max(speeds["ours"], ours(learner, arguments.batches))
+            speeds["plain_loop"] = max(speeds["plain_loop"], plain_loop_speed(learner, arguments.batches))
+            speeds["training"] = max(speeds["training"], training_speed(learner, arguments.batches))
     rounded = {name: round(speed, 1) for name, speed in speeds.items()}
-    ratio = round(speeds["ours"] / speeds["bare"], 3)
-    print(json.dumps({"images_per_s": rounded, "ours/bare": ratio, "batch_size": learner.dls.bs}))
+    ratio = round(speeds["training"] / speeds["plain_loop"], 3)
+    print(json.dumps({"images_per_s": rounded, "training/plain_loop": ratio, "batch_size": learner.dls.bs}))
 
 
 if __name__ == "__main__":
-    main()
+    with command_line():
+        main()

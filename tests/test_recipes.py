@@ -9,7 +9,7 @@ import pytest
 from conftest import Command, add_tiny_architecture
 from ser_images.data.common.errors import UserError
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
-from ser_images.train.analysis.leaderboard import image_sets
+from ser_images.train.analysis.leaderboard import find_image_sets
 from ser_images.train.cli import main
 from ser_images.train.runs.recipe import FOLDER, ImageSetOptions, Recipe, names
 from ser_images.train.training.config import TrainConfig
@@ -129,7 +129,7 @@ def test_a_recipe_as_published_and_otherwise(command: Command, images: ImageSet,
     assert code == 0
     assert "protocol speaker, fold 1" in output
     assert "published: " not in output
-    assert json.loads((tmp_path / "speaker" / "metrics.json").read_text())["side"] == "validation"
+    assert json.loads((tmp_path / "speaker" / "metrics.json").read_text())["subset"] == "validation"
     code, output, _ = command(*arguments, "--no-test", "--out", tmp_path / "validated")
     assert code == 0
     assert "protocol stratified, fold 0" in output
@@ -192,10 +192,10 @@ def test_a_leaderboard_names_missing_image_sets(images: ImageSet, tmp_path: Path
     (tmp_path / "some").symlink_to(images.folder)
     recipes = [Recipe.read(name) for name in (str(tiny), "c-bilstm", "c-cnn1d", "e-conv1d")]
     with pytest.raises(UserError) as refused:
-        image_sets(recipes, tmp_path)
+        find_image_sets(recipes, tmp_path)
     mfcc, stack = (Recipe.read(name).images for name in ("c-bilstm", "e-conv1d"))
     assert str(refused.value) == (
-        f"{tmp_path}: no pictures for c-bilstm, c-cnn1d, e-conv1d; make them: "
+        f"{tmp_path}: no image set for c-bilstm, c-cnn1d, e-conv1d; build with: "
         f"{mfcc.command(tmp_path / mfcc.name)} && {stack.command(tmp_path / stack.name)}"
     )
 

@@ -69,7 +69,9 @@ def test_what_a_bundle_tells_of_its_training(run_folder: Path, images: ImageSet)
     bundle = Bundle.from_json((run_folder / "bundle.json").read_text())
     assert (bundle.architecture, bundle.labels, bundle.spec) == ("resnet34", images.labels, images.spec)
     training = bundle.training
-    assert training["metrics"] == json.loads((run_folder / "metrics.json").read_text())
+    recorded = json.loads((run_folder / "metrics.json").read_text())
+    assert training["metrics"] == {"side": recorded.pop("subset"), **recorded}
+    assert training["pictures"] == {"train": 120, "validation": 30, "test": 30}
     assert (training["protocol"], training["fold"], training["seed"]) == ("speaker", 0, 0)
     assert training["corpora"] == ["synthetic"]
     assert training["clips_hash"] == clips_hash(images.rows) != clips_hash(images.rows[2:])
@@ -273,7 +275,7 @@ def test_no_test_leaves_the_test_fold_unused(images: ImageSet, tmp_path: Path) -
     with (tmp_path / "run/predictions.csv").open(newline="") as file:
         predicted = {row["clip"] for row in csv.DictReader(file)}
     assert predicted == set(content["clips"]["validation"])
-    assert json.loads((tmp_path / "run/metrics.json").read_text())["side"] == "validation"
+    assert json.loads((tmp_path / "run/metrics.json").read_text())["subset"] == "validation"
 
 
 def test_refit_is_calibrated_without_and_trained_with_the_validation_clips(images: ImageSet, tmp_path: Path) -> None:
@@ -285,7 +287,7 @@ def test_refit_is_calibrated_without_and_trained_with_the_validation_clips(image
     assert [row["valid_loss"] for row in history(tmp_path / "once")] == [
         row["valid_loss"] for row in history(tmp_path / "again")
     ]
-    assert metrics_once["side"] == again["side"] == "test"
+    assert metrics_once["subset"] == again["subset"] == "test"
     assert (tmp_path / "once" / "predictions.csv").read_bytes() != (tmp_path / "again" / "predictions.csv").read_bytes()
     after = lines[lines.index("training again from the start, with the validation clips included") :]
     assert sum(line.startswith("epoch") for line in after) == 2
@@ -305,7 +307,8 @@ def test_leaky_says_so_loudly(images: ImageSet, tmp_path: Path) -> None:
     run(images, QUICK, "leaky", 0, tmp_path / "run", lines.append)
     loud = [line for line in lines if line.startswith("LEAKY: ")]
     assert len(loud) == 1
-    found = re.fullmatch(r"LEAKY: 4 speakers .*, (\d+) clips .*, (\d+) variants .* stand on two sides\. .*", loud[0])
+    shared = r"4 speakers .*, (\d+) clips .*, (\d+) variants .*"
+    found = re.fullmatch(rf"LEAKY: {shared} are in more than one subset\. .*", loud[0])
     assert found
     assert 20 < int(found[1]) < int(found[2]) <= 240
 

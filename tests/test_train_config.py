@@ -132,7 +132,7 @@ def test_old_options_of_the_command_line(
     config = json.loads((tmp_path / "run" / "run.json").read_text())["config"]
     assert (config["ema_decay"], config["time_shift"], config["epoch_over"]) == (0, 0.1, "images")
     assert config["class_weight"] == {"sad": 2}
-    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["side"] == "validation"
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["subset"] == "validation"
     lines = [record.getMessage() for record in caplog.records]
     assert "--average is now called --ema-decay; the old name will be removed in the next version" in lines
     assert len(lines) == 6  # five options and the value `pictures`

@@ -1,4 +1,4 @@
-"""What `ser-train` does with finished runs: report, robustness, compare."""
+"""The commands of `ser-train` that read finished runs: report, robustness, compare."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,32 +6,36 @@ from typing import Annotated
 
 import typer
 
-Run = Annotated[Path, typer.Argument(help="Folder of a run, or of fold-0, fold-1, … of one.")]
+Run = Annotated[Path, typer.Argument(help="Run folder, or a folder with fold-0, fold-1, …")]
 
 
 def report(
     run: Run,
-    images: Annotated[Path | None, typer.Option(help="Its image set, for pictures of the worst mistakes.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Its image set: shows the images of the worst mistakes.")] = None,
     recordings: Annotated[
-        Path | None, typer.Option(help="What the image set was built from, to listen to them in the report.")
+        Path | None,
+        typer.Option(help="The folder that the image set was built from: adds the sound of the worst mistakes."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The HTML file.", show_default="RUN/report.html")] = None,
+    out: Annotated[Path | None, typer.Option(help="HTML file to write.", show_default="RUN/report.html")] = None,
 ) -> None:
-    """Write one HTML file with all that a run, or the folds of one together, has to say."""
+    """Write metrics, plots and worst mistakes of a run, or of all its folds, into one HTML file."""
     from ser_images.spectrogram_gen.dataset.image_set import ImageSet
     from ser_images.train.analysis.report import write_report
     from ser_images.train.runs.results import Result
 
-    place = out or run / "report.html"
-    write_report(Result.read(run), place, ImageSet.read(images) if images else None, recordings)
-    typer.echo(place)
+    path = out or run / "report.html"
+    write_report(Result.read(run), path, ImageSet.read(images) if images else None, recordings)
+    typer.echo(path)
 
 
 def robustness(
     run: Run,
     recordings: Annotated[Path, typer.Argument(help="The folder that its image set was built from.")],
 ) -> None:
-    """The run's test clips through other gains, noise, lines and codecs: a table and a plot, which a report shows."""
+    """Evaluate a run's test clips with corrupted sound: gain, noise, telephone, codecs.
+
+    Prints a table and writes robustness.csv and robustness.png into the run; ser-train report shows them.
+    """
     from ser_images.data.common.folders import require_writable
     from ser_images.data.common.progress import progress_bar
     from ser_images.train.analysis.robustness import robustness, write_robustness
@@ -40,15 +44,18 @@ def robustness(
 
     result = Result.read(run)
     require_writable(run)
-    with progress_bar("hearing", len(result.predictions.rows)) as heard:
-        rows = robustness(result, recordings, progress=heard)
+    with progress_bar("recordings", len(result.predictions.rows)) as progress:
+        rows = robustness(result, recordings, progress=progress)
     write_robustness(rows, run)
     print_robustness(rows)
     typer.echo(run / "robustness.csv")
 
 
-def compare(runs: Annotated[list[Path], typer.Argument(help="Folders of runs.")]) -> None:
-    """Runs side by side, and McNemar's test for each two that were tested on the same clips."""
+def compare(runs: Annotated[list[Path], typer.Argument(help="Run folders.")]) -> None:
+    """Print the metrics of several runs, and McNemar's test of each two with the same test clips.
+
+    Runs that differ only in their seed also get mean and standard deviation.
+    """
     from ser_images.train.console import print_comparison
     from ser_images.train.runs.results import Result
 

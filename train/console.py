@@ -1,61 +1,103 @@
-"""What `ser-train` says of finished runs."""
+"""Tables that `ser-train` prints of finished runs."""
 
+import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from ser_images.train.analysis.compare import pairs, seeds
+from ser_images.train.analysis.compare import mcnemar_tests, seed_groups
 from ser_images.train.analysis.robustness import CorruptionResult
-from ser_images.train.runs.results import FIGURES, Result
+from ser_images.train.runs.results import METRICS, Result, interval_method, interval_of
 
-_WIDE = 250
+_UNLIMITED = 250
 """Columns of a file or a pipe, where no line need be broken."""
+_HEADINGS = ("protocol", "folds", "clips", "accuracy", "UAR", "macro F1", "weighted F1", "ECE")
 
 
 def print_robustness(rows: Sequence[CorruptionResult]) -> None:
-    """A line a condition."""
+    """Print a table with a line per corruption."""
     table = Table(title=f"{rows[0].clips} clips")
-    for heading in ("condition", "UAR", "accuracy", "same label", "refused"):
-        table.add_column(heading, justify="left" if heading == "condition" else "right")
+    for heading in ("corruption", "UAR", "accuracy", "same label", "no sound"):
+        table.add_column(heading, justify="left" if heading == "corruption" else "right")
     for row in rows:
-        table.add_row(row.condition, f"{row.uar:.1%}", f"{row.accuracy:.1%}", f"{row.same:.1%}", str(row.refused))
+        table.add_row(row.corruption, f"{row.uar:.1%}", f"{row.accuracy:.1%}", f"{row.same:.1%}", str(row.refused))
     Console().print(table)
 
 
 def print_comparison(results: Sequence[Result]) -> None:
-    """A table of the runs, their mean over seeds, and a line for each two that were tested on the same clips."""
-    table = Table(caption="±: half of the 95 % interval over speakers")
-    headings = ("run", "protocol", "folds", "clips", *(name.replace("_", " ") for name in FIGURES), "ECE")
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading in ("run", "protocol") else "right")
-    for result in results:
-        table.add_row(*_cells(result))
+    """Print a table of the runs, mean and deviation over seeds, and McNemar's tests."""
+    names = dict(zip((result.path for result in results), distinct_names([r.path for r in results]), strict=True))
     console = Console(highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console.width = _WIDE
-    console.print(table)
-    for alike in seeds(results):
-        means = ", ".join(f"{name} {alike.mean[name]:.1%} ± {100 * alike.sd[name]:.1f}" for name in FIGURES)
-        runs = ", ".join(str(result.path) for result in alike.results)
-        console.print(f"mean and standard deviation over {len(alike.results)} seeds ({runs}): {means}", markup=False)
-    for pair in pairs(results):
-        console.print(
-            f"{pair.first.path} and {pair.second.path}, {pair.clips} clips: {pair.only_first} right in the first only, "
-            f"{pair.only_second} in the second only; McNemar's p {pair.p:.3g}",
-            markup=False,
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _UNLIMITED
+    table = _comparison_table(results, names, " ")
+    if console.measure(table, options=console.options.update(width=_UNLIMITED)).maximum > console.width:
+        table = _comparison_table(results, names, "\n")
+    console.print(table, soft_wrap=False)
+    for line in (*_seed_lines(results, names), *_mcnemar_lines(results, names)):
+        console.print(line, markup=False)
+
+
+def distinct_names(paths: Sequence[Path]) -> list[str]:
+    """The paths below their nearest common folder: `runs/a` and `runs/b` become `a` and `b`."""
+    full = [Path(os.path.normpath(path.absolute())) for path in paths]
+    common = os.path.commonpath([path.parent for path in full])
+    return [path.relative_to(common).as_posix() for path in full]
+
+
+def _comparison_table(results: Sequence[Result], names: dict[Path, str], separator: str) -> Table:
+    """A row per run; only its name may be folded, and `separator` stands between a metric and its interval."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, caption=_caption(results), caption_style="")
+    table.add_column("run", overflow="fold")
+    for heading in _HEADINGS:
+        left = heading == "protocol"
+        table.add_column(heading.replace(" ", separator), justify="left" if left else "right", no_wrap=True)
+    for result in results:
+        table.add_row(names[result.path], *_cells(result, separator))
+    return table
+
+
+def _caption(results: Sequence[Result]) -> str:
+    methods = {interval_method(result.metrics) for result in results}
+    text = "±: half of the 95 % interval"
+    if methods == {"speakers"}:
+        return f"{text} (bootstrap over speakers)"
+    return f"{text}, bootstrap over speakers; *: binomial, because there are too few speakers"
+
+
+def _cells(result: Result, separator: str) -> Iterator[str]:
+    metrics, first = result.metrics, result.folds[0].provenance
+    yield first["protocol"] if metrics["subset"] == "test" else f"{first['protocol']},{separator}{metrics['subset']}"
+    yield _folds_text([fold.number for fold in result.folds])
+    yield str(metrics["clips"])
+    mark = "" if interval_method(metrics) == "speakers" else "*"
+    for name in METRICS:
+        interval = interval_of(metrics, name)
+        half = f"{separator}± {50 * (interval[1] - interval[0]):.1f}{mark}" if interval else ""
+        yield f"{metrics[name]:.1%}{half}"
+    yield f"{metrics['calibration']['ece']:.1%}"
+
+
+def _folds_text(numbers: Sequence[int]) -> str:
+    """Fold numbers as `0-4`, or as `0,2` where some are missing."""
+    if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:
+        return f"{numbers[0]}-{numbers[-1]}"
+    return ",".join(map(str, numbers))
+
+
+def _seed_lines(results: Sequence[Result], names: dict[Path, str]) -> Iterator[str]:
+    for group in seed_groups(results):
+        means = ", ".join(f"{name} {group.mean[name]:.1%} ± {100 * group.sd[name]:.1f}" for name in METRICS)
+        runs = ", ".join(names[result.path] for result in group.results)
+        yield f"mean and standard deviation over {len(group.results)} seeds ({runs}): {means}"
+
+
+def _mcnemar_lines(results: Sequence[Result], names: dict[Path, str]) -> Iterator[str]:
+    for test in mcnemar_tests(results):
+        yield (
+            f"{names[test.first.path]} and {names[test.second.path]}, {test.clips} clips: {test.only_first} right only "
+            f"in the first, {test.only_second} only in the second; McNemar's p {test.p:.3g}"
         )
-
-
-def _cells(result: Result) -> Iterator[str]:
-    figures, first = result.figures, result.folds[0].provenance
-    yield str(result.path)
-    yield first["protocol"] if figures["side"] == "test" else f"{first['protocol']}, {figures['side']}"
-    yield ",".join(str(fold.number) for fold in result.folds)
-    yield str(figures["clips"])
-    for name in FIGURES:
-        low, high = figures["intervals"][name]
-        half = 100 * np.ptp([low, high]) / 2
-        yield f"{figures[name]:.1%} ± {half:.1f}"
-    yield f"{figures['calibration']['ece']:.1%}"

@@ -1,6 +1,6 @@
-"""Runs side by side: whether two that were tested on the same clips really differ, and what a seed makes of it.
+"""Comparison of runs: McNemar's test of two runs on the same clips, and mean and deviation over seeds.
 
-for pair in pairs([Result.read(path) for path in paths]): …
+for test in mcnemar_tests([Result.read(path) for path in paths]): …
 """
 
 import json
@@ -12,17 +12,17 @@ from itertools import combinations
 import numpy as np
 from scipy.stats import binomtest
 
-from ser_images.train.runs.results import FIGURES, Result
+from ser_images.train.runs.results import METRICS, Result
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two runs on the clips that both were tested on.
+class McNemarTest:
+    """McNemar's exact test of two runs.
 
     Attributes:
-        clips: how many those are.
-        only_first, only_second: clips that one of the two has right and the other wrong.
-        p: of McNemar's exact test: how likely such a difference is between two that are equally good.
+        clips: number of clips that both runs were evaluated on.
+        only_first, only_second: clips that only one of the runs classified right.
+        p: probability of a difference at least this large if both runs were equally good.
     """
 
     first: Result
@@ -33,15 +33,15 @@ class Pair:
     p: float
 
 
-def pairs(results: Sequence[Result]) -> Iterator[Pair]:
-    """McNemar's exact test for each two runs that share tested clips.
+def mcnemar_tests(results: Sequence[Result]) -> Iterator[McNemarTest]:
+    """McNemar's exact test of each two runs that were evaluated on some of the same clips.
 
     McNemar Q (1947). Note on the sampling error of the difference between correlated proportions or percentages.
-    Psychometrika 12: 153-157. Clips of one speaker are not independent, so that a small p promises a little too much.
+    Psychometrika 12: 153-157. Clips of one speaker are not independent, so the true p is larger.
     """
     right = [
-        {(row.clip, row.variant): bool(hit) for row, hit in zip(said.rows, said.right, strict=True)}
-        for said in (result.predictions for result in results)
+        {(row.clip, row.variant): bool(hit) for row, hit in zip(predictions.rows, predictions.right, strict=True)}
+        for predictions in (result.predictions for result in results)
     ]
     for one, other in combinations(range(len(results)), 2):
         shared = right[one].keys() & right[other].keys()
@@ -49,15 +49,15 @@ def pairs(results: Sequence[Result]) -> Iterator[Pair]:
             first = sum(right[one][clip] and not right[other][clip] for clip in shared)
             second = sum(right[other][clip] and not right[one][clip] for clip in shared)
             p = float(binomtest(first, first + second).pvalue) if first + second else 1.0
-            yield Pair(results[one], results[other], len(shared), first, second, p)
+            yield McNemarTest(results[one], results[other], len(shared), first, second, p)
 
 
 @dataclass(frozen=True)
-class Seeds:
-    """Runs that differ in their seed alone.
+class SeedGroup:
+    """Runs that differ only in their seed.
 
     Attributes:
-        mean, sd: of each of `FIGURES` over the runs.
+        mean, sd: of each of `METRICS` over the runs.
     """
 
     results: tuple[Result, ...]
@@ -65,23 +65,24 @@ class Seeds:
     sd: dict[str, float]
 
 
-def seeds(results: Sequence[Result]) -> Iterator[Seeds]:
-    """The runs of the same recipe, protocol, folds and pictures, where there are several."""
+def seed_groups(results: Sequence[Result]) -> Iterator[SeedGroup]:
+    """The groups of runs with the same config, protocol, folds and images, where they have several seeds."""
     alike: dict[str, list[Result]] = defaultdict(list)
     for result in results:
-        alike[_but_for_the_seed(result)].append(result)
-    for several in alike.values():
-        if len({result.folds[0].provenance["config"]["seed"] for result in several}) > 1:
-            found = {name: [result.figures[name] for result in several] for name in FIGURES}
-            yield Seeds(
-                tuple(several),
-                {name: float(np.mean(values)) for name, values in found.items()},
-                {name: float(np.std(values, ddof=1)) for name, values in found.items()},
+        alike[_setup_without_seed(result)].append(result)
+    for group in alike.values():
+        if len({result.folds[0].provenance["config"]["seed"] for result in group}) > 1:
+            metrics = [result.metrics for result in group]
+            values = {name: [one[name] for one in metrics] for name in METRICS}
+            yield SeedGroup(
+                tuple(group),
+                {name: float(np.mean(each)) for name, each in values.items()},
+                {name: float(np.std(each, ddof=1)) for name, each in values.items()},
             )
 
 
-def _but_for_the_seed(result: Result) -> str:
+def _setup_without_seed(result: Result) -> str:
     first = result.folds[0]
-    recipe = {name: value for name, value in first.provenance["config"].items() if name != "seed"}
+    config = {name: value for name, value in first.provenance["config"].items() if name != "seed"}
     folds = [fold.number for fold in result.folds]
-    return json.dumps([replace(first, provenance={**first.provenance, "config": recipe}).kind, folds])
+    return json.dumps([replace(first, provenance={**first.provenance, "config": config}).setup, folds])

@@ -1,41 +1,43 @@
-"""The leaderboard: every system as it was published and with unseen speakers, in one table.
+"""The leaderboard: recipes trained as published and with unseen speakers, in one table.
 
-board = leaderboard([Recipe.read(name) for name in names()], Path("sets"), Path("runs/leaderboard"))
+entries = leaderboard([Recipe.read(name) for name in names()], Path("sets"), Path("runs/leaderboard"))
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from ser_images.data.common.errors import UserError
 from ser_images.export.architectures import architecture
 from ser_images.export.bench.compare import measure
+from ser_images.export.formats.onnx import Images
 from ser_images.spectrogram_gen.dataset.image_set import MANIFEST, ImageSet, load_images
-from ser_images.train.evaluation import plots
+from ser_images.train.analysis import plots
 from ser_images.train.evaluation.published_results import PublishedResult
 from ser_images.train.runs.folds import cross_validate, folds_of
 from ser_images.train.runs.recipe import Recipe
 from ser_images.train.runs.records import write_csv
-from ser_images.train.runs.results import Result
+from ser_images.train.runs.results import Result, interval_method, interval_of
 from ser_images.train.training.callbacks import Report
 
 UNSEEN = "speaker"
-MEASURED = 100
-"""Test images that the latency of a prediction is the median of."""
+LATENCY_IMAGES = 100
+"""The latency is the median over at most this many test images."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One system under one protocol.
+    """One recipe under one protocol.
 
     Attributes:
-        weights: that its network has.
-        latency_ms: of model.onnx for one picture, on this machine.
+        weights: number of weights of its network.
+        latency_ms: of `model.onnx` for one image, on this machine.
     """
 
-    system: Recipe
+    recipe: Recipe
     protocol: str
     result: Result
     weights: int
@@ -43,105 +45,111 @@ class Entry:
 
     @property
     def training_s(self) -> float:
-        """Of one fold, in the middle."""
+        """Median training time of a fold."""
         durations = sorted(fold.provenance["duration_s"] for fold in self.result.folds)
         return float(durations[len(durations) // 2])
 
     @property
     def published(self) -> PublishedResult | None:
-        """The accuracy that was published with this protocol."""
-        return self.system.published if self.protocol == self.system.protocol else None
+        """The published accuracy of the recipe under this protocol."""
+        return self.recipe.published if self.protocol == self.recipe.protocol else None
 
 
-def image_sets(systems: Sequence[Recipe], root: Path) -> dict[str, ImageSet]:
-    """The image set of each system by its name, found among the folders in `root`.
+def find_image_sets(recipes: Sequence[Recipe], root: Path) -> dict[str, ImageSet]:
+    """The image set of each recipe, by the recipe's name, from the folders in `root`.
 
     Raises:
-        UserError: one that is not there; the message is the commands that make them all.
+        UserError: an image set is missing; the message has the commands that build all missing ones.
     """
-    there = [ImageSet.read(manifest.parent) for manifest in sorted(root.glob(f"*/{MANIFEST}"))]
-    found, lacking = dict[str, ImageSet](), defaultdict[str, list[str]](list)
-    for system in systems:
-        fitting = [images for images in there if system.images.missing_in(images) is None]
+    existing = [ImageSet.read(manifest.parent) for manifest in sorted(root.glob(f"*/{MANIFEST}"))]
+    found, missing = dict[str, ImageSet](), defaultdict[str, list[str]](list)
+    for recipe in recipes:
+        fitting = [image_set for image_set in existing if recipe.images.missing_in(image_set) is None]
         if fitting:
-            found[system.name] = fitting[0]
+            found[recipe.name] = fitting[0]
         else:
-            lacking[system.images.command(root / system.images.name)].append(system.name)
-    if lacking:
-        which = ", ".join(chain.from_iterable(lacking.values()))
-        raise UserError(f"{root}: no pictures for {which}; make them: {' && '.join(lacking)}")
+            missing[recipe.images.command(root / recipe.images.name)].append(recipe.name)
+    if missing:
+        names = ", ".join(chain.from_iterable(missing.values()))
+        raise UserError(f"{root}: no image set for {names}; build with: {' && '.join(missing)}")
     return found
 
 
 def leaderboard(
-    systems: Sequence[Recipe],
+    recipes: Sequence[Recipe],
     root: Path,
     out: Path,
     report: Report = print,
     jobs: int | None = None,
     command: Sequence[str] = (),
 ) -> list[Entry]:
-    """Train what is not there yet, each fold into `out`/NAME-PROTOCOL/fold-N.
+    """Train each recipe under its published protocol and with unseen speakers; finished folds are kept.
 
     Args:
-        root: the folder of image sets.
-        jobs, command: as `cross_validate` takes them.
+        root: the folder of the image sets.
+        out: each fold is written into `out`/NAME-PROTOCOL/fold-N.
+        jobs, command: as in `cross_validate`.
 
     Raises:
-        UserError: an image set is not there, or a fold in `out` was trained otherwise.
+        UserError: an image set is missing, or a fold in `out` was trained with other settings.
     """
-    sets = image_sets(systems, root)
+    sets = find_image_sets(recipes, root)
     trained = []
-    for system in systems:
-        images = sets[system.name]
-        for protocol in dict.fromkeys((system.protocol, UNSEEN)):
-            place = out / f"{system.name}-{protocol}"
-            report(f"\n{system.name}, {protocol}: {place}")
-            folds = folds_of("all", images, protocol)
-            cross_validate(images, system.config, protocol, folds, place, report, command=command, jobs=jobs)
-            trained.append((system, protocol, Result.read(place)))
+    for recipe in recipes:
+        image_set = sets[recipe.name]
+        for protocol in dict.fromkeys((recipe.protocol, UNSEEN)):
+            folder = out / f"{recipe.name}-{protocol}"
+            report(f"\n{recipe.name}, {protocol}: {folder}")
+            folds = folds_of("all", image_set, protocol)
+            cross_validate(image_set, recipe.config, protocol, folds, folder, report, command=command, jobs=jobs)
+            trained.append((recipe, protocol, Result.read(folder), image_set))
     report("")
-    return [_entry(*told, sets[told[0].name]) for told in trained]
+    return [_entry(*one) for one in trained]
 
 
-def _entry(system: Recipe, protocol: str, result: Result, images: ImageSet) -> Entry:
-    network = architecture(system.config.architecture).network(len(images.labels), images.spec.n_rows)
+def _entry(recipe: Recipe, protocol: str, result: Result, image_set: ImageSet) -> Entry:
+    network = architecture(recipe.config.architecture).network(len(image_set.labels), image_set.spec.n_rows)
     weights = sum(weight.numel() for weight in network.parameters())
-    pictures = load_images(images, result.predictions.rows[:MEASURED])
-    _, figures = measure(result.folds[0].folder, "onnx", pictures)
-    return Entry(system, protocol, result, weights, figures["warm_ms"])
+    _, measured = measure(result.folds[0].folder, "onnx", latency_images(result, image_set))
+    return Entry(recipe, protocol, result, weights, measured["warm_ms"])
+
+
+def latency_images(result: Result, image_set: ImageSet) -> Images:
+    """Test images of the first fold, at most `LATENCY_IMAGES`, shape (n, rows, frames)."""
+    return load_images(image_set, result.folds[0].predictions.rows[:LATENCY_IMAGES])
 
 
 def write_leaderboard(entries: Sequence[Entry], out: Path) -> str:
-    """Write leaderboard.md, .csv and .png into `out`; the Markdown is returned."""
-    markdown = markdown_of(entries)
+    """Write leaderboard.md, .csv and .png into `out`; returns the Markdown."""
+    markdown = to_markdown(entries)
     (out / "leaderboard.md").write_text(markdown, encoding="utf-8")
     with (out / "leaderboard.csv").open("w", newline="", encoding="utf-8") as file:
         write_csv(file, list(_COLUMNS), ([cell(entry) for cell in _COLUMNS.values()] for entry in entries))
-    bars = [(f"{entry.system.name}, {entry.protocol}", entry.result.figures, entry.published) for entry in entries]
+    bars = [(f"{entry.recipe.name}, {entry.protocol}", entry.result.metrics, entry.published) for entry in entries]
     plots.leaderboard(bars).savefig(out / "leaderboard.png")
     return markdown
 
 
 _COLUMNS: dict[str, Callable[[Entry], object]] = {
-    "recipe": lambda entry: entry.system.name,
+    "recipe": lambda entry: entry.recipe.name,
     "protocol": lambda entry: entry.protocol,
     "folds": lambda entry: len(entry.result.folds),
-    "clips": lambda entry: entry.result.figures["clips"],
+    "clips": lambda entry: entry.result.metrics["clips"],
     "published": lambda entry: entry.published and entry.published.value,
-    "accuracy": lambda entry: entry.result.figures["accuracy"],
-    "uar": lambda entry: entry.result.figures["uar"],
-    "uar_low": lambda entry: entry.result.figures["intervals"]["uar"][0],
-    "uar_high": lambda entry: entry.result.figures["intervals"]["uar"][1],
-    "macro_f1": lambda entry: entry.result.figures["macro_f1"],
+    "accuracy": lambda entry: entry.result.metrics["accuracy"],
+    "uar": lambda entry: entry.result.metrics["uar"],
+    "uar_low": lambda entry: (interval_of(entry.result.metrics, "uar") or ("", ""))[0],
+    "uar_high": lambda entry: (interval_of(entry.result.metrics, "uar") or ("", ""))[1],
+    "interval_method": lambda entry: interval_method(entry.result.metrics),
+    "macro_f1": lambda entry: entry.result.metrics["macro_f1"],
     "weights": lambda entry: entry.weights,
     "training_s": lambda entry: entry.training_s,
     "latency_ms": lambda entry: round(entry.latency_ms, 2),
 }
 
 
-def markdown_of(entries: Sequence[Entry]) -> str:
-    """The table, a row an entry, in shares of a hundred."""
+def to_markdown(entries: Sequence[Entry]) -> str:
+    """The leaderboard as a Markdown table, a row per entry, metrics in percent."""
     headings = (
         "recipe", "protocol", "published", "accuracy", "UAR (95 %)", "macro F1", "weights", "training of a fold",
         "latency",
@@ -151,14 +159,21 @@ def markdown_of(entries: Sequence[Entry]) -> str:
 
 
 def _cells(entry: Entry) -> Iterator[str]:
-    figures = entry.result.figures
-    low, high = figures["intervals"]["uar"]
-    yield entry.system.name
+    metrics = entry.result.metrics
+    yield entry.recipe.name
     yield f"`{entry.protocol}`"
     yield entry.published.percent if entry.published else ""
-    yield f"{figures['accuracy']:.1%}"
-    yield f"{figures['uar']:.1%} ({100 * low:.1f} to {100 * high:.1f})"
-    yield f"{figures['macro_f1']:.1%}"
+    yield f"{metrics['accuracy']:.1%}"
+    yield f"{metrics['uar']:.1%}{_interval_text(metrics)}"
+    yield f"{metrics['macro_f1']:.1%}"
     yield f"{entry.weights:,}"
     yield f"{entry.training_s:.0f} s"
     yield f"{entry.latency_ms:.1f} ms"
+
+
+def _interval_text(metrics: Mapping[str, Any]) -> str:
+    interval = interval_of(metrics, "uar")
+    if interval is None:
+        return ""
+    method = "" if interval_method(metrics) == "speakers" else f", {interval_method(metrics)}"
+    return f" ({100 * interval[0]:.1f} to {100 * interval[1]:.1f}{method})"

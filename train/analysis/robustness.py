@@ -1,4 +1,4 @@
-"""A run's test clips once more, as they sound through other microphones, lines and codecs.
+"""Robustness: a run's test clips with corrupted sound: gain, noise, telephone, codecs.
 
 rows = robustness(Result.read(Path("runs/all")), Path("RAVDESS"))
 """
@@ -12,32 +12,32 @@ from numpy.typing import NDArray
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import file_moved_into_place
+from ser_images.data.common.paths import resolve_below
 from ser_images.export.formats.onnx import Images, in_batches
 from ser_images.export.models import Model, open_model
 from ser_images.spectrogram_gen.audio import Samples, read_mono
-from ser_images.spectrogram_gen.dataset.image_set import ManifestRow
 from ser_images.spectrogram_gen.render import render
 from ser_images.spectrogram_gen.spec import ImageSpec
+from ser_images.train.analysis import plots
 from ser_images.train.analysis.corruptions import CLEAN, CORRUPTIONS, Corruption
-from ser_images.train.evaluation import plots
 from ser_images.train.evaluation.uar import uar
 from ser_images.train.runs.records import write_csv
-from ser_images.train.runs.results import Result
+from ser_images.train.runs.results import PREDICTIONS, Result
 
-REFUSED = -1
-"""Stands for the label of a clip in which nothing is left to be heard."""
+NO_SOUND = -1
+"""In place of a label: after the corruption, no sound is found in the clip."""
 
 
 @dataclass(frozen=True)
 class CorruptionResult:
-    """What one condition does.
+    """The metrics of a run under one corruption.
 
     Attributes:
-        same: the share of clips that keep the label they have without it.
+        same: fraction of clips with the same label as without the corruption.
         refused: clips in which no sound is found any more; they count as wrong.
     """
 
-    condition: str
+    corruption: str
     clips: int
     accuracy: float
     uar: float
@@ -48,67 +48,70 @@ class CorruptionResult:
 def robustness(
     result: Result,
     recordings: Path,
-    conditions: Mapping[str, Corruption] = CORRUPTIONS,
+    corruptions: Mapping[str, Corruption] = CORRUPTIONS,
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[CorruptionResult]:
-    """Every reported clip of a run under every condition; the first is always the recording as it is.
+    """The metrics of a run's evaluated clips under each corruption; the first row is the clean recordings.
 
     Args:
         recordings: the folder that the image set was built from.
-        progress: gets the number of clips heard so far.
+        progress: called with the number of clips done so far.
 
     Raises:
-        UserError: a recording that is missing, or a model that can't be loaded.
+        UserError: a recording is missing or lies outside `recordings`, or a model can't be loaded.
     """
-    said: dict[str, list[int]] = {name: [] for name in (CLEAN, *conditions)}
+    corruptions = {CLEAN: CORRUPTIONS[CLEAN], **corruptions}
+    predicted: dict[str, list[int]] = {name: [] for name in corruptions}
     targets: list[int] = []
     for fold in result.folds:
         bundle, model = open_model(fold.folder)
-        originals = [row for row in fold.predictions.rows if row.variant == "original"]
-        for row in originals:
-            samples, rate_hz = _recording(recordings, row)
-            pictures = list(_pictures(samples, rate_hz, bundle.spec, {CLEAN: CORRUPTIONS[CLEAN], **conditions}))
-            for name, label in zip(said, _labels(model, pictures), strict=True):
-                said[name].append(int(label))
+        for row in (row for row in fold.predictions.rows if row.variant == "original"):
+            samples, rate_hz = _read_recording(recordings, row.source, fold.folder / PREDICTIONS)
+            images = list(_images(samples, rate_hz, bundle.spec, corruptions))
+            for name, label in zip(predicted, _labels(model, images), strict=True):
+                predicted[name].append(int(label))
             targets.append(bundle.labels.index(row.label))
             progress(len(targets))
-    return [_row(name, np.array(labels), np.array(targets), np.array(said[CLEAN])) for name, labels in said.items()]
+    clean = np.array(predicted[CLEAN])
+    return [_result(name, np.array(labels), np.array(targets), clean) for name, labels in predicted.items()]
 
 
-def _recording(recordings: Path, row: ManifestRow) -> tuple[Samples, int]:
-    path = recordings / row.source
+def _read_recording(recordings: Path, name: str, source: Path) -> tuple[Samples, int]:
+    path = resolve_below(recordings, name, source)
     if not path.exists():
         raise UserError(f"{path}: no such file; give the folder that the image set was built from")
     return read_mono(path)
 
 
-def _pictures(
-    samples: Samples, rate_hz: int, spec: ImageSpec, conditions: Mapping[str, Corruption]
+def _images(
+    samples: Samples, rate_hz: int, spec: ImageSpec, corruptions: Mapping[str, Corruption]
 ) -> Iterator[Images | None]:
-    for apply in conditions.values():
+    for corrupt in corruptions.values():
         try:
-            yield np.asarray(render(*apply(samples, rate_hz), spec))
+            yield np.asarray(render(*corrupt(samples, rate_hz), spec))
         except UserError:  # silence
             yield None
 
 
-def _labels(model: Model, pictures: Sequence[Images | None]) -> NDArray[np.intp]:
-    labels = np.full(len(pictures), REFUSED, np.intp)
-    heard = {index: picture for index, picture in enumerate(pictures) if picture is not None}
-    if heard:
-        labels[list(heard)] = in_batches(model, np.stack(list(heard.values()))).argmax(axis=1)
+def _labels(model: Model, images: Sequence[Images | None]) -> NDArray[np.intp]:
+    labels = np.full(len(images), NO_SOUND, np.intp)
+    rendered = {index: image for index, image in enumerate(images) if image is not None}
+    if rendered:
+        labels[list(rendered)] = in_batches(model, np.stack(list(rendered.values()))).argmax(axis=1)
     return labels
 
 
-def _row(name: str, labels: NDArray[np.intp], targets: NDArray[np.intp], plain: NDArray[np.intp]) -> CorruptionResult:
+def _result(
+    name: str, labels: NDArray[np.intp], targets: NDArray[np.intp], clean: NDArray[np.intp]
+) -> CorruptionResult:
     return CorruptionResult(
         name, len(labels), float(np.mean(labels == targets)), uar(targets, labels),
-        float(np.mean(labels == plain)), int(np.sum(labels == REFUSED)),
+        float(np.mean(labels == clean)), int(np.sum(labels == NO_SOUND)),
     )  # fmt: skip
 
 
 def write_robustness(rows: Sequence[CorruptionResult], folder: Path) -> None:
-    """Write `robustness.csv` and `robustness.png`, which a report then shows."""
+    """Write `robustness.csv`, which `ser-train report` reads, and `robustness.png`."""
     table = [vars(row) for row in rows]
     with file_moved_into_place(folder / "robustness.csv") as file:
         write_csv(file, list(table[0]), (row.values() for row in table))

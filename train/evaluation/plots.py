@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.metrics import ConfusionMatrixDisplay
 
+from ser_images.data.common.paths import resolve_below
 from ser_images.train.evaluation.calibration import risk_coverage as coverage_and_risk
 from ser_images.train.evaluation.predictions import Predictions
-from ser_images.train.evaluation.published_results import HUMAN_LISTENERS, PublishedResult
 
 
 def confusion_matrix(counts: NDArray[np.int64], labels: Sequence[str]) -> Figure:
@@ -45,20 +45,28 @@ def curves(history: Sequence[Mapping[str, float]]) -> Figure:
 
 
 def top_losses(predictions: Predictions, folder: Path, most: int = 12) -> Figure:
-    """The pictures that the network was most wrong about, with what it said."""
-    worst = np.argsort(-predictions.losses)[:most]
-    rows = -(-len(worst) // 4)
-    figure = Figure(figsize=(12, 3.3 * rows), layout="constrained")
-    grid = figure.subplots(rows, 4, squeeze=False).flat
-    for axes in grid:
+    """The images of the worst mistakes: wrong label, highest cross entropy first.
+
+    Args:
+        folder: of the image set.
+
+    Raises:
+        UserError: the path of an image leads out of `folder`.
+    """
+    worst = predictions.mistakes[:most]
+    figure = Figure(figsize=(12, 3.3 * max(1, -(-len(worst) // 4))), layout="constrained")
+    if not len(worst):
+        figure.suptitle("No mistakes: every clip has the right label")
+        return figure
+    for axes in figure.subplots(-(-len(worst) // 4), 4, squeeze=False).flat:
         axes.set_axis_off()
     for axes, index in zip(figure.axes, worst, strict=False):
-        row, said = predictions.rows[index], predictions.predicted[index]
-        axes.imshow(np.asarray(Image.open(folder / row.image)), cmap="magma")
-        certainty = predictions.probabilities[index, said]
-        title = f"{row.clip}\n{row.label}, said {predictions.labels[said]} {certainty:.0%}"
-        axes.set_title(title, fontsize=9)
-    figure.suptitle("Highest losses (columns: time, rows: mel bands, low at the bottom)")
+        row, predicted = predictions.rows[index], predictions.predicted[index]
+        with Image.open(resolve_below(folder, row.image, Path("predictions.csv"))) as image:
+            axes.imshow(np.asarray(image), cmap="magma")
+        text = f"predicted {predictions.labels[predicted]} ({predictions.probabilities[index, predicted]:.0%})"
+        axes.set_title(f"{row.clip}\n{row.label}, {text}", fontsize=9)
+    figure.suptitle("Worst mistakes (horizontal: time; vertical: feature rows, the first at the bottom)")
     return figure
 
 
@@ -86,53 +94,4 @@ def risk_coverage(predictions: Predictions) -> Figure:
     axes.set(xlabel="coverage: clips answered, most confident first", ylabel="risk: wrong answers", xlim=(0, 1))
     axes.set_ylim(0, None)
     axes.set_title("Risk and coverage")
-    return figure
-
-
-def standing(figures: Mapping[str, Any], published: Sequence[PublishedResult]) -> Figure:
-    """This run's accuracy and UAR beside published figures; a line marks human listeners."""
-    names = {"accuracy": "accuracy", "uar": "UAR"}
-    ours = [(f"this run, {text}", figures[name], figures["intervals"][name]) for name, text in names.items()]
-    theirs = [(f"{one.what}, {names[one.figure]}", one.value) for one in published if one is not HUMAN_LISTENERS]
-    figure = Figure(figsize=(9, 1.3 + 0.36 * (len(ours) + len(theirs))), layout="constrained")
-    axes = figure.subplots()
-    for name, value, (low, high) in ours:
-        axes.barh(name, value, color="C0", xerr=[[value - low], [high - value]], capsize=3)
-    for name, value in theirs:
-        axes.barh(name, value, color="0.75")
-    label = f"human listeners {HUMAN_LISTENERS.percent}"
-    axes.axvline(HUMAN_LISTENERS.value, color="C1", linestyle="--", label=label)
-    axes.invert_yaxis()
-    axes.set(xlabel="share", xlim=(0, 1))
-    axes.legend(loc="lower right")
-    return figure
-
-
-def robustness(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """UAR under each condition beside that of the recordings as they are."""
-    figure = Figure(figsize=(8, 1.2 + 0.32 * len(rows)), layout="constrained")
-    axes = figure.subplots()
-    axes.barh([row["condition"] for row in rows], [row["uar"] for row in rows], color="C0")
-    axes.axvline(rows[0]["uar"], color="0.4", linestyle="--")
-    axes.invert_yaxis()
-    axes.set(xlabel="UAR", xlim=(0, 1))
-    return figure
-
-
-def leaderboard(rows: Sequence[tuple[str, Mapping[str, Any], PublishedResult | None]]) -> Figure:
-    """Accuracy by (name, figures, what was published), with its interval; a diamond is what was published."""
-    figure = Figure(figsize=(9, 1.4 + 0.34 * len(rows)), layout="constrained")
-    axes = figure.subplots()
-    for place, (_, figures, published) in enumerate(rows):
-        accuracy, (low, high) = figures["accuracy"], figures["intervals"]["accuracy"]
-        colour = "0.7" if published else "C0"
-        axes.barh(place, accuracy, color=colour, xerr=[[accuracy - low], [high - accuracy]], capsize=3)
-    told = [(published.value, place) for place, (_, _, published) in enumerate(rows) if published]
-    if told:
-        axes.plot(*zip(*told, strict=True), "D", color="C3", label="as published")
-        axes.legend(loc="lower right")
-    axes.axvline(HUMAN_LISTENERS.value, color="C1", linestyle="--")
-    axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
-    axes.invert_yaxis()
-    axes.set(xlabel="accuracy; dashed: human listeners, who know no speaker", xlim=(0, 1))
     return figure

@@ -57,6 +57,12 @@ class Predictions:
         true = self.probabilities[np.arange(len(self.rows)), self.targets]
         return -np.log(np.maximum(true.astype(np.float64), 1e-12))
 
+    @property
+    def mistakes(self) -> NDArray[np.intp]:
+        """The indices of the images with a wrong label, highest loss first."""
+        wrong = np.flatnonzero(~self.right)
+        return wrong[np.argsort(-self.losses[wrong], kind="stable")]
+
     def where(self, condition: Callable[[ManifestRow], bool]) -> "Predictions":
         """The predictions whose row fulfils the condition."""
         kept = [index for index, row in enumerate(self.rows) if condition(row)]
@@ -77,6 +83,8 @@ class Predictions:
         try:
             with path.open(newline="", encoding="utf-8") as file:
                 lines = csv.DictReader(file)
+                if lines.fieldnames and lines.fieldnames[0] == "picture":  # the column's name up to version 0.1
+                    lines.fieldnames = ["image", *lines.fieldnames[1:]]
                 labels = tuple(name[len(_PREFIX) :] for name in lines.fieldnames or () if name.startswith(_PREFIX))
                 found = [(_row(line), [float(line[_PREFIX + label]) for label in labels]) for line in lines]
             if not found or any(row.label not in labels for row, _ in found):

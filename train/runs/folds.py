@@ -1,4 +1,4 @@
-"""Several folds of a protocol, each a run of its own, and their figures together.
+"""Cross-validation: several folds of a protocol, each a run of its own, and their pooled metrics.
 
 cross_validate(ImageSet.read(Path("images")), TrainConfig(weights="none"), "speaker", [0, 1, 2, 3, 4], Path("runs/all"))
 """
@@ -17,24 +17,27 @@ import torch
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import require_writable
 from ser_images.data.splits import make_split, n_folds
+from ser_images.export.bundle.bundle import ONNX
+from ser_images.export.bundle.files import BundleFiles
+from ser_images.export.convert import to_onnx
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.evaluation.metrics import report_text
-from ser_images.train.runs.records import provenance, write_figures
-from ser_images.train.runs.results import FOLD, Result, read_json, read_provenance
+from ser_images.train.runs.records import provenance, write_metrics
+from ser_images.train.runs.results import FOLD, Result, read_metrics, read_provenance
 from ser_images.train.runs.run import run
 from ser_images.train.training.callbacks import Report
 from ser_images.train.training.config import TrainConfig
 
-_DEFINING = ("config", "protocol", "fold", "spec_hash", "clips_hash", "pictures", "clips")
-"""What of `run.json` must be the same for a fold to count as done."""
+_IDENTITY = ("config", "protocol", "fold", "spec_hash", "clips_hash", "images", "clips")
+"""The entries of `run.json` that must be equal for a finished fold to be kept."""
 
 
 @dataclass(frozen=True)
 class _Task:
-    """One fold that is still to be trained; it goes to another process."""
+    """One fold that is still to be trained; it can be sent to another process."""
 
     images: Path
-    recipe: TrainConfig
+    config: TrainConfig
     protocol: str
     fold: int
     out: Path
@@ -42,31 +45,32 @@ class _Task:
     command: tuple[str, ...]
 
     def train(self, report: Report, trainings_after: int) -> None:
-        images = ImageSet.read(self.images)
-        run(images, self.recipe, self.protocol, self.fold, self.out, report, self.test, self.command, trainings_after)
+        image_set = ImageSet.read(self.images)
+        settings = (image_set, self.config, self.protocol, self.fold, self.out)
+        run(*settings, report, self.test, self.command, trainings_after)
 
 
-def folds_of(text: str, images: ImageSet, protocol: str) -> list[int]:
-    """The folds that `all`, or a list such as `0,2`, means.
+def folds_of(text: str, image_set: ImageSet, protocol: str) -> list[int]:
+    """The fold numbers in `all`, or in a list such as `0,2`.
 
     Raises:
-        UserError: no such fold, or no number.
+        UserError: not a number, or a fold that the protocol doesn't have.
     """
-    every = list(range(n_folds(images.rows, protocol)))
+    existing = list(range(n_folds(image_set.rows, protocol)))
     if text == "all":
-        return every
+        return existing
     try:
-        asked = sorted({int(part) for part in text.split(",")})
+        folds = sorted({int(part) for part in text.split(",")})
     except ValueError as error:
         raise UserError(f"--folds {text}: expected all, or numbers such as 0,2") from error
-    if strange := set(asked) - set(every):
-        raise UserError(f"--folds {text}: {min(strange)} is none of protocol {protocol}, which has 0 to {every[-1]}")
-    return asked
+    if unknown := set(folds) - set(existing):
+        raise UserError(f"--folds {text}: no fold {min(unknown)}; protocol {protocol} has folds 0 to {existing[-1]}")
+    return folds
 
 
 def cross_validate(
-    images: ImageSet,
-    recipe: TrainConfig,
+    image_set: ImageSet,
+    config: TrainConfig,
     protocol: str,
     folds: Sequence[int],
     out: Path,
@@ -75,77 +79,93 @@ def cross_validate(
     command: Sequence[str] = (),
     jobs: int | None = None,
 ) -> dict[str, Any]:
-    """Train these folds into `out`/fold-N, those that are there left as they are, and pool what all of them say.
+    """Train folds into `out`/fold-N, keep those that are finished, and write the pooled metrics of all into `out`.
+
+    A finished fold without its `model.onnx` (the process was killed before) gets it from its weights.
 
     Args:
-        test, command: as `ser_images.train.runs.run.run` takes them.
-        jobs: folds at a time; None: one a GPU, or one where there is none.
+        test, command: as in `ser_images.train.runs.run.run`.
+        jobs: folds to train at the same time; None: one per GPU, or one without a GPU.
 
     Returns:
-        The content of `metrics.json`: of all clips together, of each fold, and the mean of the folds.
+        The content of `metrics.json`: metrics of all clips pooled, of each fold, and the mean over folds.
 
     Raises:
-        UserError: as `run`, or a fold in `out` that was trained otherwise.
+        UserError: as `run`, or a fold in `out` was trained with other settings.
     """
     if (out / "run.json").exists():
         raise UserError(f"{out}: holds a run of one fold; give another --out")
     require_writable(out)
-    recipe, tasks = recipe.resolved(), list[_Task]()
-    there = {int(folder.name.rpartition("-")[2]) for folder in out.glob(FOLD.format("[0-9]*"))}
-    for fold in sorted({*folds, *there}):
-        task = _Task(images.folder, recipe, protocol, fold, out / FOLD.format(fold), test, tuple(command))
-        if _is_done(task, images):
-            report(f"fold {fold}: done before, kept")
-        else:
-            tasks.append(task)
-    _train(tasks, jobs or max(1, torch.cuda.device_count()), report)
+    config = config.resolved()
+    existing = {int(folder.name.rpartition("-")[2]) for folder in out.glob(FOLD.format("[0-9]*"))}
+    tasks = [
+        _Task(image_set.folder, config, protocol, fold, out / FOLD.format(fold), test, tuple(command))
+        for fold in sorted({*folds, *existing})
+    ]
+    _train([task for task in tasks if not _is_done(task, image_set, report)], jobs, report)
     result = Result.read(out)
-    figures = result.figures
-    write_figures(out, result.predictions, figures, images.folder)
+    metrics = result.metrics
+    write_metrics(out, result.predictions, metrics, image_set.folder)
     report(f"\n{len(result.folds)} folds together:\n{report_text(result.predictions)}")
-    return figures
+    return metrics
 
 
-def _is_done(task: _Task, images: ImageSet) -> bool:
+def _is_done(task: _Task, image_set: ImageSet, report: Report) -> bool:
+    """Whether the fold is finished; one that lacks only its ONNX is completed first."""
     if not task.out.exists():
         return False
-    there = read_provenance(task.out)
-    split = make_split(images.rows, task.protocol, task.fold, task.recipe.seed)
-    asked = provenance(images, split, task.protocol, task.fold, task.recipe, task.command)
-    other = [name for name in _DEFINING if there.get(name) != asked[name]]
-    if read_json(task.out / "metrics.json").get("side") != ("test" if task.test else "validation"):
-        other.append("the side that is reported")
-    if other:
-        raise UserError(f"{task.out}: trained otherwise ({', '.join(other)}); give another --out, or remove it")
+    _require_same_settings(task, image_set)
+    if _has_onnx(task.out):
+        report(f"fold {task.fold}: done before, kept")
+    else:
+        to_onnx(task.out, image_set)
+        report(f"fold {task.fold}: trained before; its missing {ONNX} was written from its weights")
     return True
 
 
-def _train(tasks: Sequence[_Task], jobs: int, report: Report) -> None:
+def _has_onnx(folder: Path) -> bool:
+    return (folder / ONNX).is_file() and ONNX in BundleFiles.listed(folder)
+
+
+def _require_same_settings(task: _Task, image_set: ImageSet) -> None:
+    found = read_provenance(task.out)
+    split = make_split(image_set.rows, task.protocol, task.fold, task.config.seed)
+    expected = provenance(image_set, split, task.protocol, task.fold, task.config, task.command)
+    different = [name for name in _IDENTITY if found.get(name) != expected[name]]
+    if read_metrics(task.out).get("subset") != ("test" if task.test else "validation"):
+        different.append("evaluated subset")
+    if different:
+        raise UserError(
+            f"{task.out}: trained with other settings ({', '.join(different)}); give another --out, or remove it"
+        )
+
+
+def _train(tasks: Sequence[_Task], jobs: int | None, report: Report) -> None:
+    jobs = jobs or max(1, torch.cuda.device_count())
     if jobs == 1 or len(tasks) < 2:
         for number, task in enumerate(tasks, 1):
             task.train(report, len(tasks) - number)
         return
     os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning")  # as the command line does for itself
     context = multiprocessing.get_context("spawn")
-    places = context.Queue()
-    for place in range(jobs):
-        places.put(place)
-    with ProcessPoolExecutor(jobs, context, initializer=_take_place, initargs=(places, jobs)) as processes:
-        for done in as_completed(
-            [
-                processes.submit(_train_in_process, task, (len(tasks) - number) // jobs)
-                for number, task in enumerate(tasks, 1)
-            ]
-        ):
+    workers = context.Queue()
+    for worker in range(jobs):
+        workers.put(worker)
+    with ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(workers, jobs)) as processes:
+        trainings = [
+            processes.submit(_train_in_process, task, (len(tasks) - number) // jobs)
+            for number, task in enumerate(tasks, 1)
+        ]
+        for done in as_completed(trainings):
             done.result()
 
 
-def _take_place(places: "multiprocessing.Queue[int]", jobs: int) -> None:
-    """One of the GPUs, or a share of the processor, for as long as whoever started this process lives."""
+def _start_worker(workers: "multiprocessing.Queue[int]", jobs: int) -> None:
+    """Take one GPU, or a part of the CPU cores, and end when the parent process ends."""
     Thread(target=_end_with_parent, daemon=True).start()
-    place = places.get()
+    worker = workers.get()
     if torch.cuda.is_available():
-        torch.cuda.set_device(place % torch.cuda.device_count())
+        torch.cuda.set_device(worker % torch.cuda.device_count())
     else:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
 

@@ -1,4 +1,4 @@
-"""The files of a run's folder that tell what came out, and of what."""
+"""The files of a run folder that record its results, and what it was made from."""
 
 import csv
 import hashlib
@@ -22,13 +22,13 @@ from ser_images.train.training.loaders import subset_rows
 LIBRARIES = ("fastai", "torch", "torchvision", "numpy", "scikit-learn", "librosa", "soundfile", "soxr", "pillow")
 
 
-def write_figures(folder: Path, predictions: Predictions, figures: Mapping[str, Any], images: Path) -> None:
-    """Write metrics, report, predictions, confusion matrix and the worst pictures into a run's folder.
+def write_metrics(folder: Path, predictions: Predictions, metrics: Mapping[str, Any], images: Path) -> None:
+    """Write metrics, classification report, predictions, confusion matrix and top losses into a run folder.
 
     Args:
         images: the folder of the image set.
     """
-    (folder / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n")
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
     (folder / "report.txt").write_text(report_text(predictions))
     predictions.write(folder / "predictions.csv")
     counts = confusion(predictions)
@@ -42,7 +42,7 @@ def write_figures(folder: Path, predictions: Predictions, figures: Mapping[str, 
 
 
 def write_history(folder: Path, history: Sequence[Mapping[str, float]]) -> None:
-    """Write the figures of each epoch into a run's folder, as a table and as curves."""
+    """Write losses and metrics of each epoch into a run folder: `history.csv` and `curves.png`."""
     _write_table(
         folder / "history.csv",
         ["epoch", *history[0]],
@@ -57,47 +57,51 @@ def _write_table(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]
 
 
 def write_csv(file: TextIO, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
-    """Write a table into an open file."""
+    """Write a header and rows into an open file."""
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(rows)
 
 
 def provenance(
-    images: ImageSet, split: Split, protocol: str, fold: int, recipe: TrainConfig, command: Sequence[str]
+    image_set: ImageSet, split: Split, protocol: str, fold: int, config: TrainConfig, command: Sequence[str]
 ) -> dict[str, Any]:
-    """What a run was made from: command, recipe, spec, the clips of each side, library versions."""
-    sides = {"train": split.train, "validation": split.valid, "test": split.test}
+    """What a run is made from: command, config, spec, the clips of each subset, library versions."""
+    subsets = {"train": split.train, "validation": split.valid, "test": split.test}
     return {
         "command": list(command),
         "date": time.strftime("%Y-%m-%d"),
-        "config": asdict(recipe),
+        "config": asdict(config),
         "protocol": protocol,
         "fold": fold,
-        "corpora": sorted({row.corpus for row in images.rows}),
-        "spec": json.loads(images.spec.to_json()),
-        "spec_hash": images.spec.hash,
-        "pictures": {name: len(indices) for name, indices in sides.items()},
-        "clips_hash": clips_hash(images.rows),
+        "corpora": sorted({row.corpus for row in image_set.rows}),
+        "spec": json.loads(image_set.spec.to_json()),
+        "spec_hash": image_set.spec.hash,
+        "images": {name: len(indices) for name, indices in subsets.items()},
+        "clips_hash": clips_hash(image_set.rows),
         "clips": {
-            name: sorted({row.image if protocol == "leaky" else row.clip for row in subset_rows(images, indices)})
-            for name, indices in sides.items()
+            name: sorted({row.image if protocol == "leaky" else row.clip for row in subset_rows(image_set, indices)})
+            for name, indices in subsets.items()
         },
         "left_out": list(split.left_out),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
     }
 
 
-def clips_hash(pictures: Iterable[ManifestRow]) -> str:
-    """Twelve hexadecimal digits that are equal where, and only where, names, labels and sounds of all clips are."""
-    lines = {f"{row.corpus}\t{row.clip}\t{row.label}\t{row.sample_hash}\n" for row in pictures}
+def clips_hash(rows: Iterable[ManifestRow]) -> str:
+    """Twelve hexadecimal digits: equal if and only if names, labels and sound of all clips are equal."""
+    lines = {f"{row.corpus}\t{row.clip}\t{row.label}\t{row.sample_hash}\n" for row in rows}
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()[:12]
 
 
-def training_of(content: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, Any]:
-    """What a bundle tells of its training: the figures, and of a run's provenance what needs no list of clips."""
-    told = ("date", "protocol", "fold", "corpora", "clips_hash", "pictures", "versions")
-    recipe = {name: content["config"][name] for name in ("seed", "epochs")}
+def training_summary(content: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry `training` of a bundle: the metrics, and a run's provenance without its lists of clips.
+
+    Its keys are those of bundle format 1: `pictures` counts images, and `side` is the subset of the metrics.
+    """
+    kept = {name: content[name] for name in ("date", "protocol", "fold", "corpora", "clips_hash")}
+    config = {name: content["config"][name] for name in ("seed", "epochs")}
     if content["config"]["weights"] in PRETRAINED_TAGS:
-        recipe["weights"] = content["config"]["weights"]
-    return {name: content[name] for name in told} | recipe | {"metrics": dict(figures)}
+        config["weights"] = content["config"]["weights"]
+    format_1 = {"side" if name == "subset" else name: value for name, value in metrics.items()}
+    return kept | {"pictures": content["images"], "versions": content["versions"]} | config | {"metrics": format_1}

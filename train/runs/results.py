@@ -1,4 +1,4 @@
-"""Finished runs, read back: one fold, or the folds of a cross-validation.
+"""Finished runs, read from their folders: one fold, or the folds of a cross-validation.
 
 result = Result.read(Path("runs/resnet34-speaker"))
 """
@@ -14,119 +14,131 @@ import numpy as np
 
 from ser_images.data.common.errors import UserError, errors_name
 from ser_images.train.evaluation.calibration import Calibrated, calibration
-from ser_images.train.evaluation.metrics import metrics
+from ser_images.train.evaluation.metrics import metrics as compute_metrics
 from ser_images.train.evaluation.predictions import Predictions, joined
 from ser_images.train.training.config import TrainConfig
 
 FOLD = "fold-{}"
-_KIND = ("config", "protocol", "spec_hash", "clips_hash")
-FIGURES = ("accuracy", "uar", "macro_f1", "weighted_f1")
+PREDICTIONS = "predictions.csv"
+METRICS = ("accuracy", "uar", "macro_f1", "weighted_f1")
+_SETUP = ("config", "protocol", "spec_hash", "clips_hash")
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One training's folder.
+    """The folder of one training.
 
     Attributes:
         provenance: the content of `run.json`.
-        figures: the content of `metrics.json`.
-        history: the figures of each epoch.
-        predictions: of the clips that the figures are of.
+        metrics: the content of `metrics.json`.
+        history: losses and metrics of each epoch.
+        predictions: of the clips that the metrics were computed on.
     """
 
     folder: Path
     provenance: Mapping[str, Any]
-    figures: Mapping[str, Any]
+    metrics: Mapping[str, Any]
     history: Sequence[Mapping[str, float]]
     predictions: Predictions
 
     @classmethod
     def read(cls, folder: Path) -> "Fold":
-        """A run's folder; raises UserError where it is none, or damaged."""
-        provenance, figures = read_provenance(folder), read_json(folder / "metrics.json")
-        try:
-            with (folder / "history.csv").open(newline="") as file:
-                history = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-        except (OSError, ValueError, TypeError) as error:
-            raise UserError(f"{folder / 'history.csv'}: cannot be read ({error}); train the run again") from error
-        if "calibration" not in figures or not {*_KIND, "fold", "corpora", "duration_s"} <= provenance.keys():
+        """The fold in a run folder; raises UserError where files are missing or damaged."""
+        provenance, metrics = read_provenance(folder), read_metrics(folder)
+        history = _read_history(folder / "history.csv")
+        if "calibration" not in metrics or not {*_SETUP, "fold", "corpora", "duration_s"} <= provenance.keys():
             raise UserError(f"{folder}: a run of an older version, without calibration; train it again")
-        return cls(folder, provenance, figures, history, Predictions.read(folder / "predictions.csv"))
+        return cls(folder, provenance, metrics, history, Predictions.read(folder / PREDICTIONS))
 
     @property
     def number(self) -> int:
-        """Which fold of its protocol it is."""
+        """Its number among the folds of the protocol, from 0."""
         return int(self.provenance["fold"])
 
     @property
-    def kind(self) -> str:
-        """Equal where recipe, seed, protocol, pictures and reported side are: such folds belong together."""
-        told = [self.provenance[name] for name in _KIND]
-        return json.dumps([*told, self.figures["side"]], sort_keys=True)
+    def setup(self) -> str:
+        """Config (with the seed), protocol, images and evaluated subset; folds of one run have the same."""
+        return json.dumps([*(self.provenance[name] for name in _SETUP), self.metrics["subset"]], sort_keys=True)
 
     @property
     def calibrated(self) -> Calibrated:
-        """Its predictions with the temperature and the threshold that its validation clips chose."""
-        found = self.figures["calibration"]
+        """Its predictions with the temperature and the threshold chosen on its validation clips."""
+        found = self.metrics["calibration"]
         return Calibrated(self.predictions, found["temperature"][0], found["uncertain_below"][0])
 
 
 @dataclass(frozen=True)
 class Result:
-    """One fold or several of the same protocol and recipe."""
+    """A finished run: one fold, or several of the same protocol and config."""
 
     path: Path
     folds: tuple[Fold, ...]
 
     @classmethod
     def read(cls, path: Path) -> "Result":
-        """A run's folder, or a folder of `fold-N`.
+        """The result in a run folder, or in a folder with `fold-0`, `fold-1`, …
 
         Raises:
-            UserError: neither, a fold that is damaged, or folds that don't belong together.
+            UserError: neither, a damaged fold, or folds with different configs, protocols or images.
         """
         if (path / "run.json").is_file():
             return cls(path, (Fold.read(path),))
         folders = sorted(path.glob(FOLD.format("[0-9]*")), key=lambda folder: int(folder.name.rpartition("-")[2]))
         if not folders:
-            raise UserError(f"{path}: no run of ser-train (neither run.json nor fold-0 is there); give a run's folder")
+            raise UserError(f"{path}: no run of ser-train (it has neither run.json nor fold-0); give a run folder")
         folds = tuple(Fold.read(folder) for folder in folders)
-        if len({fold.kind for fold in folds}) > 1:
-            raise UserError(f"{path}: holds folds of different recipes, protocols or pictures; keep each in its own")
+        if len({fold.setup for fold in folds}) > 1:
+            raise UserError(f"{path}: its folds have different configs, protocols or images; keep each run in its own")
         return cls(path, folds)
 
     @property
     def predictions(self) -> Predictions:
-        """Of all folds, which test every clip once."""
+        """The predictions of all folds; together they test every clip once."""
         return joined([fold.predictions for fold in self.folds])
 
     @property
-    def figures(self) -> dict[str, Any]:
-        """Of all clips together, of each fold, and the mean over folds with its standard deviation."""
-        found = {name: [fold.figures[name] for fold in self.folds] for name in FIGURES}
+    def metrics(self) -> dict[str, Any]:
+        """Metrics of all clips pooled, of each fold, and the mean and standard deviation over folds."""
+        values = {name: [fold.metrics[name] for fold in self.folds] for name in METRICS}
         return {
-            "side": self.folds[0].figures["side"],
-            **metrics(self.predictions),
+            "subset": self.folds[0].metrics["subset"],
+            **compute_metrics(self.predictions),
             "calibration": calibration([fold.calibrated for fold in self.folds]),
-            "mean_of_folds": {name: float(np.mean(values)) for name, values in found.items()},
+            "mean_of_folds": {name: float(np.mean(each)) for name, each in values.items()},
             "sd_of_folds": {
-                name: float(np.std(values, ddof=1)) if len(values) > 1 else None for name, values in found.items()
+                name: float(np.std(each, ddof=1)) if len(each) > 1 else None for name, each in values.items()
             },
             "folds": [
-                {"fold": fold.number, "clips": fold.figures["clips"], "duration_s": fold.provenance["duration_s"]}
-                | {name: fold.figures[name] for name in (*FIGURES, "intervals")}
+                {"fold": fold.number, "clips": fold.metrics["clips"], "duration_s": fold.provenance["duration_s"]}
+                | {name: fold.metrics[name] for name in (*METRICS, "intervals")}
                 for fold in self.folds
             ],
         }
 
 
+def interval_of(metrics: Mapping[str, Any], name: str) -> tuple[float, float] | None:
+    """The 95 % interval (low, high) of a metric; None where there is none."""
+    interval = metrics["intervals"].get(name)
+    return (interval[0], interval[1]) if interval else None
+
+
+def interval_method(metrics: Mapping[str, Any]) -> str:
+    """How the intervals were computed: `speakers` (bootstrap over speakers) or `binomial`."""
+    return str(metrics.get("interval_method", "speakers"))
+
+
 def read_provenance(folder: Path) -> dict[str, Any]:
     """The content of a run's `run.json`; raises UserError where it is missing or damaged."""
-    content = read_json(folder / "run.json")
-    if config := content.pop("config", None) or content.pop("recipe", None):  # `recipe` in older runs
+    content = _renamed(read_json(folder / "run.json"), {"pictures": "images"})
+    if config := content.pop("config", None) or content.pop("recipe", None):  # `recipe` up to version 0.1
         with errors_name(folder / "run.json"):
             content["config"] = asdict(TrainConfig.from_dict(config).resolved())
     return content
+
+
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """The content of a run's `metrics.json`; raises UserError where it is missing or damaged."""
+    return _renamed(read_json(folder / "metrics.json"), {"side": "subset"})
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -136,5 +148,18 @@ def read_json(path: Path) -> dict[str, Any]:
         if not isinstance(content, dict):
             raise ValueError("no object")
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); give a run's folder, or train the run again") from error
+        raise UserError(f"{path}: cannot be read ({error}); give a run folder, or train the run again") from error
     return content
+
+
+def _renamed(content: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """The content with the keys of version 0.1 renamed."""
+    return {names.get(name, name): value for name, value in content.items()}
+
+
+def _read_history(path: Path) -> list[dict[str, float]]:
+    try:
+        with path.open(newline="") as file:
+            return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); train the run again") from error

@@ -146,7 +146,7 @@ def _evaluate(
 ) -> Evaluation:
     predictions = predict(trained.learner, image_set, test, temperature) if test else validation
     found = {
-        "side": "test" if test else "validation",
+        "subset": "test" if test else "validation",
         **metrics(predictions),
         "calibration": calibration([Calibrated(predictions, temperature, threshold(validation))]),
     }

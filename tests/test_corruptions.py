@@ -10,7 +10,7 @@ RATE_HZ = 16000
 
 @pytest.fixture
 def sound() -> Samples:
-    """A second of 100 Hz, 1 kHz and 6 kHz, equally loud, half a second of silence on either side."""
+    """A second of 100 Hz, 1 kHz and 6 kHz, equally loud, half a second of silence before and after."""
     seconds = np.arange(RATE_HZ) / RATE_HZ
     waves = sum(np.sin(2 * np.pi * hz * seconds) for hz in (100, 1000, 6000))
     return np.pad(0.1 * waves, RATE_HZ // 2).astype(np.float32)
@@ -22,17 +22,17 @@ def strength(samples: Samples, rate_hz: int, hz: float) -> float:
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_as_long_and_of_numbers(sound: Samples, name: str) -> None:
-    there, rate_hz = CORRUPTIONS[name](sound, RATE_HZ)
-    assert there.dtype == np.float32
-    assert there.size / rate_hz == pytest.approx(2, abs=0.12)  # MP3 pads
-    assert np.isfinite(there).all()
-    assert np.array_equal(there, sound) == (name == CLEAN)
+def test_duration_and_type_are_kept(sound: Samples, name: str) -> None:
+    corrupted, rate_hz = CORRUPTIONS[name](sound, RATE_HZ)
+    assert corrupted.dtype == np.float32
+    assert corrupted.size / rate_hz == pytest.approx(2, abs=0.12)  # MP3 pads
+    assert np.isfinite(corrupted).all()
+    assert np.array_equal(corrupted, sound) == (name == CLEAN)
     again, _ = CORRUPTIONS[name](sound, RATE_HZ)
-    assert np.array_equal(there, again)
+    assert np.array_equal(corrupted, again)
 
 
-def test_gain_is_of_a_16_bit_converter(sound: Samples) -> None:
+def test_gain_rounds_and_clips_to_16_bits(sound: Samples) -> None:
     quiet, _ = CORRUPTIONS["gain -30 dB"](sound, RATE_HZ)
     assert quiet.max() == pytest.approx(sound.max() / 10**1.5, abs=2**-15)
     assert np.array_equal(np.round(quiet * 2**15), quiet * 2**15)
@@ -44,13 +44,13 @@ def test_gain_is_of_a_16_bit_converter(sound: Samples) -> None:
 
 
 @pytest.mark.parametrize("snr_db", [30, 20, 10, 0])
-def test_noise_is_so_far_below_the_speech(sound: Samples, snr_db: int) -> None:
+def test_noise_has_the_requested_ratio_to_the_speech(sound: Samples, snr_db: int) -> None:
     there, _ = CORRUPTIONS[f"noise {snr_db} dB SNR"](sound, RATE_HZ)
     speech = np.mean(sound[RATE_HZ // 2 : -RATE_HZ // 2] ** 2)
     assert 10 * np.log10(speech / np.mean((there - sound) ** 2)) == pytest.approx(snr_db, abs=0.2)
 
 
-def test_lines_take_away_what_lies_outside_their_band(sound: Samples) -> None:
+def test_frequencies_outside_the_band_are_removed(sound: Samples) -> None:
     line, _ = CORRUPTIONS["telephone band"](sound, RATE_HZ)
     half, rate_hz = CORRUPTIONS["8 kHz"](sound, RATE_HZ)
     for there, rate, kept, lost in ((line, RATE_HZ, (1000,), (100, 6000)), (half, rate_hz, (100, 1000), (2000,))):
@@ -67,6 +67,6 @@ def test_channels_and_polarity(sound: Samples) -> None:
     assert np.array_equal(CORRUPTIONS["reversed polarity"](sound, RATE_HZ)[0], -sound)
 
 
-def test_silence_has_no_noise_to_measure() -> None:
+def test_noise_on_silence_is_refused() -> None:
     with pytest.raises(UserError, match="silence"):
         CORRUPTIONS["noise 10 dB SNR"](np.zeros(RATE_HZ, np.float32), RATE_HZ)

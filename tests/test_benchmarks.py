@@ -1,0 +1,41 @@
+"""Benchmarks start, and report a folder that does not exist as the commands do."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+
+ROOT = Path(__file__).parent.parent
+WITHOUT_FOLDER = {
+    "benchmarks/allocator_speed.py": ["nowhere"],
+    "benchmarks/reading_speed.py": ["nowhere"],
+    "benchmarks/train_speed.py": ["nowhere"],
+    "benchmarks/render_speed.py": ["nowhere"],
+    "benchmarks/timeline_speed.py": ["nowhere", "--model", "nowhere"],
+    "benchmarks/live_latency.py": ["nowhere", "--model", "nowhere"],
+    "runs/epoch_picked_on_test_fold.py": ["c-mlp", "nowhere"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", WITHOUT_FOLDER)
+def test_a_folder_that_does_not_exist_is_one_line(script: str, tmp_path: Path) -> None:
+    argv = [sys.executable, "-W", "ignore", str(ROOT / script), *WITHOUT_FOLDER[script]]
+    ended = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("error: nowhere: ")
+    assert ended.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_the_reading_benchmark_prints_its_ratio(images: ImageSet, tmp_path: Path) -> None:
+    script = str(ROOT / "benchmarks/reading_speed.py")
+    argv = [sys.executable, "-W", "ignore", script, str(images.folder), "--architecture", "mlp", "--rounds", "1"]
+    ended = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=True)
+    last = ended.stdout.splitlines()[-1]
+    assert '"files/cached": ' in last
+    assert '"losses_equal": true' in last
