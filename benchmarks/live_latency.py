@@ -2,7 +2,7 @@
 
     python benchmarks/live_latency.py RAVDESS_FOLDER --model RUN [--minutes 10] [--seed 1]
 
-Clips with silences between them are played into a virtual microphone (PulseAudio) that ser-predict live listens to.
+Clips with silences between them are played into a virtual microphone (PulseAudio) that ser-predict live records from.
 """
 
 import argparse
@@ -26,42 +26,42 @@ def conversation(source: Path, seconds: float, seed: int) -> Samples:
     """Clips in random order with half a second to three of faint noise between them, so many seconds in all."""
     clips = find_clips(source, "ravdess").clips
     rng = np.random.default_rng(seed)
-    heard: list[Samples] = []
-    while sum(map(len, heard)) < seconds * RATE_HZ:
+    parts: list[Samples] = []
+    while sum(map(len, parts)) < seconds * RATE_HZ:
         clip, pause_s = clips[rng.integers(len(clips))], rng.uniform(0.5, 3)
-        heard += [read_mono(clip.path)[0], rng.normal(0, 1e-4, round(pause_s * RATE_HZ)).astype(np.float32)]
-    return np.concatenate(heard)[: round(seconds * RATE_HZ)]
+        parts += [read_mono(clip.path)[0], rng.normal(0, 1e-4, round(pause_s * RATE_HZ)).astype(np.float32)]
+    return np.concatenate(parts)[: round(seconds * RATE_HZ)]
 
 
 def main() -> None:
-    """Print the figures as JSON."""
+    """Print the measurements as JSON."""
     parser = argparse.ArgumentParser(description="latency and losses of ser-predict live")
     parser.add_argument("source", type=Path)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args()
-    seconds = 60 * asked.minutes
-    played = conversation(asked.source, seconds, asked.seed)
+    arguments = parser.parse_args()
+    seconds = 60 * arguments.minutes
+    played = conversation(arguments.source, seconds, arguments.seed)
     with tempfile.TemporaryDirectory() as folder, virtual_microphone(Path(folder)) as sound:
-        live = sound.start("live", "--model", asked.model.resolve(), "--jsonl", "--seconds", seconds)
-        sound.wait_for_a_listener()
+        live = sound.start("live", "--model", arguments.model.resolve(), "--jsonl", "--seconds", seconds)
+        sound.wait_for_a_recorder()
         with ThreadPoolExecutor(1) as player:
             player.submit(sound.play, played)
             out, error = live.communicate(timeout=seconds + 60)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     windows = [json.loads(line) for line in out.splitlines()]
     late = [window["latency_ms"] for window in windows if window["speech"]]
-    figures = {
-        "minutes": asked.minutes,
+    measured = {
+        "minutes": arguments.minutes,
         "windows": len(windows),
         "with_speech": len(late),
-        "latency_ms": {f"p{share}": round(float(np.percentile(late, share)), 1) for share in (50, 95, 99, 100)},
+        "latency_ms": {f"p{percent}": round(float(np.percentile(late, percent)), 1) for percent in (50, 95, 99, 100)},
         "dropped": windows[-1]["dropped"],
         "processor_share": round((used.ru_utime + used.ru_stime) / seconds, 3),
         "peak_mb": round(used.ru_maxrss / 1024),
     }
-    print(json.dumps(figures, indent=2))
+    print(json.dumps(measured, indent=2))
     print(error, file=sys.stderr, end="")
 
 

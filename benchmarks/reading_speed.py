@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--architecture", default="cnn-bilstm-attention")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    recipe = TrainConfig(arguments.architecture, weights="none", schedule="one-cycle", epoch_over="pictures")
+    recipe = TrainConfig(arguments.architecture, weights="none", schedule="one-cycle", epoch_over="images")
     with tempfile.TemporaryDirectory() as scratch:
         learners = {}
         for name, memory in (("kept", MEMORY), ("read", 0)):

@@ -3,7 +3,7 @@
     python benchmarks/timeline_speed.py RAVDESS_FOLDER --model RUN [--minutes 60] [--seed 1]
 
 A clip's place is where its sound lies by the spec's trimming, breaths and clicks included. It is found where exactly
-one stretch of segments meets it, and that stretch begins and ends within 0.3 s of it.
+one run of adjacent segments meets it, and that run begins and ends within 0.3 s of it.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def compose(source: Path, out: Path, seconds: float, seed: int) -> list[Place]:
 
 
 def found(segments: list[Place], place: Place) -> bool:
-    """Whether one stretch of segments without a gap lies where the clip does."""
+    """Whether one run of segments without a gap lies where the clip does."""
     meeting = [one for one in segments if one[1] > place[0] and one[0] < place[1]]
     gapless = all(one[1] == two[0] for one, two in pairwise(meeting))
     return (
@@ -84,7 +84,7 @@ def main() -> None:
     segments = [(one["start_s"], one["end_s"]) for one in content["segments"]]
     hits = sum(found(segments, place) for place in places)
     elsewhere = sum(not any(one[1] > a and one[0] < b for a, b in places) for one in segments)
-    figures = {
+    measured = {
         "minutes": round(content["duration_s"] / 60, 1),
         "clips": len(places),
         "found": round(hits / len(places), 4),
@@ -92,7 +92,7 @@ def main() -> None:
         "times_real_time": round(content["duration_s"] / seconds, 1),
         "peak_mb": round(float(done.stderr.splitlines()[-1])),
     }
-    print(json.dumps(figures))
+    print(json.dumps(measured))
 
 
 if __name__ == "__main__":

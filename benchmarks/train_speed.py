@@ -22,7 +22,7 @@ from ser_images.data.splits import make_split
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.learner import make_learner
-from ser_images.train.training.loaders import MEMORY, data_loaders, normalisation_of, side
+from ser_images.train.training.loaders import MEMORY, data_loaders, normalisation_of, subset_rows
 
 WARM_UP = 2
 
@@ -46,7 +46,7 @@ def learner_of(folder: Path, recipe: TrainConfig, scratch: Path, memory: int = M
     """What trains the recipe on the image set in `folder`, divided as under `stratified`."""
     images = ImageSet.read(folder)
     split = make_split(images.rows, "stratified")
-    normalisation = normalisation_of(images, side(images, split.train))
+    normalisation = normalisation_of(images, subset_rows(images, split.train))
     loaders = data_loaders(
         images, split, normalisation, recipe.epoch_over, recipe.batch_size, default_device(), memory=memory
     )

@@ -1,1 +1,1 @@
-"""What the corpora are: clips, labels, splits, downloads and the synthetic voices. Code only."""
+"""Corpora, clips, labels, splits, downloads and synthetic voices. Code only."""

@@ -1,4 +1,4 @@
-"""Clip: one labelled recording; Listing: what a corpus found in a folder."""
+"""Clip: one labelled recording; Listing: the clips of a corpus in a folder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ class Clip:
         path: the sound file.
         name: unique in its corpus and fit for a file name.
         emotion: one of `ser_images.data.labels.EMOTIONS`, or any label of a folder corpus.
-        speaker: unique in its corpus; empty where the corpus does not tell.
+        speaker: unique in its corpus; empty where it is unknown.
         corpus: the name of the corpus.
-        gender: `female`, `male`, or empty where the corpus does not tell.
-        attributes: what else the corpus says (intensity, statement, …).
+        gender: `female`, `male`, or empty where it is unknown.
+        attributes: further facts of the corpus (intensity, statement, …).
     """
 
     path: Path
@@ -31,11 +31,11 @@ class Clip:
 
 @dataclass(frozen=True)
 class Listing:
-    """The clips of a folder, and the sound files there that are none.
+    """The clips of a folder, and its other sound files.
 
     Attributes:
         clips: sorted by name.
-        unparsed: sound files whose name does not say what they hold; never guessed.
+        unparsed: sound files whose name has no label; it is never guessed.
         repeated: further copies of a clip already listed, under the same name.
     """
 

@@ -1,4 +1,4 @@
-"""Fetch a corpus from its public home: resumed after a break, verified, unpacked whole or not at all.
+"""Download a corpus from its public record: resumed, verified, unpacked whole or not at all.
 
 fetch(RAVDESS_SPEECH, Path("ravdess"))
 """
@@ -17,7 +17,7 @@ from ser_images.data.common.folders import moved_into_place
 from ser_images.data.corpora import ravdess
 
 TRIES = 5
-"""Broken connections in a row, without a byte gained, before giving up."""
+"""Consecutive broken connections without progress before giving up."""
 _TIMEOUT_S = 30
 _PAUSE_S = 0.5
 _CHUNK = 1 << 18
@@ -30,7 +30,7 @@ class Archive:
     Attributes:
         size: in bytes.
         md5: of the whole file, as the record publishes it.
-        licence: shown to whoever downloads it.
+        licence: printed before the download.
     """
 
     name: str
@@ -58,7 +58,7 @@ RAVDESS_SONG = Archive(
 
 
 def fetch(archive: Archive, folder: Path, progress: Callable[[int], None] = lambda done: None) -> Path:
-    """Download, verify and unpack an archive into `folder / STEM`; nothing is done where that is there.
+    """Download, verify and unpack an archive into `folder / STEM`; an existing folder is kept.
 
     Args:
         progress: called with the bytes on disk so far.
@@ -96,7 +96,9 @@ def _download(archive: Archive, part: Path, progress: Callable[[int], None]) -> 
             reason = _in_short(error)
         failures = 0 if _size(part) > have else failures + 1
         if failures == TRIES or reason.startswith("the server answered 4"):
-            raise UserError(f"{archive.url}: {reason}; {_size(part):,} bytes are kept, run the same command to go on")
+            raise UserError(
+                f"{archive.url}: {reason}; {_size(part):,} bytes are kept, run the same command to continue"
+            )
         time.sleep(_PAUSE_S * failures)
 
 
@@ -123,14 +125,14 @@ def _in_short(error: requests.RequestException) -> str:
 
 
 def _verify(archive: Archive, part: Path) -> None:
-    """Raise UserError, and remove the file, where it is not what the record publishes."""
+    """Raise UserError, and remove the file, where size or checksum differ from the record."""
     size = _size(part)
     md5 = _md5(part)
     if (size, md5) != (archive.size, archive.md5):
         part.unlink()
         raise UserError(
             f"{archive.name}: {size:,} bytes with md5 {md5}, expected {archive.size:,} with {archive.md5}; "
-            f"it was damaged on the way and is removed, run the same command again"
+            f"the damaged file was removed, run the same command again"
         )
 
 

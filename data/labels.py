@@ -1,4 +1,4 @@
-"""Label schemes: what a picture is called, from what its clip says."""
+"""Label schemes: the label of an image, derived from its clip."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ def label_of(clip: Clip, scheme: str) -> str:
     """The clip's label: `calm` under `emotion`, `female_calm` under `gender-emotion`.
 
     Raises:
-        UserError: the scheme is unknown, or it needs a gender that the corpus does not tell.
+        UserError: the scheme is unknown, or it needs a gender that is unknown.
     """
     if scheme == "emotion":
         return clip.emotion
@@ -22,7 +22,7 @@ def label_of(clip: Clip, scheme: str) -> str:
         if clip.gender not in GENDERS:
             raise UserError(
                 f"{clip.path}: the gender of its speaker is not known, and --labels gender-emotion "
-                f"needs it: name it in the column 'gender' of --speakers, or use --labels emotion"
+                f"needs it: give it in the column 'gender' of --speakers, or use --labels emotion"
             )
         return f"{clip.gender}_{clip.emotion}"
     raise UserError(f"label scheme {scheme!r}: expected one of {', '.join(SCHEMES)}")
@@ -41,7 +41,7 @@ def ordered_labels(labels: Iterable[str]) -> tuple[str, ...]:
 
 
 def scheme_of(labels: Iterable[str]) -> str:
-    """The scheme that these labels are of; `own` where a folder corpus has labels of its own."""
+    """The scheme of these labels; `own` for other labels of a folder corpus."""
     gendered = {f"{gender}_{emotion}" for gender in GENDERS for emotion in EMOTIONS}
     distinct = set(labels)
     return "emotion" if distinct <= set(EMOTIONS) else "gender-emotion" if distinct <= gendered else "own"

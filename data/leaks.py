@@ -1,4 +1,4 @@
-"""What stands on two sides of a split: looked up anew in the rows, whatever divided them.
+"""Leaks: speakers, clips or samples that two subsets of a split share.
 
 require_no_leak(rows, split, "speaker")
 """
@@ -14,13 +14,13 @@ from ser_images.data.splits import Split, SplitRow
 
 @dataclass(frozen=True)
 class Leaks:
-    """What two or more of training, validation and test share.
+    """What two or more of the training, validation and test subsets share.
 
     Attributes:
         speakers: their names.
-        clips: those with pictures on two sides.
-        variants: pictures of such clips.
-        duplicates: clips whose very samples stand, under another name, on another side.
+        clips: those with images in two subsets.
+        variants: images of such clips.
+        duplicates: clips with the same samples as a clip of another name in another subset.
     """
 
     speakers: tuple[str, ...]
@@ -29,42 +29,42 @@ class Leaks:
     duplicates: tuple[str, ...]
 
     def text(self) -> str:
-        """The kinds that were found, each with its number and an example."""
+        """The kinds of leaks, each with its count and an example."""
         found = ((name, names) for name, names in vars(self).items() if names)
         return ", ".join(f"{len(names)} {name} ({names[0]}{', …' * (len(names) > 1)})" for name, names in found)
 
 
 def find_leaks(rows: Sequence[SplitRow], split: Split) -> Leaks:
-    """What the sides of a split share."""
-    sides = [[rows[index] for index in side] for side in (split.train, split.valid, split.test)]
-    speakers, clips, sounds = (
-        _on_two_sides([{getattr(row, name) for row in side} for side in sides])
+    """The leaks of a split."""
+    subsets = [[rows[index] for index in subset] for subset in (split.train, split.valid, split.test)]
+    speakers, clips, hashes = (
+        _shared([{getattr(row, name) for row in subset} for subset in subsets])
         for name in ("speaker", "clip", "sample_hash")
     )
-    every = [row for side in sides for row in side]
+    every = [row for subset in subsets for row in subset]
     return Leaks(
         tuple(sorted(speakers - {""})),
         tuple(sorted(clips)),
         tuple(sorted({f"{row.clip}__{row.variant}" for row in every if row.clip in clips})),
-        tuple(sorted({row.clip for row in every if row.sample_hash in sounds and row.clip not in clips})),
+        tuple(sorted({row.clip for row in every if row.sample_hash in hashes and row.clip not in clips})),
     )
 
 
 def require_no_leak(rows: Sequence[SplitRow], split: Split, protocol: str) -> Leaks:
-    """What the protocol lets through.
+    """The leaks that the protocol permits.
 
     Raises:
-        UserError: it shares what the protocol keeps apart.
+        UserError: the split shares what the protocol keeps apart.
     """
     leaks = find_leaks(rows, split)
     kept_apart = {name: names if name in PROTOCOLS[protocol].keeps_apart else () for name, names in vars(leaks).items()}
     if any(kept_apart.values()):
         raise UserError(
-            f"protocol {protocol} leaks: on two sides stand {Leaks(**kept_apart).text()}; "
-            f"nothing was trained. Build the image set anew"
+            f"protocol {protocol} leaks: subsets of the split share {Leaks(**kept_apart).text()}; "
+            f"nothing was trained. Build the image set again"
         )
     return leaks
 
 
-def _on_two_sides(sides: Sequence[set[str]]) -> set[str]:
-    return set[str]().union(*(one & other for one, other in combinations(sides, 2)))
+def _shared(subsets: Sequence[set[str]]) -> set[str]:
+    return set[str]().union(*(one & other for one, other in combinations(subsets, 2)))

@@ -12,7 +12,7 @@ class Protocol:
     """One way to split an image set.
 
     Attributes:
-        name: as `--protocol` takes it.
+        name: the value of `--protocol`.
         test: what a test fold is.
         measures: what a metric under this protocol measures.
         keeps_apart: which of `SHARED` no two of its subsets have in common.
@@ -25,7 +25,7 @@ class Protocol:
 
     @property
     def unseen_speakers(self) -> bool:
-        """Whether no test speaker is heard in training."""
+        """Whether no test speaker is in the training subset."""
         return "speakers" in self.keeps_apart
 
     @property
@@ -43,7 +43,7 @@ _ALL = (
     Protocol("kfold", "one of five stratified folds of clips", "new clips of known speakers", SHARED[1:]),
     Protocol(
         "leaky", "20 % of the images, drawn at random",
-        "nothing about new speech: it reproduces published figures whose training saw variants of the test clips", (),
+        "nothing about new speech: it reproduces published results that trained on variants of the test clips", (),
     ),
 )  # fmt: skip
 PROTOCOLS: Mapping[str, Protocol] = {protocol.name: protocol for protocol in _ALL}

@@ -1,8 +1,8 @@
-"""Protocols: how the pictures of an image set are divided into training, validation and test.
+"""Split the rows of an image set into training, validation and test, by protocol.
 
     split = make_split(image_set.rows, "speaker", fold=0, seed=0)
 
-Always whole clips, by default whole speakers. Only original pictures are validated and tested on.
+Clips are kept whole, by default speakers too. Validation and test use original images only.
 """
 
 from collections import Counter
@@ -30,15 +30,15 @@ Luna-Jiménez C et al. (2021). Multimodal Emotion Recognition on RAVDESS Dataset
 Sensors 21(22): 7665.
 """
 K = 5
-TEST_SHARE = 1 / K
+TEST_FRACTION = 1 / K
 VALIDATION_PARTS = 10
-"""One part in this many of the training side is held out to choose the best epoch on."""
+"""One of this many parts of the training clips is held out as validation subset."""
 
 Indices = NDArray[np.intp]
 
 
 class SplitRow(Protocol):
-    """What a protocol needs to know of a picture."""
+    """The fields of a manifest row that a protocol needs."""
 
     @property
     def clip(self) -> str: ...
@@ -56,7 +56,7 @@ class SplitRow(Protocol):
 
 @dataclass(frozen=True)
 class Split:
-    """Which rows stand on which side, by index; `left_out` are exact duplicates of a clip on a later side."""
+    """Row indices of each subset; `left_out` names clips that duplicate a clip of validation or test."""
 
     train: Indices
     valid: Indices
@@ -64,7 +64,7 @@ class Split:
     left_out: tuple[str, ...] = ()
 
     def with_validation_in_train(self, rows: Sequence[SplitRow]) -> "Split":
-        """The same, but that training has the validation clips too, in all their variants."""
+        """The split with the validation clips, in all variants, added to training."""
         clips = {rows[index].clip for index in (*self.train, *self.valid)}
         test = set(self.test)
         train = _indices(index for index, row in enumerate(rows) if row.clip in clips and index not in test)
@@ -72,15 +72,15 @@ class Split:
 
 
 def make_split(rows: Sequence[SplitRow], protocol: str, fold: int = 0, seed: int = 0) -> Split:
-    """Divide the rows for one fold.
+    """Split the rows for one fold.
 
     Args:
-        rows: pictures; those of one clip are kept together under every protocol but `leaky`.
+        rows: one per image; those of one clip are kept together under every protocol but `leaky`.
         protocol: `speaker`: five folds of whole speakers (the published ones for RAVDESS); `loso`: one
             speaker a fold; `kfold`: five stratified folds of clips; `stratified`: one stratified split
-            80/20 of clips; `leaky`: pictures at random, 80/20, to reproduce published figures.
-        fold: which part is the test.
-        seed: of every draw; the folds of speakers of RAVDESS need none.
+            80/20 of clips; `leaky`: images at random, 80/20, to reproduce published results.
+        fold: the part that is the test subset.
+        seed: random seed; the published folds of RAVDESS do not use it.
 
     Raises:
         UserError: an unknown protocol or fold, one label, or too few speakers or clips.
@@ -88,7 +88,7 @@ def make_split(rows: Sequence[SplitRow], protocol: str, fold: int = 0, seed: int
     if protocol not in PROTOCOLS:
         raise UserError(f"protocol {protocol!r}: expected one of {', '.join(PROTOCOLS)}")
     if len({row.label for row in rows}) < 2:
-        raise UserError(f"every picture is labelled {rows[0].label!r}: training needs at least two labels")
+        raise UserError(f"every image is labelled {rows[0].label!r}: training needs at least two labels")
     if protocol == "leaky":
         return _leaky(len(rows), fold, seed)
     clips = _clips(rows)
@@ -96,7 +96,7 @@ def make_split(rows: Sequence[SplitRow], protocol: str, fold: int = 0, seed: int
     if by_speaker:
         _require_speakers(clips, protocol)
     folds = _folds(clips, protocol, seed)
-    test = folds[_known(fold, len(folds), protocol)]
+    test = folds[_checked(fold, len(folds), protocol)]
     others = [clip for clip in clips if clip.clip not in test]
     valid = _part(others, min(VALIDATION_PARTS, _rarest(others)), by_speaker, seed)[0]
     train = {clip.clip for clip in others} - valid
@@ -104,12 +104,12 @@ def make_split(rows: Sequence[SplitRow], protocol: str, fold: int = 0, seed: int
 
 
 def n_folds(rows: Sequence[SplitRow], protocol: str) -> int:
-    """How many folds a protocol has on these rows."""
+    """The number of folds of a protocol on these rows."""
     return 1 if protocol == "leaky" else len(_folds(_clips(rows), protocol, seed=0))
 
 
 def _clips(rows: Sequence[SplitRow]) -> list[SplitRow]:
-    """One row a clip."""
+    """One row per clip."""
     return list({row.clip: row for row in rows}.values())
 
 
@@ -121,7 +121,7 @@ def _folds(clips: Sequence[SplitRow], protocol: str, seed: int) -> list[set[str]
     if protocol == "stratified":
         labels = [clip.label for clip in clips]
         _require_clips(labels, 2)
-        split = StratifiedShuffleSplit(1, test_size=TEST_SHARE, random_state=seed)
+        split = StratifiedShuffleSplit(1, test_size=TEST_FRACTION, random_state=seed)
         return [{clips[index].clip for index in test} for _, test in split.split(labels, labels)]
     if protocol == "speaker" and {clip.corpus for clip in clips} == {"ravdess"}:
         folds = [{clip.clip for clip in clips if clip.speaker in actors} for actors in RAVDESS_FOLDS]
@@ -130,7 +130,7 @@ def _folds(clips: Sequence[SplitRow], protocol: str, seed: int) -> list[set[str]
 
 
 def _part(clips: Sequence[SplitRow], parts: int, by_speaker: bool, seed: int) -> list[set[str]]:
-    """The clips in stratified parts, of whole speakers if asked; the names in each."""
+    """The clips in stratified parts, of whole speakers with `by_speaker`; the names in each."""
     labels = [clip.label for clip in clips]
     if by_speaker:
         speakers, numbers = np.unique([clip.speaker for clip in clips], return_inverse=True)
@@ -145,14 +145,14 @@ def _part(clips: Sequence[SplitRow], parts: int, by_speaker: bool, seed: int) ->
 
 
 def _leaky(n_rows: int, fold: int, seed: int) -> Split:
-    _known(fold, 1, "leaky")
-    others, test = next(ShuffleSplit(1, test_size=TEST_SHARE, random_state=seed).split(np.zeros(n_rows)))
+    _checked(fold, 1, "leaky")
+    others, test = next(ShuffleSplit(1, test_size=TEST_FRACTION, random_state=seed).split(np.zeros(n_rows)))
     n_valid = len(others) // VALIDATION_PARTS
     return Split(others[n_valid:], others[:n_valid], test)
 
 
 def _without_duplicates(rows: Sequence[SplitRow], train: set[str], valid: set[str], test: set[str]) -> Split:
-    """Indices of each side; a clip with the very samples of a clip on a later side is left out."""
+    """Indices of each subset; a clip with the samples of a clip in validation or test is left out."""
     in_test = {row.sample_hash for row in rows if row.clip in test}
     in_valid = {row.sample_hash for row in rows if row.clip in valid}
     doubled = {row.clip for row in rows if row.clip in valid and row.sample_hash in in_test}
@@ -173,7 +173,7 @@ def _is_original(row: SplitRow) -> bool:
     return row.variant == "original"
 
 
-def _known(fold: int, folds: int, protocol: str) -> int:
+def _checked(fold: int, folds: int, protocol: str) -> int:
     if not 0 <= fold < folds:
         raise UserError(f"--fold {fold}: protocol {protocol} has the folds 0 to {folds - 1} on these images")
     return fold
@@ -195,7 +195,7 @@ def _require_speakers(clips: Sequence[SplitRow], protocol: str) -> None:
 
 
 def _rarest(clips: Sequence[SplitRow]) -> int:
-    """Clips of the rarest label, but two at least: that many parts can be asked for."""
+    """Clips of the rarest label, at least two: the largest number of stratified parts."""
     return max(2, min(Counter(clip.label for clip in clips).values()))
 
 
@@ -203,6 +203,6 @@ def _require_clips(labels: Sequence[str], parts: int) -> None:
     label = min(set(labels), key=labels.count)
     if labels.count(label) < parts:
         raise UserError(
-            f"{labels.count(label)} clips labelled {label!r}: each label needs at least {parts} to be divided; "
+            f"{labels.count(label)} clips labelled {label!r}: each label needs at least {parts} for this split; "
             f"add recordings or leave the label out"
         )

@@ -24,7 +24,7 @@ from ser_images.export.formats.torch_models import TorchModel
 from ser_images.export.models import open_bundle, read_network
 from ser_images.spectrogram_gen.audio import Samples, pad_or_trim, prepare, read_mono
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
-from ser_images.spectrogram_gen.render import picture
+from ser_images.spectrogram_gen.render import render_prepared
 
 CALIBRATION_IMAGES = 256
 MAX_GREY = 1
@@ -51,7 +51,7 @@ def to_frontend(run: Path, recordings: Sequence[Path]) -> tuple[int, float]:
     part = run / f"new.{FRONTEND}"
     sounds = [_sound(path, bundle) for path in recordings]
     samples = np.stack([pad_or_trim(sound, bundle.spec) for sound in sounds])
-    images = np.stack([np.asarray(picture(sound, bundle.spec)) for sound in sounds])
+    images = np.stack([np.asarray(render_prepared(sound, bundle.spec)) for sound in sounds])
     try:
         write_frontend_onnx(network, bundle, part)
         model = OnnxModel.open(part)

@@ -1,1 +1,1 @@
-"""Sound to picture to emotion."""
+"""Sound to image to emotion: trained models at work."""

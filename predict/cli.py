@@ -4,50 +4,52 @@ ser-predict file clip.wav --model runs/first
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ser_images.data.common.command_line import command_line, new_app
-from ser_images.data.common.errors import UserError, errors_name
+from ser_images.data.common.command_line import LOGGER, command_line, new_app
+from ser_images.data.common.errors import UserError
 
 if TYPE_CHECKING:
-    from ser_images.predict.classifier import Classifier
+    from ser_images.predict.model import Model
     from ser_images.predict.prediction import Prediction
 
 FEW = 20
-"""Up to so many recordings it is worth while to be ready sooner rather than faster."""
+"""Up to this many recordings, a model that loads faster and predicts a little more slowly is done earlier."""
 app = new_app()
-Model = Annotated[Path, typer.Option(help="Folder of a run, a bundle's zip, or one model file.")]
+ModelPath = Annotated[Path, typer.Option("--model", help="Run folder, a bundle's zip, or one model file.")]
 Form = Annotated[str | None, typer.Option(help="onnx, int8, safetensors or pickle; ONNX by default.")]
-TrustPickle = Annotated[bool, typer.Option(help="Load a pickle from elsewhere: it runs what it says.")]
-MinConfidence = Annotated[float, typer.Option(min=0, max=1, help="Below this it is said to be uncertain.")]
-Top = Annotated[int | None, typer.Option(min=1, help="Tell only the best so many labels.")]
+TrustPickle = Annotated[bool, typer.Option(help="Load a pickle from elsewhere: it runs the code in it.")]
+MinConfidence = Annotated[float, typer.Option(min=0, max=1, help="Predictions below this are `uncertain`.")]
+Top = Annotated[int | None, typer.Option(min=1, help="Show only the most probable labels, this many.")]
 
 
 @app.callback()
 def _predict() -> None:
-    """Sound to emotion, by the picture that the network was trained on."""
+    """Sound to emotion: recordings, long recordings and the live microphone."""
 
 
 @app.command()
 def file(
     paths: Annotated[list[Path], typer.Argument(help="Sound files, or folders of them.")],
-    model: Model,
+    model: ModelPath,
     form: Form = None,
     trust_pickle: TrustPickle = False,
     top: Top = None,
     min_confidence: MinConfidence = 0.0,
     format: Annotated[str, typer.Option(help="table, csv, json or jsonl.")] = "table",
-    out: Annotated[Path | None, typer.Option(help="Write csv, json or jsonl there, not to standard output.")] = None,
-    explain: Annotated[Path | None, typer.Option(help="Draw the first recording's picture and what counted.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File for csv, json or jsonl instead of standard output.")] = None,
+    explain: Annotated[
+        Path | None, typer.Option(help="Plot the first recording's image and the parts that decided (Grad-CAM).")
+    ] = None,
 ) -> None:
-    """Classify whole recordings: every class with its probability, best first.
+    """Classify recordings: every label with its probability, best first.
 
-    A recording that can't be classified is a line on stderr; the rest go on, and the exit code is 1
-    (2 where none could be).
+    Of a recording longer than the model's images, the middle is classified, with a warning; see `timeline`. A recording
+    that can't be classified is a line on stderr; the others go on, and the exit code is 1 (2 if none could be).
     """
     from ser_images.data.corpora.sound_files import recordings
     from ser_images.predict.output.prediction_formats import FORMATS, write_predictions
@@ -55,68 +57,67 @@ def file(
     if format not in FORMATS or (out and format == "table"):
         raise UserError(f"--format {format}: expected one of {', '.join(FORMATS)} (with --out: not table)")
     found = recordings(paths)
-    from ser_images.data.common.folders import file_moved_into_place, require_writable
-
-    if explain:
-        require_writable(explain.parent)
-    from ser_images.predict.classifier import Classifier
+    inputs = [*found, model]
+    _require_outputs([explain, out], inputs)
+    from ser_images.data.common.folders import file_moved_into_place
+    from ser_images.predict.model import Model
     from ser_images.predict.output.console import print_prediction
 
-    classifier = Classifier.load(model, form, trust_pickle, min_confidence, fast_start=len(found) <= FEW)
-    said = _PredictionStream(classifier, found)
+    loaded = Model.load(model, form, trust_pickle, min_confidence, fast_start=len(found) <= FEW)
+    predictions = _Predictions(loaded, found)
     if format == "table":
-        for path, prediction in said:
+        for path, prediction in predictions:
             print_prediction(path, prediction, top)
     elif out:
-        with file_moved_into_place(out) as file:
-            write_predictions(file, format, classifier.bundle, said, top)
+        with file_moved_into_place(out, inputs) as file:
+            write_predictions(file, format, loaded.bundle, predictions, top)
     else:
-        write_predictions(sys.stdout, format, classifier.bundle, said, top)
+        write_predictions(sys.stdout, format, loaded.bundle, predictions, top)
     if explain:
-        _explain(classifier, model, found[0], explain)
-    if said.failed:
-        raise typer.Exit(2 if said.failed == len(found) else 1)
+        _explain(loaded, model, found[0], explain)
+    if predictions.failed:
+        raise typer.Exit(2 if predictions.failed == len(found) else 1)
 
 
 @app.command()
 def timeline(
     path: Annotated[Path, typer.Argument(help="A sound file of any length.")],
-    model: Model,
+    model: ModelPath,
     form: Form = None,
     trust_pickle: TrustPickle = False,
     min_confidence: MinConfidence = 0.0,
-    hop: Annotated[float, typer.Option(min=0.1, max=10, help="Seconds from window to window.")] = 1.0,
-    margin: Annotated[float, typer.Option(min=0, max=1, help="How much surer another label must be.")] = 0.1,
+    hop: Annotated[float, typer.Option(min=0.1, max=10, help="Seconds from one window to the next.")] = 1.0,
+    margin: Annotated[
+        float, typer.Option(min=0, max=1, help="How much more probable another label must be before the label changes.")
+    ] = 0.1,
     format: Annotated[str, typer.Option(help="table, csv, json, audacity, textgrid or rttm.")] = "table",
-    out: Annotated[Path | None, typer.Option(help="Write there, not to standard output.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw waveform, spectrogram and emotion over time.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write instead of standard output.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Plot waveform, spectrogram and emotion over time.")] = None,
 ) -> None:
-    """Who speaks when is not told, but with what emotion: segments of speech with start, end, label, confidence."""
-    from ser_images.data.common.folders import file_moved_into_place, require_writable
+    """Detect speech and label each segment with an emotion: start, end, label, confidence (no diarisation)."""
+    from ser_images.data.common.folders import file_moved_into_place
     from ser_images.data.common.progress import progress_bar
-    from ser_images.predict.classifier import Classifier
+    from ser_images.predict.model import Model
     from ser_images.predict.output.console import print_segments
     from ser_images.predict.output.segment_formats import SEGMENT_FORMATS, to_text
-    from ser_images.predict.streaming.timeline import timeline as find
     from ser_images.spectrogram_gen.audio import duration_s
 
     if (format != "table" and format not in SEGMENT_FORMATS) or (out and format == "table"):
         raise UserError(
             f"--format {format}: expected one of table, {', '.join(SEGMENT_FORMATS)} (with --out: not table)"
         )
-    if plot:
-        require_writable(plot.parent)
+    _require_outputs([plot, out], [path, model])
     length_s = duration_s(path)
-    classifier = Classifier.load(model, form, trust_pickle, min_confidence)
-    with progress_bar("hearing", round(length_s)) as hear:
-        found = find(path, classifier, hop, margin, lambda now_s: hear(round(now_s)))
+    loaded = Model.load(model, form, trust_pickle, min_confidence)
+    with progress_bar("classifying", round(length_s)) as show:
+        found = loaded.timeline(path, hop_s=hop, margin=margin, progress=lambda now_s: show(round(now_s)))
     if format == "table":
         print_segments(path, found)
     elif out:
-        with file_moved_into_place(out) as file:
-            file.write(to_text(format, found, path, classifier.bundle))
+        with file_moved_into_place(out, [path, model]) as file:
+            file.write(to_text(format, found, path, loaded.bundle))
     else:
-        sys.stdout.write(to_text(format, found, path, classifier.bundle))
+        sys.stdout.write(to_text(format, found, path, loaded.bundle))
     if plot:
         from ser_images.predict.output.timeline_plot import draw
 
@@ -125,90 +126,112 @@ def timeline(
 
 @app.command()
 def live(
-    model: Model,
+    model: ModelPath,
     form: Form = None,
     trust_pickle: TrustPickle = False,
     min_confidence: MinConfidence = 0.0,
     device: Annotated[str | None, typer.Option(help="Index or part of the name, of ser-predict devices.")] = None,
-    window: Annotated[float, typer.Option(min=0.5, max=30, help="Seconds of sound that are judged.")] = 3.0,
-    hop: Annotated[float, typer.Option(min=0.1, max=30, help="Seconds from window to window.")] = 0.5,
-    seconds: Annotated[float | None, typer.Option(min=0.1, help="End by itself after so many.")] = None,
-    record: Annotated[Path | None, typer.Option(help="Keep the sound in this WAV file.")] = None,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="An object a window to standard output, no display.")] = False,
-    once: Annotated[bool, typer.Option("--once", help="Wait for one utterance, classify it, end.")] = False,
+    window: Annotated[
+        float | None,
+        typer.Option(min=0.5, max=30, help="Seconds of sound in a window.", show_default="as the model's images"),
+    ] = None,
+    hop: Annotated[float, typer.Option(min=0.1, max=30, help="Seconds from one result to the next.")] = 0.5,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after this many seconds.")] = None,
+    record: Annotated[Path | None, typer.Option(help="Record the sound to this WAV file.")] = None,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Print a JSON object per result, no display.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Wait for one utterance, classify it, stop.")] = False,
 ) -> None:
-    """What the microphone hears: windows of speech, classified as they come. Ctrl-C ends it with a summary."""
+    """Classify speech from the microphone as it comes. Ctrl-C stops, with a summary."""
     import json
 
-    from ser_images.predict.classifier import Classifier
     from ser_images.predict.live.display import display
     from ser_images.predict.live.microphone import Microphone
-    from ser_images.predict.live.session import listen, one_utterance
+    from ser_images.predict.live.session import listen, one_utterance, require_new_recording
+    from ser_images.predict.model import Model
 
+    if record:
+        require_new_recording(record)
     microphone = Microphone(device)
-    classifier = Classifier.load(model, form, trust_pickle, min_confidence)
+    loaded = Model.load(model, form, trust_pickle, min_confidence)
     if once:
-        _tell_once(one_utterance(microphone, classifier, seconds, record), microphone.name, classifier, jsonl)
+        prediction = one_utterance(microphone, loaded, seconds, record)
+        _print_utterance(prediction, microphone.name, loaded, jsonl)
         return
     if jsonl:
-        said = listen(
-            microphone, classifier, window, hop, seconds, record,
-            lambda heard, dropped: print(json.dumps(heard.to_dict(classifier, dropped)), flush=True),
+        summary = listen(
+            microphone, loaded, window, hop, seconds, record,
+            lambda result, dropped: print(json.dumps(result.to_dict(loaded, dropped)), flush=True),
         )  # fmt: skip
     else:
-        with display(microphone.name, len(classifier.bundle.labels)) as tell:
-            said = listen(microphone, classifier, window, hop, seconds, record, tell)
-    print(said, file=sys.stderr)
+        with display(microphone.name, len(loaded.labels)) as show:
+            summary = listen(microphone, loaded, window, hop, seconds, record, show)
+    print(summary, file=sys.stderr)
 
 
-def _tell_once(said: "Prediction", name: str, classifier: "Classifier", jsonl: bool) -> None:
+def _print_utterance(prediction: "Prediction", name: str, model: "Model", jsonl: bool) -> None:
     from ser_images.predict.output.console import print_prediction
     from ser_images.predict.output.prediction_formats import write_predictions
 
     if jsonl:
-        write_predictions(sys.stdout, "jsonl", classifier.bundle, [(Path(name), said)])
+        write_predictions(sys.stdout, "jsonl", model.bundle, [(Path(name), prediction)])
     else:
-        print_prediction(Path(name), said)
+        print_prediction(Path(name), prediction)
 
 
 @app.command()
 def devices() -> None:
-    """The inputs of this machine; * marks the one that ser-predict live takes by itself."""
+    """List the input devices; * marks the one that ser-predict live uses by default."""
     from ser_images.predict.live.microphone import input_devices
 
-    for one in input_devices():
-        typer.echo(
-            f"{'*' if one.default else ' '} {one.index:>3}  {one.name}  {one.channels} channels, {one.rate_hz} Hz"
+    for device in input_devices():
+        mark = "*" if device.default else " "
+        typer.echo(f"{mark} {device.index:>3}  {device.name}  {device.channels} channels, {device.rate_hz} Hz")
+
+
+class _Predictions:
+    """Recordings with their predictions; one that fails is a line on stderr, and counted."""
+
+    def __init__(self, model: "Model", paths: Sequence[Path]) -> None:
+        self._model, self._paths, self.failed = model, paths, 0
+
+    def __iter__(self) -> "Iterator[tuple[Path, Prediction]]":
+        for path in self._paths:
+            try:
+                prediction = self._model(path)
+            except UserError as error:
+                self.failed += 1
+                LOGGER.error(error)
+                continue
+            _warn_if_cropped(path, prediction)
+            yield path, prediction
+
+
+def _warn_if_cropped(path: Path, prediction: "Prediction") -> None:
+    if prediction.cropped:
+        LOGGER.warning(
+            f"{path}: classified {prediction.classified_s:.1f} of {prediction.duration_s:.1f} s (the middle); "
+            "see ser-predict timeline"
         )
 
 
-class _PredictionStream:
-    """Recordings with their predictions; one that fails is a line on stderr, and counted."""
+def _require_outputs(outputs: Sequence[Path | None], inputs: Sequence[Path]) -> None:
+    from ser_images.data.common.folders import require_replaceable, require_writable
 
-    def __init__(self, classifier: "Classifier", paths: Iterable[Path]) -> None:
-        self._classifier, self._paths, self.failed = classifier, paths, 0
-
-    def __iter__(self) -> "Iterator[tuple[Path, Prediction]]":
-        from ser_images.spectrogram_gen.audio import read_mono
-
-        for path in self._paths:
-            try:
-                samples, rate_hz = read_mono(path)
-                with errors_name(path):
-                    yield path, self._classifier(samples, rate_hz)
-            except UserError as error:
-                self.failed += 1
-                print(f"error: {error}", file=sys.stderr)
+    for output in filter(None, outputs):
+        require_writable(output.parent)
+        require_replaceable(output, inputs)
 
 
-def _explain(classifier: "Classifier", model: Path, recording: Path, out: Path) -> None:
+def _explain(model: "Model", model_path: Path, recording: Path, out: Path) -> None:
+    from ser_images.data.common.errors import errors_name
     from ser_images.predict.output.explain import explain
+    from ser_images.predict.output.file_names import printable
     from ser_images.spectrogram_gen.audio import read_mono
 
     samples, rate_hz = read_mono(recording)
     with errors_name(recording):
-        picture = classifier.picture(samples, rate_hz)
-    explain(model, picture, classifier.of_picture(picture), recording.name, out)
+        image = model.image(samples, rate_hz)
+    explain(model_path, image, model.predict_image(image), printable(Path(recording.name)), out)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Prediction: what a classifier says of one sound."""
+"""Prediction: the result of classifying one sound."""
 
 from dataclasses import dataclass
 
@@ -10,36 +10,47 @@ UNCERTAIN = "uncertain"
 
 @dataclass(frozen=True)
 class Prediction:
-    """Every label's probability, and what is made of them.
+    """The probability of every label for one sound, and the label that follows from them.
 
     Attributes:
-        labels: of the model, in the order of `probabilities`.
-        probabilities: float32, shape (labels,), of sum 1.
-        min_confidence: a probability below it is said as `uncertain`.
-        chosen: the index of the label that is said; None: the most probable one.
+        labels: of the model, in the order of `values`.
+        values: their probabilities, float32, shape (labels,), of sum 1.
+        min_confidence: below it the label is `uncertain`.
+        chosen: index of the label; None: the most probable one.
+        duration_s: length of the sound; None where it is not known.
+        classified_s: how much of it, silence at both ends left out, the image shows.
+        cropped: the sound is longer than the image, which shows its middle only.
     """
 
     labels: tuple[str, ...]
-    probabilities: NDArray[np.float32]
+    values: NDArray[np.float32]
     min_confidence: float = 0.0
     chosen: int | None = None
+    duration_s: float | None = None
+    classified_s: float | None = None
+    cropped: bool = False
 
     @property
     def index(self) -> int:
-        """Of the label that is said."""
-        return int(self.probabilities.argmax()) if self.chosen is None else self.chosen
+        """Index of the label in `labels`, whether or not it is certain enough."""
+        return int(self.values.argmax()) if self.chosen is None else self.chosen
 
     @property
     def confidence(self) -> float:
-        """The probability of the label that is said."""
-        return float(self.probabilities[self.index])
+        """The probability of the label."""
+        return float(self.values[self.index])
 
     @property
     def label(self) -> str:
-        """The label that is said, or `uncertain`."""
+        """The label, or `uncertain` below `min_confidence`."""
         return self.labels[self.index] if self.confidence >= self.min_confidence else UNCERTAIN
+
+    @property
+    def probabilities(self) -> dict[str, float]:
+        """Every label with its probability, best first."""
+        return self.ranked()
 
     def ranked(self, top: int | None = None) -> dict[str, float]:
         """Labels with their probabilities, best first; at most `top` of them."""
-        order = np.argsort(-self.probabilities, kind="stable")[:top]
-        return {self.labels[index]: float(self.probabilities[index]) for index in order}
+        order = np.argsort(-self.values, kind="stable")[:top]
+        return {self.labels[index]: float(self.values[index]) for index in order}

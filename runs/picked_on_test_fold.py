@@ -29,14 +29,14 @@ def main() -> None:
         system, images = Recipe.read(arguments.recipe), ImageSet.read(arguments.images)
         system.require(images)
         protocol = arguments.protocol or system.protocol
-        honest = make_split(images.rows, protocol, arguments.fold, system.recipe.seed)
+        honest = make_split(images.rows, protocol, arguments.fold, system.config.seed)
     except UserError as error:
         parser.error(str(error))
     picked = replace(honest.with_validation_in_train(images.rows), valid=honest.test)
-    recipe = replace(system.recipe, monitor="accuracy", keep="best")
+    recipe = replace(system.config, monitor="accuracy", keep="best")
     with tempfile.TemporaryDirectory() as scratch:
         _, evaluation = train_and_evaluate(images, picked, recipe, Path(scratch), print, test=True)
-    told = {name: round(evaluation.figures[name], 4) for name in ("accuracy", "uar", "macro_f1")}
+    told = {name: round(evaluation.metrics[name], 4) for name in ("accuracy", "uar", "macro_f1")}
     print(json.dumps({"recipe": system.name, "protocol": protocol, "fold": arguments.fold} | told))
 
 

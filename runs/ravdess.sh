@@ -8,8 +8,8 @@ ravdess=$1
 work=${2:-runs/ravdess}
 jobs=${3:-1}
 
-ser-images build "$ravdess" --out "$work/images" --augment 12 --spec "$(dirname "$0")/ravdess.json"
-ser-images build "$ravdess" --out "$work/fbank" --feature fbank --augment 4
+ser-images build "$ravdess" --out "$work/images" --variants 12 --spec "$(dirname "$0")/ravdess.json"
+ser-images build "$ravdess" --out "$work/fbank" --feature fbank --variants 4
 
 train() { # START PROTOCOL SEED; from nothing, or from weights of voices
     case $1 in

@@ -1,1 +1,1 @@
-"""Clips to pictures: the image spec, the sound, its augmentation, its features, the picture."""
+"""From clips to images: image spec, audio, augmentation, features, renderer and image sets."""

@@ -1,12 +1,15 @@
-"""Any sound file or array to mono float32 at the spec's rate: trimmed, levelled, fitted to length.
+"""Read any sound file as mono float32 and prepare it: trimmed, resampled, normalised, padded or cropped.
 
 samples, rate_hz = read_mono(Path("clip.wav"))
 sound = pad_or_trim(prepare(samples, rate_hz, spec), spec)
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,68 +23,119 @@ from ser_images.spectrogram_gen.spec import ImageSpec
 Samples = NDArray[np.float32]
 
 MIN_SOUND_S = 0.1
-"""Less sound than this, silence left out, is a click and no voice: a short syllable lasts longer."""
+"""Sound shorter than this, silence left out, is a click, not speech: a short syllable lasts longer."""
 SILENCE_DBFS = -90.0
-"""Below this a recording is silence: the last bit of 16 lies at -90.3 dBFS."""
+"""A recording below this level is silence: the last of 16 bits lies at -90.3 dBFS."""
+MIN_RATE_HZ, MAX_RATE_HZ, MAX_CHANNELS = 4000, 768_000, 64
+"""What a header can credibly claim; anything else is damage."""
+MAX_SAMPLES = 1 << 30
+"""Mono samples that `read_mono` reads at most, 4 GiB: six hours at 48 kHz."""
+_BLOCK_VALUES = 1 << 24  # samples of all channels that are decoded at once, 64 MiB: memory follows content, not headers
 _BLOCK_S = 0.01
 _CUT_SHORT = re.compile(r"data : (?P<promised>\d+) \(should be (?P<there>\d+)\)")  # in libsndfile's log of a WAV
-_UNKNOWN_LENGTH = 0x7FFFFFFF  # a pipe can't know its length: such writers put this or more in the header
+_UNKNOWN_LENGTH = 0x7FFFFFFF  # writers to a pipe do not know the length and put this or more into the header
 
 
 def read_mono(path: Path) -> tuple[Samples, int]:
     """The recording as (samples, rate in Hz); channels are averaged, full scale is 1.
 
     Raises:
-        UserError: not a sound file, cut short, empty, or samples that are no numbers.
+        UserError: not a sound file, damaged, cut short, empty, too long, or samples that are not numbers.
     """
     rate_hz, blocks = read_blocks(path)
-    whole = list(blocks)
+    whole, size = [], 0
+    for block in blocks:
+        whole.append(block)
+        size += block.size
+        if size > MAX_SAMPLES:
+            raise UserError(f"{path}: longer than {MAX_SAMPLES / rate_hz / 3600:.1f} hours; cut it into parts")
     return whole[0] if len(whole) == 1 else np.concatenate(whole), rate_hz
 
 
-def duration_s(path: Path) -> float:
-    """How long a recording is, as its header says; raises UserError where it is no sound file."""
+@dataclass(frozen=True)
+class SoundFormat:
+    """The format of a sound file by its header."""
+
+    rate_hz: int
+    channels: int
+    duration_s: float
+
+
+def sound_format(path: Path) -> SoundFormat:
+    """The format of a recording by its header; raises UserError where it is no sound file."""
     with _open(path) as file:
-        return float(file.frames / file.samplerate)
+        return SoundFormat(file.samplerate, file.channels, file.frames / file.samplerate)
+
+
+def duration_s(path: Path) -> float:
+    """The length of a recording by its header; raises UserError where it is no sound file."""
+    return sound_format(path).duration_s
 
 
 def read_blocks(path: Path, block_s: float | None = None) -> tuple[int, Iterator[Samples]]:
-    """The recording's rate in Hz, and its mono samples a block at a time; None: all of it in one.
+    """The recording's rate in Hz, and its mono samples block by block.
+
+    Args:
+        block_s: length of a block; None: as much as 64 MiB hold, which is all of a usual clip.
 
     Raises:
-        UserError: as `read_mono`; for what lies in later blocks, when they are reached.
+        UserError: as `read_mono`; for damage in later blocks, when they are reached.
     """
     file = _open(path)
-    frames = -1 if block_s is None else max(1, round(block_s * file.samplerate))
+    most = max(1, _BLOCK_VALUES // file.channels)
+    frames = most if block_s is None else min(most, max(1, round(block_s * file.samplerate)))
     return file.samplerate, _blocks(file, path, frames)
 
 
+class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]  # untyped
+    """A sound file read from start to end: python-soundfile seeks after each block, where MP3 then loses a frame."""
+
+    def seekable(self) -> bool:
+        return False
+
+
 def _open(path: Path) -> soundfile.SoundFile:
+    with _decoder_errors(path):
+        file = _SequentialFile(os.fsencode(path) if os.name == "posix" else path)  # names that are not UTF-8
+    if not MIN_RATE_HZ <= file.samplerate <= MAX_RATE_HZ or not 1 <= file.channels <= MAX_CHANNELS:
+        file.close()
+        raise UserError(
+            f"{path}: header with {file.samplerate} Hz and {file.channels} channels, expected {MIN_RATE_HZ} to "
+            f"{MAX_RATE_HZ} Hz and up to {MAX_CHANNELS} channels: damaged; copy or export it again"
+        )
+    return file
+
+
+@contextmanager
+def _decoder_errors(path: Path) -> Iterator[None]:
+    """Turn every failure of the decoder into a UserError for this file, so that a batch goes on with the next."""
     try:
-        return soundfile.SoundFile(path)
-    except (soundfile.LibsndfileError, OSError) as error:
+        yield
+    except (soundfile.SoundFileError, OSError) as error:
         raise UserError(f"{path}: {_why_unreadable(path, error)}") from error
+    except (MemoryError, OverflowError, ValueError, TypeError, RuntimeError) as error:
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise UserError(f"{path}: damaged, its decoder failed ({reason}); copy or export it again") from error
 
 
 def _blocks(file: soundfile.SoundFile, path: Path, frames: int) -> Iterator[Samples]:
     with file:
         if file.frames == 0:
             raise UserError(f"{path}: holds no samples; record it again")
-        heard = 0
-        while heard < file.frames:
-            try:
-                samples = file.read(frames, dtype="float32", always_2d=True)
-            except (soundfile.LibsndfileError, OSError) as error:
-                raise UserError(f"{path}: {_why_unreadable(path, error)}") from error
-            heard += len(samples)
-            at_end = frames < 0 or len(samples) < frames
-            if (at_end and heard < file.frames) or _is_cut_short(file.extra_info):
+        done = 0
+        while done < file.frames:
+            with _decoder_errors(path):
+                wanted = min(frames, file.frames - done)
+                samples = file.read(wanted, dtype="float32", always_2d=True)
+            done += len(samples)
+            if len(samples) < wanted or _is_cut_short(file.extra_info):
                 raise UserError(
                     f"{path}: cut short (its header promises more sound than it holds); copy or record it again"
                 )
-            mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
+            with _decoder_errors(path):
+                mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
             if not np.isfinite(mono).all():
-                raise UserError(f"{path}: holds samples that are no numbers (NaN or infinite); export it again")
+                raise UserError(f"{path}: holds samples that are not numbers (NaN or infinite); export it again")
             yield mono
 
 
@@ -107,7 +161,7 @@ def _is_cut_short(log: str) -> bool:
 
 
 def prepare(samples: Samples, rate_hz: int, spec: ImageSpec) -> Samples:
-    """Mono samples to the sound of a picture: trimmed, resampled to the spec's rate, levelled.
+    """Prepare mono samples for an image: trim silence, resample to the spec's rate, normalise the level.
 
     Args:
         samples: shape (n,), full scale 1.
@@ -130,13 +184,13 @@ def prepare(samples: Samples, rate_hz: int, spec: ImageSpec) -> Samples:
 
 
 def trim(samples: Samples, rate_hz: int, trim_db: float) -> Samples:
-    """The samples without the silence at both ends, in whole blocks of 10 ms; raises UserError as `sounding`."""
+    """The samples without the silence at both ends, in whole blocks of 10 ms; raises UserError as `active_range`."""
     start, end = active_range(samples, rate_hz, trim_db)
     return samples[start:end]
 
 
 def active_range(samples: Samples, rate_hz: int, trim_db: float) -> tuple[int, int]:
-    """The first sample that is no silence and the one after the last, in whole blocks of 10 ms.
+    """(start, end) of the samples without the silence at both ends, in whole blocks of 10 ms.
 
     Args:
         trim_db: silence is this far below the loudest block.
@@ -155,23 +209,23 @@ def active_range(samples: Samples, rate_hz: int, trim_db: float) -> tuple[int, i
     return int(loud[0]) * block, int(loud[-1] + 1) * block
 
 
-def normalize_rms(samples: Samples, level_dbfs: float, heard: Samples | None = None) -> Samples:
-    """The samples at a root mean square level of `level_dbfs`; peaks may pass full scale, none is clipped.
+def normalize_rms(samples: Samples, level_dbfs: float, reference: Samples | None = None) -> Samples:
+    """The samples at a root mean square level of `level_dbfs`; peaks above full scale are not clipped.
 
     Args:
-        heard: the part of the samples that the level is measured on; None: all.
+        reference: the part of the samples whose level is measured; None: all.
     """
-    rms = np.sqrt(np.mean(np.square(samples if heard is None else heard), dtype=np.float64))
+    rms = np.sqrt(np.mean(np.square(samples if reference is None else reference), dtype=np.float64))
     return samples * np.float32(10 ** (level_dbfs / 20) / rms)
 
 
 def pad_or_trim(samples: Samples, spec: ImageSpec) -> Samples:
-    """Exactly `spec.n_samples`: padded with zeros or cut, evenly at both ends."""
+    """Exactly `spec.n_samples`: padded with zeros or cropped, evenly at both ends."""
     missing = max(0, spec.n_samples - samples.size)
     return np.pad(center_crop(samples, spec), (missing // 2, missing - missing // 2))
 
 
 def center_crop(samples: Samples, spec: ImageSpec) -> Samples:
-    """At most `spec.n_samples`, from the middle: what a picture shows of sound."""
+    """At most `spec.n_samples`, from the middle: the part that an image shows."""
     start = max(0, samples.size - spec.n_samples) // 2
     return samples[start : start + spec.n_samples]

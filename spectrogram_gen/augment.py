@@ -1,7 +1,7 @@
-"""Augmentation in three steps: a variant draws its parameters, they are written down, then applied.
+"""Augmentation in three steps: draw the parameters of a variant, record them in the manifest, apply them.
 
-Two kinds, because they act at two places of the pipeline: stretch and pitch change the voice, before it
-is fitted to the picture's length; shift, noise and gain change the recording of it, the whole window.
+There are two kinds: stretch and pitch change the voice before it is padded or cropped to the length of an image;
+shift, noise and gain change the recording, the whole window.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,12 +17,12 @@ ORIGINAL = "original"
 
 @dataclass(frozen=True)
 class Step:
-    """One augmentation with what was drawn for it.
+    """One augmentation with its drawn parameters.
 
     Attributes:
         name: a key of `AUGMENTATIONS`.
         amount: in the unit of the augmentation.
-        seed: of the noise, for the one that needs more chance than its amount.
+        seed: of the noise samples; 0 for the others.
     """
 
     name: str
@@ -32,13 +32,13 @@ class Step:
 
 def stretch(samples: Samples, rate: float, spec: ImageSpec, seed: int = 0) -> Samples:
     """The voice `rate` times as fast, at the same pitch; librosa's phase vocoder."""
-    from librosa.effects import time_stretch  # brings numba: only who augments should wait for it
+    from librosa.effects import time_stretch  # imports numba: only augmentation should wait for it
 
     return np.asarray(time_stretch(samples, rate=rate), np.float32)
 
 
 def pitch(samples: Samples, semitones: float, spec: ImageSpec, seed: int = 0) -> Samples:
-    """The voice `semitones` higher, as fast as before; librosa's phase vocoder and soxr."""
+    """The voice `semitones` higher, at the same tempo; librosa's phase vocoder and soxr."""
     from librosa.effects import pitch_shift
 
     shifted = pitch_shift(samples, sr=spec.sample_rate_hz, n_steps=semitones, res_type="soxr_hq")
@@ -46,7 +46,7 @@ def pitch(samples: Samples, semitones: float, spec: ImageSpec, seed: int = 0) ->
 
 
 def shift(samples: Samples, seconds: float, spec: ImageSpec, seed: int = 0) -> Samples:
-    """The sound `seconds` later (earlier, where negative) in the window; silence moves in."""
+    """The sound `seconds` later (earlier, where negative) in the window; zeros move in."""
     offset = round(seconds * spec.sample_rate_hz)
     shifted = np.zeros_like(samples)
     if offset >= 0:
@@ -63,13 +63,13 @@ def noise(samples: Samples, snr_db: float, spec: ImageSpec, seed: int = 0) -> Sa
 
 
 def gain(samples: Samples, gain_db: float, spec: ImageSpec, seed: int = 0) -> Samples:
-    """The recording `gain_db` louder: what is left where the level of a voice was misjudged."""
+    """The recording `gain_db` louder, as an error of level normalisation."""
     return samples * np.float32(10 ** (gain_db / 20))
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is drawn, uniformly, and how it is applied."""
+    """An augmentation: a function and the range that its amount is drawn from, uniformly."""
 
     apply: Callable[..., Samples]
     unit: str
@@ -90,10 +90,10 @@ AUGMENTATIONS = VOICE | RECORDING
 
 
 def draw(rng: np.random.Generator, names: Sequence[str] = tuple(AUGMENTATIONS)) -> tuple[Step, ...]:
-    """One variant: each augmentation of `names` by the toss of a coin, at least one, in fixed order."""
+    """The steps of one variant: each augmentation of `names` with probability 0.5, at least one, in fixed order."""
     tosses = rng.random(len(names)) < 0.5
     tosses[rng.integers(len(names))] = True
-    return tuple(_draw_step(name, rng) for name, taken in zip(names, tosses, strict=True) if taken)
+    return tuple(_draw_step(name, rng) for name, drawn in zip(names, tosses, strict=True) if drawn)
 
 
 def _draw_step(name: str, rng: np.random.Generator) -> Step:
@@ -103,13 +103,13 @@ def _draw_step(name: str, rng: np.random.Generator) -> Step:
 
 
 def apply_to_voice(steps: Sequence[Step], samples: Samples, spec: ImageSpec) -> Samples:
-    """The steps that change the voice; its level stays the spec's."""
+    """Apply the steps that change the voice; its level stays that of the spec."""
     voice = _apply(steps, VOICE, samples, spec)
     return voice if voice is samples else normalize_rms(voice, spec.level_dbfs, center_crop(voice, spec))
 
 
 def apply_to_recording(steps: Sequence[Step], samples: Samples, spec: ImageSpec) -> Samples:
-    """The steps that change the recording, on samples already fitted to the picture."""
+    """Apply the steps that change the recording, to samples of the length of an image."""
     return _apply(steps, RECORDING, samples, spec)
 
 

@@ -1,8 +1,9 @@
-"""ser-images: recordings to class-labelled pictures.
+"""ser-images: build class-labelled images from recordings.
 
-ser-images build ravdess --corpus ravdess --out images --augment 4 --jobs -1
+ser-images build ravdess --out images --variants 4
 """
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,64 +11,77 @@ import typer
 
 from ser_images.data.common.command_line import command_line, new_app
 from ser_images.data.common.errors import UserError
+from ser_images.spectrogram_gen.features.table import FEATURES
 
 if TYPE_CHECKING:
     from ser_images.data.clip import Listing
     from ser_images.data.corpora.folder import Speakers
+    from ser_images.spectrogram_gen.spec import ImageSpec
 
 app = new_app()
 
 Source = Annotated[Path, typer.Argument(help="Folder of recordings.")]
-Corpus = Annotated[str, typer.Option(help="How recordings are named: ravdess, folder (LABEL/RECORDING) or synthetic.")]
+Corpus = Annotated[
+    str,
+    typer.Option(
+        help="How recordings are labelled: ravdess, folder (LABEL/RECORDING) or synthetic.", show_default="detected"
+    ),
+]
 Channel = Annotated[str, typer.Option(help="Corpus ravdess: speech, song or both.")]
-Augment = Annotated[int, typer.Option(min=0, max=999, help="Augmented variants of each recording.")]
+Variants = Annotated[int, typer.Option(min=0, max=999, help="Augmented variants of each recording.")]
+Augment = Annotated[int | None, typer.Option("--augment", min=0, max=999, hidden=True)]  # --variants up to version 0.1
 Augmentations = Annotated[
-    str, typer.Option(help="What a variant may draw: all, or by comma stretch, pitch, shift, noise, gain.")
+    str, typer.Option(help="Augmentations of a variant: all, or some of stretch,pitch,shift,noise,gain.")
 ]
 Labels = Annotated[str, typer.Option(help="emotion (8) or gender-emotion (16).")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn.")]
+Seed = Annotated[int, typer.Option(min=0, help="Random seed.")]
 SpeakerRegex = Annotated[str, typer.Option(help="Corpus folder: regular expression whose group is the speaker.")]
 SpeakerTable = Annotated[
     Path | None, typer.Option("--speakers", help="Corpus folder: CSV with the columns recording,speaker[,gender].")
+]
+OneClass = Annotated[bool, typer.Option("--one-class", help="Corpus folder: allow a single label.")]
+FeatureName = Annotated[
+    str,
+    typer.Option(
+        help="Rows of the image: " + "; ".join(f"{name}: {feature.text}" for name, feature in FEATURES.items()) + ".",
+        show_default="mel",
+    ),
 ]
 
 
 @app.callback()
 def _images() -> None:
-    """Recordings to class-labelled pictures of their sound."""
+    """Build class-labelled images from recordings."""
 
 
 @app.command()
 def build(
     source: Source,
-    out: Annotated[Path, typer.Option(help="Folder of the image set; an earlier one there is brought up to date.")],
-    corpus: Corpus = "ravdess",
-    augment: Augment = 0,
+    out: Annotated[Path, typer.Option(help="Folder of the image set; an earlier build there is updated.")],
+    corpus: Corpus = "",
+    variants: Variants = 0,
     augmentations: Augmentations = "all",
     labels: Labels = "emotion",
     seed: Seed = 0,
-    jobs: Annotated[int, typer.Option(help="Processes; -1 for one a core.")] = -1,
-    feature: Annotated[
-        str, typer.Option(help="What rows are: mel, fbank, mfcc, gaussian or stack.", show_default="mel")
-    ] = "",
-    spec: Annotated[Path | None, typer.Option(help="JSON of an image spec other than the default.")] = None,
+    jobs: Annotated[int, typer.Option(help="Worker processes; -1 for one per core.")] = -1,
+    feature: FeatureName = "",
+    spec: Annotated[Path | None, typer.Option(help="JSON file of an image spec other than the default.")] = None,
     channel: Channel = "both",
     speaker_regex: SpeakerRegex = "",
     speakers: SpeakerTable = None,
+    one_class: OneClass = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where a recording failed.")] = False,
+    augment: Augment = None,
 ) -> None:
     """Render every recording and its variants as PNG, with spec.json and manifest.csv."""
-    listing = _find(source, corpus, channel, speaker_regex, speakers)
     from ser_images.data.common.progress import progress_bar
     from ser_images.spectrogram_gen.console import print_build
     from ser_images.spectrogram_gen.dataset.build import build as build_images
     from ser_images.spectrogram_gen.dataset.plan import plan_of
-    from ser_images.spectrogram_gen.spec import ImageSpec
 
-    if feature and spec:
-        raise UserError('--feature and --spec exclude each other: the spec\'s own "feature" says it')
-    image_spec = ImageSpec.from_json(_read_text(spec)) if spec else ImageSpec.of_feature(feature or "mel")
-    plan = plan_of(augment, augmentations, labels, seed)
+    image_spec = _spec(feature, spec)
+    plan = plan_of(_n_variants(variants, augment), augmentations, labels, seed)
+    listing = _find(source, corpus, channel, speaker_regex, speakers, one_class)
     with progress_bar("rendering", len(listing.clips)) as progress:
         summary = build_images(listing.clips, source, out, image_spec, plan, jobs, progress)
     print_build(summary, listing, out)
@@ -78,14 +92,14 @@ def build(
 @app.command()
 def check(
     source: Source,
-    corpus: Corpus = "ravdess",
+    corpus: Corpus = "",
     channel: Channel = "both",
     speaker_regex: SpeakerRegex = "",
     speakers: SpeakerTable = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where anything is wrong.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 on any problem.")] = False,
 ) -> None:
-    """Count what is there; name what is silent, clipped, doubled, unreadable or not parsed."""
-    listing = _find(source, corpus, channel, speaker_regex, speakers)
+    """Count the clips of a corpus; list silent, clipped, duplicate, unreadable and unnamed ones."""
+    listing = _find(source, corpus, channel, speaker_regex, speakers, one_class=True)
     from ser_images.data.common.progress import progress_bar
     from ser_images.spectrogram_gen.console import print_survey
     from ser_images.spectrogram_gen.inspect.check import survey
@@ -101,29 +115,30 @@ def check(
 def show(
     source: Source,
     out: Annotated[Path, typer.Option(help="Folder for clip.png and contact_sheet.png.")],
-    corpus: Corpus = "ravdess",
-    clip: Annotated[str, typer.Option(help="Name of the clip to show; the first, unless named.")] = "",
-    augment: Augment = 4,
+    corpus: Corpus = "",
+    clip: Annotated[str, typer.Option(help="Name of the clip.", show_default="the first")] = "",
+    variants: Variants = 4,
     augmentations: Augmentations = "all",
     labels: Labels = "emotion",
     seed: Seed = 0,
     channel: Channel = "both",
     speaker_regex: SpeakerRegex = "",
     speakers: SpeakerTable = None,
+    augment: Augment = None,
 ) -> None:
-    """Draw a clip with its variants, waveform and picture, and a contact sheet by class."""
-    listing = _find(source, corpus, channel, speaker_regex, speakers)
+    """Plot a clip with its variants, waveform and image, and a contact sheet by class."""
+    listing = _find(source, corpus, channel, speaker_regex, speakers, one_class=True)
     from ser_images.data.common.folders import require_writable
     from ser_images.spectrogram_gen.dataset.plan import plan_of
     from ser_images.spectrogram_gen.inspect.show import clip_figure, contact_sheet
     from ser_images.spectrogram_gen.spec import ImageSpec
 
-    named = {found.name: found for found in listing.clips}
-    if clip and clip not in named:
-        raise UserError(f"--clip {clip}: no such clip in {source}; one that is there: {next(iter(named))}")
+    by_name = {found.name: found for found in listing.clips}
+    if clip and clip not in by_name:
+        raise UserError(f"--clip {clip}: no such clip in {source}; there is, for example, {next(iter(by_name))}")
     require_writable(out)
-    spec, plan = ImageSpec(), plan_of(augment, augmentations, labels, seed)
-    clip_figure(named[clip] if clip else listing.clips[0], spec, plan).savefig(out / "clip.png", dpi=110)
+    spec, plan = ImageSpec(), plan_of(_n_variants(variants, augment), augmentations, labels, seed)
+    clip_figure(by_name[clip] if clip else listing.clips[0], spec, plan).savefig(out / "clip.png", dpi=110)
     contact_sheet(listing.clips, spec, labels).savefig(out / "contact_sheet.png", dpi=110)
     typer.echo(f"{out / 'clip.png'}\n{out / 'contact_sheet.png'}")
 
@@ -134,7 +149,7 @@ def download(
     out: Annotated[Path, typer.Option(help="Folder to unpack into.")] = Path("ravdess"),
     song: Annotated[bool, typer.Option("--song", help="The sung recordings too.")] = False,
 ) -> None:
-    """Fetch a corpus from its public record: size and checksum verified, resumed after a break."""
+    """Download a corpus from its public record, with size and checksum verified; an interrupted download resumes."""
     from ser_images.data.common.progress import progress_bar
     from ser_images.data.download import RAVDESS_SONG, RAVDESS_SPEECH, fetch
 
@@ -154,7 +169,7 @@ def synthesize(
     repetitions: Annotated[int, typer.Option(help="Renditions of each statement, emotion and intensity.")] = 2,
     seed: Seed = 0,
 ) -> None:
-    """Make a corpus of synthetic voices, named as RAVDESS names its recordings."""
+    """Make a corpus of synthetic voices, with file names as in RAVDESS."""
     from ser_images.data.common.progress import progress_bar
     from ser_images.data.corpora.synthetic import names, write
 
@@ -163,10 +178,34 @@ def synthesize(
     typer.echo(f"{count} recordings of {actors} speakers in {out}")
 
 
-def _find(source: Path, corpus: str, channel: str, speaker_regex: str, speakers: Path | None) -> "Listing":
+def _find(
+    source: Path, corpus: str, channel: str, speaker_regex: str, speakers: Path | None, one_class: bool
+) -> "Listing":
     from ser_images.data.corpora import find_clips
+    from ser_images.data.corpora.detection import detect_corpus
+    from ser_images.data.corpora.folder import require_labels
 
-    return find_clips(source, corpus, _speakers(speaker_regex, speakers), channel)
+    rule = _speakers(speaker_regex, speakers)
+    corpus = corpus or ("folder" if rule else detect_corpus(source))
+    listing = find_clips(source, corpus, rule, channel)
+    if corpus == "folder":
+        require_labels(listing, source, one_class)
+    return listing
+
+
+def _spec(feature: str, path: Path | None) -> "ImageSpec":
+    from ser_images.spectrogram_gen.spec import ImageSpec
+
+    if feature and path:
+        raise UserError('--feature and --spec exclude each other: the spec has a field "feature"')
+    return ImageSpec.from_json(_read_text(path)) if path else ImageSpec.of_feature(feature or "mel")
+
+
+def _n_variants(variants: int, augment: int | None) -> int:
+    if augment is None:
+        return variants
+    logging.getLogger("ser_images").warning("--augment is called --variants now; the next version drops the old name")
+    return augment
 
 
 def _speakers(regex: str, table: Path | None) -> "Speakers | None":

@@ -1,4 +1,4 @@
-"""What `ser-images` says of a build and of a corpus."""
+"""Terminal output of `ser-images build` and `ser-images check`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +11,12 @@ from ser_images.data.clip import Listing
 from ser_images.spectrogram_gen.dataset.build import Summary
 from ser_images.spectrogram_gen.inspect.check import Survey
 
-MOST_NAMED = 10
-"""Of a long list of files this many are named, and the rest counted."""
+MAX_LISTED = 10
+"""Longest list of files that is printed in full; of longer ones, the first this many and a count."""
 
 
 def print_build(summary: Summary, listing: Listing, out: Path) -> None:
-    """What a build did, and what it could not."""
+    """Print the counts of a build and the recordings that failed or were left out."""
     console = Console(highlight=False, soft_wrap=True)
     counts = f"{summary.rendered} rendered, {summary.kept} kept, {summary.removed} removed"
     console.print(f"{out}: {counts}, {len(summary.failed)} failed", markup=False)
@@ -25,7 +25,7 @@ def print_build(summary: Summary, listing: Listing, out: Path) -> None:
 
 
 def print_survey(survey: Survey, listing: Listing) -> None:
-    """Tables of what is in a corpus, then what is wrong with it."""
+    """Print tables of labels and speakers, formats and levels, then problems."""
     console = Console(highlight=False, soft_wrap=True)
     for title, counts in (("label", survey.labels), ("speaker", survey.speakers)):
         table = Table(title, "clips")
@@ -33,15 +33,15 @@ def print_survey(survey: Survey, listing: Listing) -> None:
             table.add_row(name or "unknown", str(count))
         console.print(table)
     for what, formats in (("sample rate in Hz", survey.rates_hz), ("channels", survey.channels)):
-        shares = ", ".join(f"{value} in {count} clips" for value, count in sorted(formats.items()))
-        console.print(f"{what}: {shares}")
+        counted = ", ".join(f"{value} in {count} clips" for value, count in sorted(formats.items()))
+        console.print(f"{what}: {counted}")
     _print_range(console, "duration", survey.durations_s, "s")
     _print_range(console, "level (RMS)", survey.levels_dbfs, "dBFS")
     _print_range(console, "peak", survey.peaks_dbfs, "dBFS")
     _print_left_out(console, listing)
     _print_some(console, "silent", survey.silent)
     _print_some(console, "clipped", survey.clipped)
-    _print_some(console, "the same sound", [" = ".join(names) for names in survey.duplicates])
+    _print_some(console, "identical sound", [" = ".join(names) for names in survey.duplicates])
     _print_some(console, "unreadable", list(survey.unreadable.values()))
 
 
@@ -59,7 +59,7 @@ def _print_range(console: Console, what: str, values: Sequence[float], unit: str
 def _print_some(console: Console, what: str, lines: Sequence[str]) -> None:
     if lines:
         console.print(f"{what}: {len(lines)}", markup=False)
-        for line in lines[:MOST_NAMED]:
+        for line in lines[:MAX_LISTED]:
             console.print(f"  {line}", markup=False)
-        if len(lines) > MOST_NAMED:
-            console.print(f"  and {len(lines) - MOST_NAMED} more")
+        if len(lines) > MAX_LISTED:
+            console.print(f"  and {len(lines) - MAX_LISTED} more")

@@ -1,10 +1,11 @@
-"""THE picture: the builder, a file, the microphone and the web page all call `render`.
+"""The renderer: building image sets, prediction from files and the microphone all call it.
 
 image = render(samples, rate_hz, ImageSpec())
 """
 
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,33 +13,61 @@ from PIL import Image
 
 from ser_images.spectrogram_gen.audio import Samples, pad_or_trim, prepare
 from ser_images.spectrogram_gen.augment import Step, apply_to_recording, apply_to_voice
-from ser_images.spectrogram_gen.features.cepstra import matrix, ranges
 from ser_images.spectrogram_gen.features.mel import Matrix
+from ser_images.spectrogram_gen.features.table import FEATURES
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 
+class GreyRange(NamedTuple):
+    """The values shown as black and as white in each row, shape (n_rows, 1) each."""
+
+    black: Matrix
+    white: Matrix
+
+
 def render(samples: Samples, rate_hz: int, spec: ImageSpec) -> Image.Image:
-    """The picture of a recording: `spec.n_frames` wide, `spec.n_rows` high, first row below; mode L, or I;16.
+    """The image of a recording: `spec.n_frames` wide, `spec.n_rows` high, first row below; mode L, or I;16.
 
     Args:
         samples: mono, shape (n,), full scale 1.
         rate_hz: their sample rate.
 
     Raises:
-        UserError: silence, or too little sound to show (see `prepare`).
+        UserError: silence, or too little sound (see `prepare`).
     """
-    return picture(prepare(samples, rate_hz, spec), spec)
+    return render_prepared(prepare(samples, rate_hz, spec), spec)
 
 
-def picture(sound: Samples, spec: ImageSpec, steps: Sequence[Step] = ()) -> Image.Image:
-    """The picture of sound that `prepare` returned, augmented by `steps` on the way."""
+def render_prepared(sound: Samples, spec: ImageSpec, steps: Sequence[Step] = ()) -> Image.Image:
+    """The image of sound that `prepare` returned, augmented by `steps`."""
     voice = apply_to_voice(steps, sound, spec)
     recording = apply_to_recording(steps, pad_or_trim(voice, spec), spec)
-    return Image.fromarray(to_grey(matrix(recording, spec), spec))
+    return Image.fromarray(to_grey(feature_matrix(recording, spec), spec))
 
 
-def to_grey(rows: Matrix, spec: ImageSpec) -> NDArray[np.unsignedinteger[Any]]:
-    """A feature to grey, first row at the bottom; the low end of a row's range is black, the high end white."""
-    low, high = ranges(spec)
-    scaled = (rows - low) * (np.float32(spec.white) / (high - low))
-    return np.rint(np.clip(scaled, 0, spec.white))[::-1].astype(spec.dtype)
+def feature_matrix(samples: Samples, spec: ImageSpec) -> Matrix:
+    """The spec's feature, shape (spec.n_rows, spec.n_frames), the lowest row first.
+
+    Args:
+        samples: shape (spec.n_samples,), full scale 1.
+    """
+    return FEATURES[spec.feature].matrix(samples, spec)
+
+
+@lru_cache(maxsize=8)
+def grey_range(spec: ImageSpec) -> GreyRange:
+    """The range of each row: all that its values can be, but for mel bands, which are clipped."""
+    groups = [np.broadcast_to(group.grey_range(spec), (group.count(spec), 2)) for group in FEATURES[spec.feature].rows]
+    black, white = np.concatenate(groups).astype(np.float32).T
+    return GreyRange(black[:, None], white[:, None])
+
+
+def to_grey(matrix: Matrix, spec: ImageSpec) -> NDArray[np.unsignedinteger[Any]]:
+    """A feature matrix as grey values, first row at the bottom, scaled from each row's range."""
+    return np.rint(np.clip(scale(matrix, spec), 0, spec.white))[::-1].astype(spec.dtype)
+
+
+def scale(matrix: Matrix, spec: ImageSpec) -> Matrix:
+    """A feature matrix with black at 0 and white at `spec.white`; neither clipped nor rounded."""
+    black, white = grey_range(spec)
+    return (matrix - black) * (np.float32(spec.white) / (white - black))

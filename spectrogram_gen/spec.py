@@ -1,6 +1,6 @@
-"""ImageSpec: every number that defines a picture, and nothing else.
+"""ImageSpec: every number that defines an image, and nothing else.
 
-Two pictures can be compared, and a network can be trusted with a picture, where their specs are equal.
+Images can be compared, and a network can be applied to an image, only when their specs are equal.
 """
 
 import hashlib
@@ -11,47 +11,44 @@ from typing import Any
 import numpy as np
 
 from ser_images.data.common.errors import UserError
+from ser_images.spectrogram_gen.features.table import FEATURES
 
-N_CHROMA = 12
-FEATURES: dict[str, dict[str, int]] = {
-    "mel": {},
-    "fbank": {"n_fft": 512, "hop_length": 160, "n_mels": 80, "min_hz": 20},
-    "mfcc": {"bit_depth": 16},
-    "gaussian": {"bit_depth": 16},
-    "stack": {"bit_depth": 16, "n_coefficients": 20},
-}
-"""What the rows of a picture can be, and the numbers of each that are not the default: a cepstral coefficient varies by
-a hundredth of what it could, which 8 bits would not show."""
-BANDS = ("mel", "fbank")
-"""The features whose rows are mel bands and nothing else; `fbank` is the one that networks for speech read."""
-_LATER: dict[str, Any] = {"feature": "mel", "n_coefficients": 40}
-"""Fields that earlier versions didn't have, with what was so then: their specs keep their hashes."""
+RENDERER_VERSION = 1
+"""Version of the renderer; part of `ImageSpec.hash` from 2 on.
+
+Raise it whenever any image of any spec changes by a grey value: another level, window, filter or rounding. The golden
+images in tests/golden then change too. Image sets of an earlier version are refused; bundles load with a warning.
+"""
+BANDS = tuple(name for name, feature in FEATURES.items() if feature.only_mel_bands)
+"""The features whose rows are all mel bands."""
+_ADDED_FIELDS: dict[str, Any] = {"feature": "mel", "n_coefficients": 40}
+"""Fields added later, with the value that earlier specs imply; left out of JSON at that value, so hashes stay."""
 
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """How sound becomes a picture.
+    """How sound becomes an image.
 
     Attributes:
         sample_rate_hz: rate that every recording is resampled to.
-        duration_s: sound in one picture; shorter is padded with silence, longer is cut, both evenly at
+        duration_s: sound in one image; shorter sound is padded with zeros, longer sound is trimmed, both evenly at
             the two ends.
-        trim_db: sound at either end is silence while its level over 10 ms stays this far below the loudest.
-        level_dbfs: root mean square level of the sound that the picture shows, padding left out. Absolute level tells a
-            posed corpus's emotions apart and means nothing from another microphone.
+        trim_db: a 10 ms block at either end is silence while it is this far below the loudest block.
+        level_dbfs: root mean square level that the shown part of the sound is normalised to, padding left out. The
+            absolute level separates the emotions of an acted corpus, but means nothing on another microphone.
         n_fft: samples in one Hann window.
-        hop_length: samples from one column of the picture to the next.
-        n_mels: mel bands, the rows of the picture, each of area 1 in Hz (Slaney's scale, as librosa's; `fbank`: HTK's).
-        min_hz, max_hz: the lowest edge of the first band and the highest of the last.
-        max_db: level of white, in dB of a band's power. The window sums to 1, so that a constant of 1 has
-            power 1 in its FFT bin; the bands' filters have area 1 in Hz.
+        hop_length: samples from one column of the image to the next.
+        n_mels: mel bands, each filter of area 1 in Hz, on the mel scale of the feature.
+        min_hz, max_hz: the lowest edge of the first band and the highest edge of the last.
+        max_db: level of white, in dB of a band's power. The window sums to 1, so a constant of 1 has
+            power 1 in its FFT bin.
         range_db: dB from black to white.
         bit_depth: bits of a grey value, 8 or 16.
-        feature: what the rows are, one of `FEATURES`; see `ser_images.spectrogram_gen.features.mel`.
+        feature: what the rows are, one of `ser_images.spectrogram_gen.features.table.FEATURES`.
         n_coefficients: cepstral coefficients, where the feature has them.
 
     Raises:
-        UserError: a number that no picture can be made with.
+        UserError: a number that no image can be made with.
     """
 
     sample_rate_hz: int = 16000
@@ -92,22 +89,18 @@ class ImageSpec:
 
     @property
     def n_samples(self) -> int:
-        """Samples of sound in one picture."""
+        """Samples of sound in one image."""
         return round(self.duration_s * self.sample_rate_hz)
 
     @property
     def n_frames(self) -> int:
-        """Columns of the picture: the hops that fit into it."""
+        """Columns of the image: the hops that fit into it."""
         return self.n_samples // self.hop_length
 
     @property
     def n_rows(self) -> int:
-        """Rows of the picture."""
-        coefficients, bands = self.n_coefficients, self.n_mels
-        return {
-            "mel": bands, "fbank": bands, "mfcc": coefficients, "gaussian": coefficients,
-            "stack": coefficients + N_CHROMA + bands + 2,
-        }[self.feature]  # fmt: skip
+        """Rows of the image."""
+        return sum(group.count(self) for group in FEATURES[self.feature].rows)
 
     @property
     def white(self) -> int:
@@ -121,16 +114,26 @@ class ImageSpec:
 
     @property
     def hash(self) -> str:
-        """Twelve hexadecimal digits that are equal where, and only where, the pictures are."""
-        return hashlib.sha256(self.to_json(indent=None).encode()).hexdigest()[:12]
+        """Twelve hexadecimal digits; equal hashes mean equal images, across versions of the package too."""
+        return self.hash_of_version(RENDERER_VERSION)
+
+    def hash_of_version(self, renderer_version: int) -> str:
+        """The hash of this spec under a version of the renderer; version 1 hashes the numbers alone."""
+        text = self.to_json(indent=None) + (f" renderer {renderer_version}" if renderer_version > 1 else "")
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def renderer_version_of(self, spec_hash: str) -> int | None:
+        """The version of the renderer that gives this spec this hash; None: it is not the hash of this spec."""
+        versions = range(1, RENDERER_VERSION + 1)
+        return next((version for version in versions if self.hash_of_version(version) == spec_hash), None)
 
     def to_json(self, indent: int | None = 2) -> str:
         """The spec as a JSON object, keys sorted."""
         return json.dumps(self.to_dict(), indent=indent, sort_keys=True)
 
     def to_dict(self) -> dict[str, Any]:
-        """The numbers by name; those that came later are left out where they say what was so before them."""
-        return {name: value for name, value in asdict(self).items() if _LATER.get(name) != value}
+        """The numbers by name, without later fields that have the value earlier specs imply."""
+        return {name: value for name, value in asdict(self).items() if _ADDED_FIELDS.get(name) != value}
 
     @classmethod
     def from_json(cls, text: str) -> "ImageSpec":
@@ -147,11 +150,11 @@ class ImageSpec:
     def from_dict(cls, values: dict[str, Any]) -> "ImageSpec":
         """A spec of exactly these values; raises UserError where one is missing, unknown or no number."""
         known = {field.name for field in fields(cls)}
-        if (_LATER | values).keys() != known:
-            odd = sorted((_LATER | values).keys() ^ known)
+        if (_ADDED_FIELDS | values).keys() != known:
+            odd = sorted((_ADDED_FIELDS | values).keys() ^ known)
             raise UserError(
-                f"image spec: {', '.join(odd)} missing or unknown here; it was written by another version, "
-                f"so build the images again with this one"
+                f"image spec: {', '.join(odd)} missing or unknown; another version wrote it: "
+                f"build the images again with this one"
             )
         for name, value in values.items():
             if name != "feature" and (isinstance(value, bool) or not isinstance(value, (int, float))):
@@ -160,7 +163,7 @@ class ImageSpec:
 
     @classmethod
     def of_feature(cls, feature: str) -> "ImageSpec":
-        """The spec that a feature has by default; raises UserError where there is no such feature."""
+        """The default spec of a feature; raises UserError for an unknown feature."""
         if feature not in FEATURES:
             raise UserError(f"--feature {feature}: expected one of {', '.join(FEATURES)}")
-        return cls(feature=feature, **FEATURES[feature])
+        return cls(feature=feature, **FEATURES[feature].spec)

@@ -23,7 +23,7 @@ print([faults_of_a_step() for _ in range(5)][-1])
 
 
 def faults(keeping: str) -> int:
-    """Pages that fault in anew during the last of five steps, which ask for the same memory each time."""
+    """Page faults during the last of five steps, which allocate the same memory each time."""
     done = subprocess.run([sys.executable, "-c", STEPS, keeping], capture_output=True, text=True, check=True)
     return int(done.stdout)
 

@@ -1,4 +1,6 @@
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +8,7 @@ import pytest
 import soundfile
 
 from ser_images.data.common.errors import UserError
-from ser_images.spectrogram_gen.audio import Samples, normalize_rms, pad_or_trim, prepare, read_mono, trim
+from ser_images.spectrogram_gen.audio import Samples, normalize_rms, pad_or_trim, prepare, read_blocks, read_mono, trim
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 Write = Callable[..., Path]
@@ -60,7 +62,7 @@ def test_level_clips_nothing() -> None:
     assert np.abs(normalize_rms(click, -20)).max() > 1
 
 
-def test_the_level_is_that_of_what_the_picture_shows(tone: Samples) -> None:
+def test_the_level_is_measured_on_the_part_that_the_image_shows(tone: Samples) -> None:
     voice = trim(tone, 16000, 40)
     long = np.concatenate([np.tile(voice, 2), np.tile(voice / 5, 3), np.tile(voice, 2)])
     shown = pad_or_trim(prepare(long, 16000, SPEC), SPEC)
@@ -68,13 +70,13 @@ def test_the_level_is_that_of_what_the_picture_shows(tone: Samples) -> None:
 
 
 @pytest.mark.parametrize("size", [10, 47999, 48000, 48001, 96000])
-def test_fit_is_exact_and_centred(size: int) -> None:
+def test_padding_and_cropping_are_exact_and_centred(size: int) -> None:
     samples = np.ones(size, np.float32)
     samples[size // 2] = 9
-    fitted = pad_or_trim(samples, SPEC)
-    assert fitted.size == 48000
-    assert fitted.sum() == min(size, 48000) + 8
-    assert np.argmax(fitted) == pytest.approx(24000, abs=1)
+    padded = pad_or_trim(samples, SPEC)
+    assert padded.size == 48000
+    assert padded.sum() == min(size, 48000) + 8
+    assert np.argmax(padded) == pytest.approx(24000, abs=1)
 
 
 def test_bad_files(write_wav: Write, tone: Samples, tmp_path: Path) -> None:
@@ -92,17 +94,17 @@ def test_bad_files(write_wav: Write, tone: Samples, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no samples"):
         read_mono(write_wav("none.wav", tone[:0]))
     for value in (np.nan, np.inf):
-        with pytest.raises(UserError, match="no numbers"):
+        with pytest.raises(UserError, match="not numbers"):
             read_mono(write_wav("nan.wav", np.append(tone, value), subtype="FLOAT"))
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac"])
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.95])
-def test_a_truncated_file(write_wav: Write, tone: Samples, suffix: str, share: float) -> None:
+@pytest.mark.parametrize("fraction", [0.2, 0.5, 0.95])
+def test_a_truncated_file(write_wav: Write, tone: Samples, suffix: str, fraction: float) -> None:
     rng = np.random.default_rng(0)
     path = write_wav(f"cut.{suffix}", tone + rng.normal(0, 0.01, tone.size))
     content = path.read_bytes()
-    path.write_bytes(content[: int(share * len(content))])
+    path.write_bytes(content[: int(fraction * len(content))])
     with pytest.raises(UserError, match=rf"cut\.{suffix}: (cut short|not a sound file)"):
         read_mono(path)
 
@@ -133,3 +135,91 @@ def test_the_quietest_16_bit_sound_is_still_sound(write_wav: Write) -> None:
     samples, rate_hz = read_mono(path)
     assert prepare(samples, rate_hz, SPEC).size > 0
     assert soundfile.info(path).subtype == "PCM_16"
+
+
+@pytest.mark.parametrize("size", [1000, 16000, 48000])
+def test_blocks_together_are_the_recording(write_wav: Write, tone: Samples, size: int) -> None:
+    path = write_wav("tone.mp3", np.stack([tone, 0.5 * tone], axis=1), subtype="MPEG_LAYER_III")
+    samples, rate_hz = read_mono(path)
+    rate, blocks = read_blocks(path, size / rate_hz)
+    assert rate == rate_hz
+    assert np.array_equal(np.concatenate(list(blocks)), samples)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_damaged_mp3_is_read_or_refused(write_wav: Write, tone: Samples, seed: int) -> None:
+    """Bytes of the first frames overwritten: any outcome but another exception, and memory that fits the file."""
+    rng = np.random.default_rng(seed)
+    path = write_wav("damaged.mp3", tone + rng.normal(0, 0.01, tone.size), subtype="MPEG_LAYER_III")
+    content = bytearray(path.read_bytes())
+    for place in rng.integers(0, 400, 1 + seed % 8):
+        content[place] = rng.integers(256)
+    path.write_bytes(content)
+    with memory_limit(2 << 30):
+        reason, samples, rate_hz = read_or_reason(path)
+    if samples is None:
+        assert reason.startswith(f"{path}: ")
+        assert "\n" not in reason
+    else:
+        assert samples.size < 400 * len(content)
+        assert 4000 <= rate_hz <= 768_000
+
+
+def read_or_reason(path: Path) -> tuple[str, Samples | None, int]:
+    try:
+        return "", *read_mono(path)
+    except UserError as error:
+        return str(error), None, 0
+
+
+def xing_frames(content: bytes) -> int:
+    """Where an MP3's first frame says how many frames there are: after `Xing` or `Info` and four bytes of flags."""
+    return max(content.find(b"Xing"), content.find(b"Info")) + 8
+
+
+@pytest.mark.parametrize("frames", [0x7FFFFFFF, 0xFFFFFFFF, 16_700_000])
+def test_an_mp3_that_claims_more_than_memory(write_wav: Write, tone: Samples, frames: int) -> None:
+    path = write_wav("absurd.mp3", tone, subtype="MPEG_LAYER_III")
+    content = bytearray(path.read_bytes())
+    place = xing_frames(content)
+    assert place > 8
+    content[place : place + 4] = frames.to_bytes(4, "big")
+    path.write_bytes(content)
+    with (
+        memory_limit(2 << 30),
+        pytest.raises(UserError, match=r"absurd\.mp3: (cut short|damaged|not a sound)"),
+    ):
+        read_mono(path)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [(24, 100, "100 Hz and 1 channels, expected 4000 to 768000 Hz"), (24, 2**31 - 1, "2147483647 Hz"),
+     (24, 0, "absurd.wav: ")],
+)  # fmt: skip
+def test_a_header_with_an_absurd_rate(write_wav: Write, tone: Samples, place: int, value: int, message: str) -> None:
+    path = write_wav("absurd.wav", tone)
+    content = bytearray(path.read_bytes())
+    content[place : place + 4] = value.to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        read_mono(path)
+
+
+def test_more_channels_than_a_recording_has(write_wav: Write) -> None:
+    path = write_wav("many.wav", np.zeros((100, 65)))
+    with pytest.raises(UserError, match=r"65 channels, expected .* up to 64 channels"):
+        read_mono(path)
+    assert read_mono(write_wav("64.wav", np.zeros((100, 64))))[0].size == 100
+
+
+@contextmanager
+def memory_limit(size: int) -> Iterator[None]:
+    """Let any allocation fail that takes the process past `size` more bytes of address space."""
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

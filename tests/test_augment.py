@@ -39,7 +39,7 @@ def test_pitch_changes_pitch_and_not_length(voice: Samples, semitones: float) ->
 
 
 @pytest.mark.parametrize("snr_db", [15, 40])
-def test_noise_has_the_snr_that_was_drawn(voice: Samples, snr_db: float) -> None:
+def test_noise_has_the_drawn_snr(voice: Samples, snr_db: float) -> None:
     added = noise(voice, snr_db, SPEC, seed=1) - voice
     assert power_db(voice) - power_db(added) == pytest.approx(snr_db, abs=0.05)
     assert np.array_equal(noise(voice, snr_db, SPEC, seed=1), noise(voice, snr_db, SPEC, seed=1))
@@ -47,7 +47,7 @@ def test_noise_has_the_snr_that_was_drawn(voice: Samples, snr_db: float) -> None
 
 
 @pytest.mark.parametrize("seconds", [-0.3, 0.0, 0.3])
-def test_shift_moves_and_silence_moves_in(seconds: float) -> None:
+def test_shift_moves_the_sound_and_pads_with_zeros(seconds: float) -> None:
     samples = np.zeros(48000, np.float32)
     samples[24000] = 1
     assert np.flatnonzero(shift(samples, seconds, SPEC)).tolist() == [24000 + round(16000 * seconds)]
@@ -72,7 +72,7 @@ def test_draws_lie_in_their_ranges_and_all_occur() -> None:
     assert max(amounts) > 1.15
 
 
-def test_only_what_was_asked_for_is_drawn() -> None:
+def test_only_named_augmentations_are_drawn() -> None:
     plan = plan_of(augment=3, augmentations="gain,noise", labels="emotion", seed=0)
     assert plan.augmentations == ("noise", "gain")
     for seed in range(20):

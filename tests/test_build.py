@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from conftest import SMALL
 from ser_images.data.common.errors import UserError
 from ser_images.data.corpora import find_clips
 from ser_images.spectrogram_gen.dataset.build import Summary, build
-from ser_images.spectrogram_gen.dataset.image_set import COLUMNS, JOURNAL, ImageSet
+from ser_images.spectrogram_gen.dataset.image_set import COLUMNS, JOURNAL, ImageSet, load_images
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.spec import ImageSpec
 
@@ -45,13 +46,13 @@ def test_the_exact_files(recordings: Path, tmp_path: Path) -> None:
     out = tmp_path / "images"
     assert make(recordings, out) == Summary(rendered=18)
     clips = find_clips(recordings, "synthetic").clips
-    pictures = {f"{clip.emotion}/{clip.name}__{variant}.png" for clip in clips for variant in ("original", "1", "2")}
-    assert contents(out).keys() == pictures | {"spec.json", "manifest.csv"}
+    images = {f"{clip.emotion}/{clip.name}__{variant}.png" for clip in clips for variant in ("original", "1", "2")}
+    assert contents(out).keys() == images | {"spec.json", "manifest.csv"}
     assert ImageSpec.from_json((out / "spec.json").read_text()) == SMALL
     with (out / "manifest.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == COLUMNS
-    assert {row["image"] for row in rows} == pictures
+    assert {row["image"] for row in rows} == images
     assert {row["corpus"] for row in rows} == {"synthetic"}
     for row in rows:
         steps = json.loads(row["steps"])
@@ -112,7 +113,7 @@ def test_one_unreadable_file_never_stops_the_rest(recordings: Path, tmp_path: Pa
         make(recordings, tmp_path / "none")
 
 
-def test_a_killed_build_leaves_no_half_picture_and_goes_on(voices: Path, tmp_path: Path) -> None:
+def test_a_killed_build_leaves_no_half_image_and_goes_on(voices: Path, tmp_path: Path) -> None:
     out = tmp_path / "images"
     code = "import sys; from ser_images.spectrogram_gen.cli import main; main()"
     arguments = ["build", voices, "--corpus", "synthetic", "--out", out, "--jobs", "1", "--augment", "3"]
@@ -155,9 +156,9 @@ def test_an_image_set_that_is_not_whole_is_refused(recordings: Path, tmp_path: P
     with pytest.raises(UserError, match="no image set"):
         ImageSet.read(tmp_path)
     make(recordings, out)
-    picture = next(out.rglob("*.png"))
-    picture.unlink()
-    with pytest.raises(UserError, match=rf"{picture.name}: missing"):
+    image = next(out.rglob("*.png"))
+    image.unlink()
+    with pytest.raises(UserError, match=rf"{image.name}: missing"):
         ImageSet.read(out)
     (out / "spec.json").write_text(ImageSpec().to_json())
     with pytest.raises(UserError, match=r"not of the spec in spec.json"):
@@ -174,3 +175,110 @@ def test_a_full_scale_recording_of_many_channels(write_wav: Write, tmp_path: Pat
     source = tmp_path / "odd"
     summary = build(find_clips(source, "folder").clips, source, tmp_path / "images", SMALL, Plan())
     assert summary == Summary(rendered=2)
+
+
+@pytest.fixture
+def victim(recordings: Path, tmp_path: Path) -> Path:
+    """A file outside of a finished image set in `tmp_path / "images"`."""
+    make(recordings, tmp_path / "images", Plan())
+    file = tmp_path / "victim" / "rel.txt"
+    file.parent.mkdir()
+    file.write_text("years of work")
+    return file
+
+
+def rewrite_manifest(out: Path, image: str) -> None:
+    """Make a manifest name another file in its first row."""
+    with (out / "manifest.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    rows[0]["image"] = image
+    with (out / "manifest.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.mark.parametrize("kind", ["relative", "absolute", "link to a folder", "link to a file"])
+def test_a_manifest_that_names_a_file_outside_of_the_set_is_refused(
+    recordings: Path, victim: Path, tmp_path: Path, kind: str
+) -> None:
+    out = tmp_path / "images"
+    image = {"relative": "../victim/rel.txt", "absolute": str(victim), "link to a folder": "link/rel.txt"}
+    if kind == "link to a folder":
+        (out / "link").symlink_to(victim.parent)
+    elif kind == "link to a file":
+        (out / "happy").mkdir(exist_ok=True)
+        (out / "happy" / "link.png").symlink_to(victim)
+    rewrite_manifest(out, image.get(kind, "happy/link.png"))
+    for use in (lambda: make(recordings, out, Plan()), lambda: ImageSet.read(out)):
+        with pytest.raises(UserError, match=r"manifest\.csv: .* (leads out of|is no path below)") as error:
+            use()
+        assert "\n" not in str(error.value)
+    assert victim.read_text() == "years of work"
+
+
+def test_images_are_read_below_the_set_only(recordings: Path, victim: Path, tmp_path: Path) -> None:
+    image_set = ImageSet.read(tmp_path / "images")
+    with Image.open(image_set.folder / image_set.rows[0].image) as image:
+        image.save(victim.with_suffix(".png"))
+    row = replace(image_set.rows[0], image="../victim/rel.png")
+    with pytest.raises(UserError, match="leads out of"):
+        load_images(image_set, [row])
+    assert load_images(image_set, image_set.rows[:2]).shape == (2, 32, 32)
+
+
+def test_a_label_folder_that_is_a_link_out_is_not_written_into(recordings: Path, tmp_path: Path) -> None:
+    out, elsewhere = tmp_path / "images", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    make(recordings, out, Plan())
+    label = next(path for path in out.iterdir() if path.is_dir())
+    label.rename(tmp_path / "moved")
+    label.symlink_to(elsewhere)
+    with pytest.raises(UserError, match="leads out of"):
+        make(recordings, out, Plan(seed=1))
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_second_corpus_in_the_same_folder_is_refused(recordings: Path, voices: Path, tmp_path: Path) -> None:
+    out, other = tmp_path / "images", tmp_path / "other"
+    make(recordings, out)
+    before = contents(out)
+    clips = find_clips(voices / "Actor_04", "synthetic").clips
+    with pytest.raises(UserError, match=r"holds an image set of other recordings of corpus synthetic \(6 clips\)"):
+        build(clips, voices / "Actor_04", out, SMALL, Plan())
+    for label in ("calm", "sad"):
+        (other / label).mkdir(parents=True)
+        (other / label / "a.wav").write_bytes(next(recordings.iterdir()).read_bytes())
+    with pytest.raises(UserError, match=r"image set of corpus synthetic .* give another --out, or remove the folder"):
+        build(find_clips(other, "folder").clips, other, out, SMALL, Plan())
+    assert contents(out) == before
+    next(recordings.iterdir()).unlink()  # single recordings may go
+    assert make(recordings, out) == Summary(kept=15, removed=3)
+
+
+def test_names_that_a_manifest_cannot_hold_fail_alone(recordings: Path, tmp_path: Path) -> None:
+    source = tmp_path / "odd"
+    content = next(recordings.iterdir()).read_bytes()
+    for folder, name in ((b"calm", b"good.wav"), (b"calm", b"caf\xe9.wav"), (b"sad", b"back\\slash.wav")):
+        path = os.path.join(os.fsencode(source), folder, name)  # noqa: PTH118  # bytes
+        Path(os.fsdecode(path)).parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "wb") as file:  # noqa: PTH123
+            file.write(content)
+    summary = build(find_clips(source, "folder").clips, source, tmp_path / "images", SMALL, Plan(augment=1))
+    assert (summary.rendered, len(summary.failed)) == (2, 2)
+    reasons = sorted(summary.failed.values())
+    assert reasons[0].endswith("caf\\udce9.wav: its name is not valid UTF-8; rename it")
+    assert "holds a backslash" in reasons[1]
+    assert [row.clip for row in ImageSet.read(tmp_path / "images").rows] == ["calm-good", "calm-good"]
+
+
+def test_an_image_set_of_an_earlier_renderer_is_rendered_anew(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "images"
+    make(recordings, out, Plan())
+    monkeypatch.setattr("ser_images.spectrogram_gen.spec.RENDERER_VERSION", 2)
+    with pytest.raises(UserError, match="rendered by version 1 of the renderer; run ser-images build again"):
+        ImageSet.read(out)
+    assert make(recordings, out, Plan()) == Summary(rendered=6)
+    assert len(ImageSet.read(out).rows) == 6

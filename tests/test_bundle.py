@@ -21,10 +21,9 @@ from ser_images.export.architectures import ARCHITECTURES
 from ser_images.export.bundle.bundle import Bundle, Normalisation
 from ser_images.export.bundle.files import BundleFiles, write_sums
 from ser_images.export.cli import main as export_main
-from ser_images.export.formats.external_data import require_self_contained
 from ser_images.export.formats.int8 import write_int8
 from ser_images.export.formats.onnx import BUNDLE_KEY, OnnxModel
-from ser_images.export.models import CheckedModel, open_model
+from ser_images.export.models import open_model
 from ser_images.predict.cli import main
 from ser_images.spectrogram_gen.spec import ImageSpec
 
@@ -68,7 +67,7 @@ DAMAGED = [
 
 
 def resealed(change: Change) -> Change:
-    """The change by somebody who writes SHA256SUMS anew."""
+    """The change, with SHA256SUMS written again."""
 
     def both(run: Path) -> None:
         change(run)
@@ -326,147 +325,6 @@ def test_every_released_format_still_loads(monkeypatch: pytest.MonkeyPatch, tmp_
             bundle, model = open_model(path, form)
             assert bundle.labels == ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
             assert model(images) == pytest.approx(expected, abs=1e-5)
-
-
-EXTERNAL = "model.onnx: keeps weights in another file (ONNX external data), which is not read; give one file"
-
-
-def external(name: str, shape: list[int], location: str) -> onnx.TensorProto:
-    """A float tensor whose values lie in another file."""
-    tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape, data_location=TensorProto.EXTERNAL)
-    tensor.external_data.add(key="location", value=location)
-    return tensor
-
-
-def linear(
-    bias: onnx.TensorProto, weights: onnx.TensorProto | None = None, nodes: tuple[onnx.NodeProto, ...] = ()
-) -> onnx.GraphProto:
-    """A model of 32 x 32 images and 8 labels; its probabilities are `bias`, as `weights` are 0 unless given."""
-    zeros = helper.make_tensor("weights", TensorProto.FLOAT, [1024, 8], np.zeros(8192))
-    steps = [
-        *nodes,
-        helper.make_node("Cast", ["images"], ["grey"], to=TensorProto.FLOAT),
-        helper.make_node("Flatten", ["grey"], ["flat"], axis=1),
-        helper.make_node("MatMul", ["flat", "weights"], ["scores"]),
-        helper.make_node("Add", ["scores", "bias"], ["probabilities"]),
-    ]
-    given = [] if any("bias" in node.output for node in nodes) else [bias]
-    images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", 32, 32])
-    probabilities = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 8])
-    return helper.make_graph(steps, "linear", [images], [probabilities], [weights or zeros, *given])
-
-
-def write_graph(run: Path, graph: onnx.GraphProto, functions: tuple[onnx.FunctionProto, ...] = ()) -> None:
-    """Make the graph the run's `model.onnx`, with its bundle and right sums."""
-    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("own", 1)]
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=10, functions=functions)
-    helper.set_model_props(model, {BUNDLE_KEY: (run / "bundle.json").read_text()})
-    (run / "model.onnx").write_bytes(model.SerializeToString())
-    write_sums(run)
-
-
-def row(values: object) -> onnx.TensorProto:
-    return helper.make_tensor("bias", TensorProto.FLOAT, [8], np.asarray(values, np.float32))
-
-
-UNIFORM = row([0.125] * 8)
-TENSOR = external("bias", [8], "secret.bin")
-IN_BRANCH = helper.make_graph(
-    [helper.make_node("Constant", [], ["b"], value=TENSOR)],
-    "branch",
-    [],
-    [helper.make_tensor_value_info("b", TensorProto.FLOAT, [8])],
-)
-OWN = helper.make_function(
-    "own", "Own", [], ["b"], [helper.make_node("Constant", [], ["b"], value=TENSOR)], [helper.make_opsetid("", 18)]
-)
-CONDITION = helper.make_node("Constant", [], ["c"], value=helper.make_tensor("c", TensorProto.BOOL, [], [True]))
-EXTERNAL_GRAPHS: dict[str, Callable[[], tuple[onnx.GraphProto, tuple[onnx.FunctionProto, ...]]]] = {
-    "initializer": lambda: (linear(UNIFORM, external("weights", [1024, 8], "secret.bin")), ()),
-    "Constant": lambda: (linear(UNIFORM, nodes=(helper.make_node("Constant", [], ["bias"], value=TENSOR),)), ()),
-    "branch of If": lambda: (
-        linear(
-            UNIFORM,
-            nodes=(
-                CONDITION,
-                helper.make_node("If", ["c"], ["bias"], then_branch=IN_BRANCH, else_branch=IN_BRANCH),
-            ),
-        ),
-        (),
-    ),
-    "function": lambda: (linear(UNIFORM, nodes=(helper.make_node("Own", [], ["bias"], domain="own"),)), (OWN,)),
-}
-
-
-@pytest.mark.parametrize("place", list(EXTERNAL_GRAPHS))
-@pytest.mark.parametrize("form", ["folder", "zip"])
-def test_weights_in_another_file_are_not_read(
-    command: Command, voices: Path, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, form: str
-) -> None:
-    """The file is in the folder of the model and in the current folder, where ONNX Runtime looks for it."""
-    write_graph(bundle, *EXTERNAL_GRAPHS[place]())
-    for folder in (bundle, tmp_path):
-        np.full(8192, 0.125, np.float32).tofile(folder / "secret.bin")
-    monkeypatch.chdir(tmp_path)
-    model = bundle if form == "folder" else zipped(bundle, tmp_path / "bundle.zip")
-    assert f"{model}/{EXTERNAL}" in refusal(command, voices, model)
-
-
-def test_onnx_runtime_would_have_read_it(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that the test above refuses something that works."""
-    import onnxruntime
-
-    write_graph(bundle, *EXTERNAL_GRAPHS["initializer"]())
-    np.full(8192, 0.125, np.float32).tofile(tmp_path / "secret.bin")
-    monkeypatch.chdir(tmp_path)
-    session = onnxruntime.InferenceSession((bundle / "model.onnx").read_bytes())
-    (probabilities,) = session.run(None, {"images": np.ones((1, 32, 32), np.uint8)})
-    assert probabilities.tolist() == [[0.125 + 1024 * 0.125] * 8]
-
-
-def test_the_walk_reads_real_models_and_refuses_damaged_ones(run_folder: Path) -> None:
-    content = (run_folder / "model.onnx").read_bytes()
-    require_self_contained(content)
-    require_self_contained(run_folder / "model.onnx")
-    for damaged in (content[:-1], content[: len(content) // 2], b"\xff" * 20, b"text of no model"):
-        with pytest.raises(UserError, match="no ONNX that can be loaded"):
-            require_self_contained(damaged)
-
-
-NO_PROBABILITIES = {
-    "NaN": ([float("nan"), *[1 / 7] * 7], "output holds NaN, infinite or negative values"),
-    "infinite": ([float("inf"), *[0] * 7], "output holds NaN, infinite or negative values"),
-    "negative": ([1.5, -0.5, *[0] * 6], "output holds NaN, infinite or negative values"),
-    "sum 8": ([1] * 8, "probabilities of one image sum to 8, expected 1"),
-    "sum 0": ([0] * 8, "probabilities of one image sum to 0, expected 1"),
-    "sum 1.002": ([1.002, *[0] * 7], "probabilities of one image sum to 1.002, expected 1"),
-}
-
-
-@pytest.mark.parametrize(("values", "message"), list(NO_PROBABILITIES.values()), ids=list(NO_PROBABILITIES))
-def test_outputs_that_are_no_probabilities(
-    command: Command, voices: Path, bundle: Path, values: list[float], message: str
-) -> None:
-    write_graph(bundle, linear(row(values)))
-    recording = next(voices.rglob("*.wav"))
-    for arguments in ((main, "file", recording, "--model", bundle), (export_main, "verify", bundle)):
-        code, out, error = command(*arguments)
-        assert (code, out, error.count("\n")) == (2, "", 1)
-        assert f"{bundle}: {message}" in error
-
-
-def test_probabilities_within_the_tolerance(bundle: Path) -> None:
-    write_graph(bundle, linear(row([1.0005, *[0] * 7])))
-    assert open_model(bundle)[1](np.zeros((2, 32, 32), np.uint8)).shape == (2, 8)
-
-
-@pytest.mark.parametrize("shape", [(2, 7), (2, 9), (1, 8), (16,), (2, 8, 1)])
-def test_outputs_of_another_shape(shape: tuple[int, ...]) -> None:
-    model = CheckedModel(lambda images: np.full(shape, 1 / 8, np.float32), 8, Path("model.onnx"))
-    expected = f"model.onnx: output has shape {shape}, expected (2, 8); use another model"
-    with pytest.raises(UserError) as raised:
-        model(np.zeros((2, 32, 32), np.uint8))
-    assert str(raised.value) == expected
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "bundle.json", "model.safetensors"])

@@ -5,51 +5,51 @@ from fastai.test_utils import synth_dbunch, synth_learner
 from fastai.torch_core import set_seed
 from torch import nn
 
-from ser_images.train.training.callbacks import AverageWeights, History, mask_axis, roll_in_time, shift_bands
+from ser_images.train.training.callbacks import AverageWeights, History, mask_axis, shift_bands, shift_time, time_left
 
 
-def pictures(n: int = 64) -> torch.Tensor:
+def images(n: int = 64) -> torch.Tensor:
     return torch.arange(1, 33, dtype=torch.float32).expand(n, 1, 16, 32).contiguous()
 
 
-def test_a_roll_is_one_draw_a_picture_and_within_its_share() -> None:
+def test_a_time_shift_is_drawn_per_image_and_bounded() -> None:
     torch.manual_seed(0)
-    rolled = roll_in_time(pictures(), 0.1)
+    shifted = shift_time(images(), 0.1)
     offsets = set()
-    for picture in rolled:
-        row = picture[0, 0]
+    for image in shifted:
+        row = image[0, 0]
         offset = int(torch.argmin(row))
-        assert torch.equal(picture, torch.roll(pictures(1)[0], offset, dims=2))
+        assert torch.equal(image, torch.roll(images(1)[0], offset, dims=2))
         offsets.add((offset + 16) % 32 - 16)
     assert offsets == set(range(-3, 4))
-    assert torch.equal(roll_in_time(pictures(), 0), pictures())
+    assert torch.equal(shift_time(images(), 0), images())
 
 
-def test_a_shift_in_frequency_is_one_draw_a_picture_and_repeats_the_edge() -> None:
+def test_a_frequency_shift_is_drawn_per_image_and_repeats_the_edge() -> None:
     torch.manual_seed(0)
-    upright = pictures().transpose(2, 3).contiguous()  # (64, 1, 32, 16), every row its number
+    upright = images().transpose(2, 3).contiguous()  # (64, 1, 32, 16), the value is the row's number
     offsets = set()
-    for picture in shift_bands(upright, 0.1):
-        rows = picture[0, :, 0]
+    for image in shift_bands(upright, 0.1):
+        rows = image[0, :, 0]
         offset = 16 - int(rows[15])
         assert torch.equal(rows, (torch.arange(1, 33) - offset).clamp(1, 32).float())
-        assert torch.equal(picture, rows[None, :, None].expand(1, 32, 16))
+        assert torch.equal(image, rows[None, :, None].expand(1, 32, 16))
         offsets.add(offset)
     assert offsets == set(range(-3, 4))
     assert torch.equal(shift_bands(upright, 0), upright)
 
 
-def test_masks_are_one_stretch_within_their_share() -> None:
+def test_a_mask_is_one_range_of_bounded_width() -> None:
     torch.manual_seed(0)
     for axis, size in ((2, 16), (3, 32)):
-        masked = mask_axis(pictures(), axis, 0.25)
+        masked = mask_axis(images(), axis, 0.25)
         widths = []
-        for picture in masked:
-            lines = (picture[0] == 0).all(dim=1 if axis == 2 else 0)
+        for image in masked:
+            lines = (image[0] == 0).all(dim=1 if axis == 2 else 0)
             hit = torch.flatten(torch.nonzero(lines))
             assert len(hit) == 0 or len(hit) == hit[-1] - hit[0] + 1
             widths.append(len(hit))
-            assert int((picture[0] == 0).sum()) == len(hit) * (512 // size)
+            assert int((image[0] == 0).sum()) == len(hit) * (512 // size)
         assert 0 < max(widths) <= 0.25 * size + 1
         assert len(set(widths)) > 2
 
@@ -64,20 +64,20 @@ def small_learner(decay: float | None) -> Learner:
     return learner
 
 
-def test_averaged_weights_are_kept_and_training_goes_on_from_the_raw_ones() -> None:
-    seen: list[dict[str, torch.Tensor]] = []
+def test_averaged_weights_are_saved_and_training_continues_from_the_raw_ones() -> None:
+    steps: list[dict[str, torch.Tensor]] = []
 
     class Watch(AverageWeights):
         def after_batch(self) -> None:
             super().after_batch()
             if self.training:
-                seen.append({name: value.clone() for name, value in self.model.state_dict().items()})
+                steps.append({name: value.clone() for name, value in self.model.state_dict().items()})
 
     learner = small_learner(None)
     with learner.no_bar():
         learner.fit(3, cbs=Watch(0.5))
     average: dict[str, torch.Tensor] = {}
-    for step, weights in enumerate(seen):
+    for step, weights in enumerate(steps):
         decay = min(0.5, (1 + step) / (10 + step))
         for name, value in weights.items():
             if step == 0 or not torch.is_floating_point(value):
@@ -91,13 +91,25 @@ def test_averaged_weights_are_kept_and_training_goes_on_from_the_raw_ones() -> N
     with plain.no_bar():
         plain.fit(3)
     for name, value in plain.model.state_dict().items():
-        torch.testing.assert_close(value, seen[-1][name])
+        torch.testing.assert_close(value, steps[-1][name])
 
 
-def test_one_line_an_epoch() -> None:
+def test_one_line_per_epoch_with_the_time_left() -> None:
     lines: list[str] = []
     learner = small_learner(None)
     with learner.no_bar():
-        learner.fit(2, cbs=History(lines.append))
+        learner.fit(2, cbs=History(lines.append, epochs=2))
     assert [line[:13] for line in lines] == ["epoch   1/2  ", "epoch   2/2  "]
-    assert all("train_loss" in line and "valid_loss" in line and line.endswith(" s") for line in lines)
+    assert all("train_loss" in line and "valid_loss" in line for line in lines)
+    assert lines[0].endswith(" s, less than 1 min left")
+    assert lines[1].endswith(" s")
+
+
+def test_the_time_left_counts_all_trainings() -> None:
+    """Two epochs of 30 s of the six that three trainings have together: four remain."""
+    history = History(print, epochs=6)
+    history.rows = [{"seconds": 20.0}, {"seconds": 40.0}]
+    assert history._time_left() == ", about 2 min left"
+    assert [time_left(seconds) for seconds in (-5, 0, 59, 60, 3600)] == [
+        "", "", ", less than 1 min left", ", about 1 min left", ", about 60 min left",
+    ]  # fmt: skip

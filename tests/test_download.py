@@ -124,7 +124,7 @@ def test_a_server_without_ranges_starts_anew(server: Server, tmp_path: Path) -> 
 
 def test_a_wrong_byte_is_refused_and_removed(server: Server, tmp_path: Path) -> None:
     server.script = ["wrong byte"]
-    with pytest.raises(UserError, match=r"voices.zip: .* expected .* damaged on the way"):
+    with pytest.raises(UserError, match=r"voices.zip: .* expected .* damaged file was removed"):
         fetch(archive_of(server), tmp_path)
     assert files(tmp_path) == []
     fetch(archive_of(server), tmp_path)
@@ -132,7 +132,7 @@ def test_a_wrong_byte_is_refused_and_removed(server: Server, tmp_path: Path) -> 
 
 
 def test_a_longer_file_than_published_is_refused(server: Server, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="damaged on the way"):
+    with pytest.raises(UserError, match="damaged file was removed"):
         fetch(archive_of(server, size=len(server.content) - 1), tmp_path)
 
 
@@ -145,7 +145,7 @@ def test_absent(server: Server, tmp_path: Path) -> None:
 
 def test_no_connection_keeps_what_is_there(server: Server, tmp_path: Path) -> None:
     (tmp_path / "voices.zip.part").write_bytes(server.content[:1000])
-    with pytest.raises(UserError, match=r"no connection .* 1,000 bytes are kept, run the same command to go on"):
+    with pytest.raises(UserError, match=r"no connection .* 1,000 bytes are kept, run the same command to continue"):
         fetch(archive_of(server, url="http://127.0.0.1:1/voices.zip"), tmp_path)
     assert (tmp_path / "voices.zip.part").stat().st_size == 1000
 

@@ -105,9 +105,17 @@ def test_the_card_has_the_line_of_the_protocol(run_folder: Path) -> None:
     ) in (run_folder / "README.md").read_text()
 
 
+def test_the_card_names_the_method_of_the_intervals(run_folder: Path) -> None:
+    bundle = Bundle.from_json((run_folder / "bundle.json").read_text())
+    for method, text in (("speakers", "by bootstrap over speakers."), ("binomial", "are binomial, over clips: there")):
+        metrics = {**bundle.training["metrics"], "interval_method": method}
+        card = model_card(replace(bundle, training={**bundle.training, "metrics": metrics}))
+        assert f"clips; 95 % intervals\n{text}" in card
+
+
 def test_the_code_in_the_card(run_folder: Path, voices: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Python blocks of the model card run as they are printed."""
-    from ser_images.predict.classifier import Classifier
+    from ser_images.predict.model import Model
 
     card = (run_folder / "README.md").read_text()
     blocks = [textwrap.dedent(block) for block in re.findall(r"(?:^ {7}.*\n)+", card, re.MULTILINE)]
@@ -116,12 +124,12 @@ def test_the_code_in_the_card(run_folder: Path, voices: Path, monkeypatch: pytes
     monkeypatch.chdir(run_folder)
     names = {"Path": Path, "samples": samples, "rate_hz": rate_hz, "onnxruntime": onnxruntime, "json": json}
     exec(blocks[0].replace("FOLDER", "."), names)  # noqa: S102  # our own text
-    assert isinstance(names["classifier"], Classifier)
-    by_classifier = names["prediction"].probabilities
-    names["images"] = np.asarray(render(samples, rate_hz, names["classifier"].bundle.spec))[None]
+    assert isinstance(names["model"], Model)
+    by_model = names["prediction"].values
+    names["images"] = np.asarray(render(samples, rate_hz, names["model"].bundle.spec))[None]
     exec(blocks[1], names)  # noqa: S102
-    assert names["probabilities"][0] == pytest.approx(by_classifier, abs=1e-6)
-    assert names["bundle"]["labels"] == list(names["classifier"].bundle.labels)
+    assert names["probabilities"][0] == pytest.approx(by_model, abs=1e-6)
+    assert names["bundle"]["labels"] == list(names["model"].bundle.labels)
 
 
 class ConstantLogits(torch.nn.Module):

@@ -46,7 +46,7 @@ def test_one_name_in_two_formats_gives_two_clips(tmp_path: Path) -> None:
     assert [clip.name for clip in find_clips(tmp_path, "folder").clips] == ["happy-a-flac", "happy-a-wav"]
 
 
-def test_what_cannot_be_told_is_said(tree: Path) -> None:
+def test_missing_speakers_and_genders_are_errors(tree: Path) -> None:
     with pytest.raises(UserError, match="--speaker-regex 'carl' does not match"):
         find_clips(tree, "folder", speakers_from_regex("carl"))
     with pytest.raises(UserError, match=r"--speaker-regex '\('"):

@@ -17,7 +17,7 @@ from ser_images.train.runs.folds import cross_validate, folds_of
 from ser_images.train.runs.results import FIGURES, Fold, Result
 from ser_images.train.training.config import TrainConfig
 
-RECIPE = TrainConfig(architecture="tiny", weights="none", epochs=2, lr=1e-2, schedule="one-cycle", average=0)
+RECIPE = TrainConfig(architecture="tiny", weights="none", epochs=2, lr=1e-2, schedule="one-cycle", ema_decay=0)
 add_tiny_architecture()
 POOLED = {
     "confusion_matrix.csv", "confusion_matrix.png", "metrics.json", "predictions.csv", "report.txt", "top_losses.png",
@@ -36,13 +36,13 @@ def test_a_fold_of_before_a_field_of_recipes_is_kept(images: ImageSet, tmp_path:
     cross_validate(images, RECIPE, "speaker", [0], tmp_path, silent)
     path = tmp_path / "fold-0" / "run.json"
     content = json.loads(path.read_text())
-    assert content["recipe"].pop("plateau_factor") == TrainConfig().plateau_factor
+    assert content["config"].pop("plateau_factor") == TrainConfig().plateau_factor
     path.write_text(json.dumps(content))
     lines = list[str]()
     cross_validate(images, RECIPE, "speaker", [0, 1], tmp_path, lines.append)
     assert lines[0] == "fold 0: done before, kept"
     assert len(Result.read(tmp_path).folds) == 2
-    with pytest.raises(UserError, match=r"trained otherwise \(recipe\)"):
+    with pytest.raises(UserError, match=r"trained otherwise \(config\)"):
         cross_validate(images, replace(RECIPE, plateau_factor=2.0), "speaker", [0], tmp_path, silent)
 
 
@@ -82,7 +82,7 @@ def test_every_clip_is_tested_once_and_a_stopped_run_goes_on(images: ImageSet, t
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"recipe": replace(RECIPE, epochs=3)}, "trained otherwise (recipe)"),
+        ({"recipe": replace(RECIPE, epochs=3)}, "trained otherwise (config)"),
         ({"protocol": "kfold"}, "trained otherwise (protocol"),
         ({"test": False}, "trained otherwise (the side that is reported)"),
     ],
@@ -169,7 +169,7 @@ def test_folds_that_do_not_belong_together(run_folder: Path, tmp_path: Path) -> 
     for fold, epochs in ((0, 2), (1, 3)):
         copy = Path(shutil.copytree(run_folder, tmp_path / f"fold-{fold}"))
         content = json.loads((copy / "run.json").read_text())
-        content["recipe"]["epochs"] = epochs
+        content["config"]["epochs"] = epochs
         (copy / "run.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match="holds folds of different recipes"):
         Result.read(tmp_path)

@@ -1,4 +1,4 @@
-"""The live microphone: PortAudio on a virtual PulseAudio microphone, into which known voices are played."""
+"""The live microphone: PortAudio on a virtual PulseAudio microphone, into which known recordings are played."""
 
 import json
 import os
@@ -16,9 +16,9 @@ import pytest
 
 from conftest import Command
 from ser_images.data.labels import EMOTIONS
-from ser_images.predict.classifier import Classifier
-from ser_images.predict.live.microphone import Block
-from ser_images.predict.live.stream_classifier import StreamClassifier
+from ser_images.predict.live.live_stream import LiveStream
+from ser_images.predict.model import Model
+from ser_images.predict.streaming.timeline import timeline
 from ser_images.spectrogram_gen.audio import Samples, read_mono, trim
 from virtual_microphone import RATE_HZ, Sound, virtual_microphone
 
@@ -51,7 +51,7 @@ def test_live_labels_are_those_of_the_recorded_sound(
 ) -> None:
     record = tmp_path / "record.wav"
     live = sound.start("live", "--model", tiny_run, "--jsonl", "--record", record, "--seconds", 13)
-    sound.wait_for_a_listener()
+    sound.wait_for_a_recorder()
     sound.play(three)
     out, error = live.communicate(timeout=60)
     assert live.returncode == 0, error
@@ -59,19 +59,27 @@ def test_live_labels_are_those_of_the_recorded_sound(
     spoken = [window for window in windows if window["speech"]]
     assert 12 <= len(spoken) < len(windows)
     assert [window["end_s"] for window in windows] == pytest.approx(0.5 * np.arange(1, len(windows) + 1))
-    assert all(window["start_s"] == max(0, window["end_s"] - 3) for window in windows)
+    assert all(window["start_s"] == max(0, window["end_s"] - 3) for window in windows if not window["speech"])
+    assert all(max(0, window["end_s"] - 3) <= window["start_s"] < window["end_s"] for window in spoken)
 
     samples, rate_hz = read_mono(record)
     assert rate_hz == RATE_HZ or rate_hz == 44100
-    classifier = Classifier.load(tiny_run)
+    model = Model.load(tiny_run)
     for window in spoken:
-        heard = samples[round(window["start_s"] * rate_hz) : round(window["end_s"] * rate_hz)]
-        said = classifier(heard, rate_hz)
-        assert window["label"] == said.label
-        assert window["confidence"] == pytest.approx(said.confidence, abs=1e-3)
-        assert (window["model"], window["spec"]) == (classifier.bundle.model_id, classifier.bundle.spec.hash)
+        sound = samples[round(window["start_s"] * rate_hz) : round(window["end_s"] * rate_hz)]
+        prediction = model(sound, rate_hz)
+        assert window["label"] == prediction.label
+        assert window["confidence"] == pytest.approx(prediction.confidence, abs=1e-3)
+        assert (window["model"], window["spec"]) == (model.bundle.model_id, model.spec.hash)
+    segments = [segment for window in windows for segment in window["segments"]]
+    expected = list(timeline(record, model))
+    assert len(expected) == 3
+    assert [segment["label"] for segment in segments] == [segment.label for segment in expected]
+    for name in ("start_s", "end_s", "confidence"):
+        values = [getattr(segment, name) for segment in expected]
+        assert [segment[name] for segment in segments] == pytest.approx(values, abs=1e-3)
     assert windows[-1]["dropped"] == 0
-    assert "s heard, speech in" in error
+    assert "s of sound, speech in" in error
     assert error.rstrip().endswith("; 0 blocks dropped")
 
 
@@ -79,24 +87,23 @@ def test_one_utterance(sound: Sound, voices: Path, tiny_run: Path, tmp_path: Pat
     samples, _ = read_mono(next(voices.rglob("*.wav")))
     record = tmp_path / "once.wav"
     live = sound.start("live", "--model", tiny_run, "--once", "--jsonl", "--record", record, "--seconds", 30)
-    sound.wait_for_a_listener()
+    sound.wait_for_a_recorder()
     sound.play(np.concatenate([np.full(RATE_HZ, 1e-5, np.float32), samples, np.full(2 * RATE_HZ, 1e-5, np.float32)]))
     out, error = live.communicate(timeout=60)
     assert live.returncode == 0, error
-    (said,) = [json.loads(line) for line in out.splitlines()]
-    heard, rate_hz = read_mono(record)
-    assert said["label"] == Classifier.load(tiny_run)(heard, rate_hz).label
+    (prediction,) = [json.loads(line) for line in out.splitlines()]
+    assert prediction["label"] == Model.load(tiny_run)(record).label
 
 
-def test_lines_where_nobody_watches_and_ctrl_c(sound: Sound, three: Samples, tiny_run: Path) -> None:
+def test_lines_without_a_terminal_and_ctrl_c(sound: Sound, three: Samples, tiny_run: Path) -> None:
     live = sound.start("live", "--model", tiny_run)
-    sound.wait_for_a_listener()
+    sound.wait_for_a_recorder()
     sound.play(three[: 5 * RATE_HZ])
     live.send_signal(signal.SIGINT)
     out, error = live.communicate(timeout=30)
     assert live.returncode == 0
     assert out.split()[2] in EMOTIONS
-    assert "s heard, speech in" in error
+    assert "s of sound, speech in" in error
 
 
 def test_devices(sound: Sound) -> None:
@@ -114,7 +121,7 @@ def test_a_device_that_is_not_there(sound: Sound, tiny_run: Path) -> None:
         assert error.startswith(f"error: --device {device}: no such input")
 
 
-def test_a_muted_microphone_is_said(sound: Sound, tiny_run: Path) -> None:
+def test_a_muted_microphone_is_a_warning(sound: Sound, tiny_run: Path) -> None:
     sound.pactl("set-source-mute", "vmic.monitor", "1")
     live = sound.start("live", "--model", tiny_run, "--jsonl", "--seconds", 3)
     _, error = live.communicate(timeout=30)
@@ -169,7 +176,7 @@ def test_unplugged_in_the_middle(sound: Sound, tiny_run: Path, tmp_path: Path) -
     record = tmp_path / "kept.wav"
     live = sound.start("live", "--model", tiny_run, "--jsonl", "--record", record)
     assert live.stdout
-    for _ in range(4):  # two seconds were heard
+    for _ in range(4):  # two seconds
         live.stdout.readline()
     sound.pactl("unload-module", module)
     sound.pactl("unload-module", "module-null-sink")
@@ -205,17 +212,24 @@ def test_no_input_device(tmp_path: Path) -> None:
     assert done.stderr.splitlines()[-1].startswith("error: no input device: plug in a microphone")
 
 
-def test_a_listener_by_itself(tiny_run: Path, three: Samples) -> None:
-    """Windows end every half second, speech comes and goes, and memory stays."""
-    listener = StreamClassifier(Classifier.load(tiny_run), RATE_HZ)
-    heard = [
-        window
+def test_results_come_each_half_second(tiny_run: Path, three: Samples) -> None:
+    """With a level of their own each; speech comes and goes."""
+    stream = LiveStream(Model.load(tiny_run), RATE_HZ)
+    results = [
+        result
         for start in range(0, three.size, 2400)
-        for window in listener.feed(Block(three[start : start + 2400], time.perf_counter()))
+        for result in stream.feed(three[start : start + 2400], time.perf_counter())
     ]
-    assert [window.end_s for window in heard] == [pytest.approx(0.5 * (n + 1)) for n in range(len(heard))]
-    assert heard[0].prediction is None
-    assert heard[-1].level_dbfs < -70
-    assert max(window.level_dbfs for window in heard) > -40
-    assert {window.smoothed is None for window in heard} == {True, False}
-    assert all(window.start_s == max(0, window.end_s - 3) for window in heard)
+    assert [result.end_s for result in results] == [pytest.approx(0.5 * (n + 1)) for n in range(len(results))]
+    assert results[0].prediction is None
+    assert results[-1].level_dbfs < -70
+    assert max(result.level_dbfs for result in results) > -40
+    assert {result.smoothed is None for result in results} == {True, False}
+    assert sum(len(result.segments) for result in results) == 3
+    assert all(result.start_s >= max(0, result.end_s - 3) for result in results)
+
+
+def test_window_and_hop_of_live_results(tiny_run: Path, three: Samples) -> None:
+    results = list(LiveStream(Model.load(tiny_run), RATE_HZ, window_s=1, hop_s=0.25).results([three]))
+    assert [result.end_s for result in results[:4]] == [0.25, 0.5, 0.75, 1]
+    assert max(result.end_s - result.start_s for result in results) == pytest.approx(1)

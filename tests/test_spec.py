@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from ser_images.data.common.errors import UserError
+from ser_images.export.bundle.bundle import Bundle, Normalisation
 from ser_images.spectrogram_gen.spec import BANDS, FEATURES, ImageSpec
 
 
@@ -14,7 +15,7 @@ def test_json_both_ways() -> None:
     assert ImageSpec.from_json(spec.to_json()).hash == spec.hash
 
 
-def test_the_default_picture_is_128_by_128_of_3_s() -> None:
+def test_the_default_image_is_128_by_128_of_3_s() -> None:
     spec = ImageSpec()
     assert (spec.n_mels, spec.n_frames, spec.duration_s, spec.n_samples) == (128, 128, 3.0, 48000)
 
@@ -29,7 +30,7 @@ def test_every_number_changes_the_hash() -> None:
 
 
 def test_the_default_spec_keeps_its_hash() -> None:
-    """Image sets and runs are tied to it: a change of default or of `to_json` must be meant."""
+    """Image sets and runs are tied to it: a change of default or of `to_json` must be deliberate."""
     assert ImageSpec().hash == "a12c73e1828f"
 
 
@@ -41,7 +42,7 @@ def test_a_spec_of_each_feature_both_ways(feature: str) -> None:
     assert (spec.white, spec.dtype) == ((255, np.uint8) if feature in BANDS else (65535, np.uint16))
 
 
-def test_a_spec_of_before_there_were_features_is_one_of_mel_bands() -> None:
+def test_a_spec_without_a_feature_is_log_mel() -> None:
     assert "feature" not in json.loads(ImageSpec().to_json())
     assert ImageSpec.from_json(ImageSpec().to_json()).feature == "mel"
 
@@ -59,7 +60,7 @@ def test_a_spec_of_before_there_were_features_is_one_of_mel_bands() -> None:
         ({"feature": "mfcc", "n_coefficients": 129}, "n_coefficients is 129, expected 1 to n_mels, 128"),
     ],
 )
-def test_numbers_that_make_no_picture(change: dict[str, float | str], message: str) -> None:
+def test_numbers_that_make_no_image(change: dict[str, float | str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         replace(ImageSpec(), **change)  # type: ignore[arg-type]  # of any type
 
@@ -70,7 +71,30 @@ def test_what_is_no_spec() -> None:
     with pytest.raises(UserError, match="a JSON list, expected an object"):
         ImageSpec.from_json("[]")
     values = json.loads(ImageSpec().to_json())
-    with pytest.raises(UserError, match="colour missing or unknown here"):
+    with pytest.raises(UserError, match="colour missing or unknown"):
         ImageSpec.from_dict(values | {"colour": 1})
     with pytest.raises(UserError, match="n_mels is 'many', expected a number"):
         ImageSpec.from_dict(values | {"n_mels": "many"})
+
+
+def test_a_renderer_version_above_1_enters_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = ImageSpec()
+    first = spec.hash
+    assert spec.hash_of_version(1) == first
+    monkeypatch.setattr("ser_images.spectrogram_gen.spec.RENDERER_VERSION", 2)
+    assert spec.hash != first
+    assert spec.renderer_version_of(first) == 1
+    assert spec.renderer_version_of(spec.hash) == 2
+    assert spec.renderer_version_of(replace(spec, n_mels=64).hash) is None
+
+
+def test_a_bundle_of_an_earlier_renderer_loads_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bundle = Bundle("0" * 16, "cnn4", ("calm", "sad"), ImageSpec(), Normalisation(0.3, 0.2))
+    text = bundle.to_json()
+    assert Bundle.from_json(text) == bundle
+    assert caplog.text == ""
+    monkeypatch.setattr("ser_images.spectrogram_gen.spec.RENDERER_VERSION", 2)
+    assert Bundle.from_json(text) == bundle
+    assert "renderer version 1; predictions can differ" in caplog.text

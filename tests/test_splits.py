@@ -29,15 +29,17 @@ def rows_of(speakers: int, corpus: str = "folder", per_label: int = 4, variants:
     ]
 
 
-def sides(rows: list[Row], split: Split) -> list[list[Row]]:
+def subsets(rows: list[Row], split: Split) -> list[list[Row]]:
     return [[rows[index] for index in part] for part in (split.train, split.valid, split.test)]
 
 
 @pytest.mark.parametrize("protocol", [name for name in PROTOCOLS if name != "leaky"])
-def test_no_clip_and_no_variant_on_two_sides(protocol: str) -> None:
+def test_no_clip_and_no_variant_in_two_subsets(protocol: str) -> None:
     rows = rows_of(speakers=10)
     for fold in range(n_folds(rows, protocol)):
-        train, valid, test = ({row.clip for row in side} for side in sides(rows, make_split(rows, protocol, fold)))
+        train, valid, test = (
+            {row.clip for row in subset} for subset in subsets(rows, make_split(rows, protocol, fold))
+        )
         assert not train & valid
         assert not train & test
         assert not valid & test
@@ -46,11 +48,13 @@ def test_no_clip_and_no_variant_on_two_sides(protocol: str) -> None:
 
 @pytest.mark.parametrize("protocol", ["speaker", "loso"])
 @pytest.mark.parametrize("corpus", ["ravdess", "synthetic"])
-def test_no_speaker_on_two_sides(protocol: str, corpus: str) -> None:
+def test_no_speaker_in_two_subsets(protocol: str, corpus: str) -> None:
     rows = rows_of(speakers=24, corpus=corpus)
     tested: list[str] = []
     for fold in range(n_folds(rows, protocol)):
-        train, valid, test = ({row.speaker for row in side} for side in sides(rows, make_split(rows, protocol, fold)))
+        train, valid, test = (
+            {row.speaker for row in subset} for subset in subsets(rows, make_split(rows, protocol, fold))
+        )
         assert train
         assert valid
         assert test
@@ -64,27 +68,27 @@ def test_no_speaker_on_two_sides(protocol: str, corpus: str) -> None:
 def test_the_published_folds_of_ravdess() -> None:
     rows = rows_of(speakers=24, corpus="ravdess")
     for fold, actors in enumerate(RAVDESS_FOLDS):
-        assert {row.speaker for row in sides(rows, make_split(rows, "speaker", fold))[2]} == actors
+        assert {row.speaker for row in subsets(rows, make_split(rows, "speaker", fold))[2]} == actors
     assert sorted(actor for actors in RAVDESS_FOLDS for actor in actors) == [f"{actor:02}" for actor in range(1, 25)]
 
 
 @pytest.mark.parametrize("protocol", ["stratified", "kfold"])
-def test_stratified_means_equal_shares_of_each_label(protocol: str) -> None:
+def test_stratified_means_as_many_clips_of_each_label(protocol: str) -> None:
     rows = rows_of(speakers=10, per_label=5)
     for fold in range(n_folds(rows, protocol)):
-        test = [row.label for row in sides(rows, make_split(rows, protocol, fold))[2]]
+        test = [row.label for row in subsets(rows, make_split(rows, protocol, fold))[2]]
         assert {test.count(label) for label in EMOTIONS} == {10}
 
 
-def test_only_originals_are_validated_and_tested_on() -> None:
+def test_validation_and_test_have_originals_only() -> None:
     rows = rows_of(speakers=10)
-    train, valid, test = sides(rows, make_split(rows, "speaker"))
+    train, valid, test = subsets(rows, make_split(rows, "speaker"))
     assert {row.variant for row in train} == {"original", "1", "2"}
     assert {row.variant for row in (*valid, *test)} == {"original"}
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_validation_clips_join_the_training_in_all_variants(protocol: str) -> None:
+def test_validation_clips_can_be_added_to_training_in_all_variants(protocol: str) -> None:
     rows = rows_of(speakers=10)
     split = make_split(rows, protocol)
     joined = split.with_validation_in_train(rows)
@@ -100,7 +104,7 @@ def test_validation_clips_join_the_training_in_all_variants(protocol: str) -> No
 
 def test_leaky_leaks() -> None:
     rows = rows_of(speakers=10)
-    train, _, test = sides(rows, make_split(rows, "leaky"))
+    train, _, test = subsets(rows, make_split(rows, "leaky"))
     assert len(test) == len(rows) // 5
     shared = {row.clip for row in train} & {row.clip for row in test}
     assert len(shared) > 0.8 * len({row.clip for row in test})
@@ -112,35 +116,35 @@ def test_leaky_leaks() -> None:
     doubled=st.lists(st.tuples(st.integers(0, 319), st.integers(0, 319)), max_size=20),
 )
 @settings(max_examples=60, deadline=None)
-def test_exact_duplicates_never_on_two_sides(protocol: str, seed: int, doubled: list[tuple[int, int]]) -> None:
+def test_exact_duplicates_never_in_two_subsets(protocol: str, seed: int, doubled: list[tuple[int, int]]) -> None:
     rows = rows_of(speakers=10, variants=1)
     for one, other in doubled:
         rows[one] = Row(**vars(rows[one]) | {"sample_hash": rows[other].sample_hash})
     split = make_split(rows, protocol, 0, seed)
-    train, valid, test = ({row.sample_hash for row in side} for side in sides(rows, split))
+    train, valid, test = ({row.sample_hash for row in subset} for subset in subsets(rows, split))
     assert not train & valid
     assert not train & test
     assert not valid & test
-    left = {row.clip for row in rows} - {row.clip for side in sides(rows, split) for row in side}
+    left = {row.clip for row in rows} - {row.clip for subset in subsets(rows, split) for row in subset}
     assert left == set(split.left_out)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_same_seed_same_division(protocol: str) -> None:
+def test_same_seed_same_split(protocol: str) -> None:
     rows = rows_of(speakers=10)
     one, same = make_split(rows, protocol, 0, seed=3), make_split(rows, protocol, 0, seed=3)
-    for side in ("train", "valid", "test"):
-        assert np.array_equal(getattr(one, side), getattr(same, side))
+    for subset in ("train", "valid", "test"):
+        assert np.array_equal(getattr(one, subset), getattr(same, subset))
     assert len({tuple(make_split(rows, protocol, 0, seed).valid) for seed in range(6)}) > 1
 
 
-def test_what_cannot_be_divided() -> None:
+def test_what_cannot_be_split() -> None:
     rows = rows_of(speakers=10)
     with pytest.raises(UserError, match="protocol 'random': expected one of speaker, loso"):
         make_split(rows, "random")
     with pytest.raises(UserError, match="--fold 5: protocol speaker has the folds 0 to 4"):
         make_split(rows, "speaker", 5)
-    with pytest.raises(UserError, match="every picture is labelled 'calm'"):
+    with pytest.raises(UserError, match="every image is labelled 'calm'"):
         make_split([row for row in rows if row.label == "calm"], "speaker")
     with pytest.raises(UserError, match=r"1 speaker \(01\): protocol speaker needs three"):
         make_split([row for row in rows if row.speaker == "01"], "speaker")

@@ -67,7 +67,7 @@ def test_a_voice_has_the_pitch_it_was_given(statement: str) -> None:
     assert mean_pitch_hz(samples) == pytest.approx(120, rel=0.03)
 
 
-def test_emotions_differ_as_the_literature_says() -> None:
+def test_emotions_differ_as_in_the_literature() -> None:
     """Juslin & Laukka 2003, table 7: anger, fear and joy are higher, faster and louder than sadness."""
     voice = Voice.of(1, seed=0)
     measured = {}
@@ -87,7 +87,7 @@ def test_emotions_differ_as_the_literature_says() -> None:
 
 
 def test_neighbouring_emotions_overlap() -> None:
-    """No single correlate tells calm from neutral: some calm renditions are higher than some neutral ones."""
+    """No single correlate separates calm from neutral: some calm renditions are higher than some neutral ones."""
     rng = np.random.default_rng(0)
     draws = {emotion: [enacted(emotion, 1.0, rng) for _ in range(200)] for emotion in EMOTIONAL}
     for name in AT_REST.__dataclass_fields__:
@@ -102,14 +102,14 @@ def test_numbers_out_of_range(tmp_path: Path) -> None:
         synthetic.write(tmp_path, repetitions=100)
 
 
-def test_new_speakers_are_neither_guessed_nor_known(images: ImageSet) -> None:
-    """A plain classifier on the pictures' rows, each speaker in turn unseen: well above 1/8, well below 1."""
+def test_unseen_speakers_are_neither_trivial_nor_at_chance(images: ImageSet) -> None:
+    """An SVM on row statistics of the images, leave one speaker out: well above 1/8, well below 1."""
     rows = [row for row in images.rows if row.variant == "original"]
     features = []
     for row in rows:
         with Image.open(images.folder / row.image) as image:
-            heard = np.asarray(image)[:, np.asarray(image).max(axis=0) > 100]
-        features.append([*heard.mean(axis=1), *heard.std(axis=1), heard.shape[1]])
+            active = np.asarray(image)[:, np.asarray(image).max(axis=0) > 100]
+        features.append([*active.mean(axis=1), *active.std(axis=1), active.shape[1]])
     classifier = make_pipeline(StandardScaler(), SVC(C=10))
     labels, speakers = ([getattr(row, name) for row in rows] for name in ("label", "speaker"))
     recognised = cross_val_score(classifier, features, labels, groups=speakers, cv=LeaveOneGroupOut()).mean()

@@ -16,14 +16,14 @@ from ser_images.export.bundle.bundle import Bundle, Normalisation
 from ser_images.export.bundle.files import BundleFiles
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.cli import main
-from ser_images.train.evaluation.intervals import intervals
+from ser_images.train.evaluation.intervals import interval_method, intervals
 from ser_images.train.evaluation.metrics import confusion, metrics
 from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.runs.records import clips_hash
 from ser_images.train.runs.run import run
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.learner import class_weights
-from ser_images.train.training.loaders import data_loaders, normalisation_of, side
+from ser_images.train.training.loaders import data_loaders, normalisation_of, subset_rows
 
 FILES = {
     "README.md", "SHA256SUMS", "bundle.json", "confusion_matrix.csv", "confusion_matrix.png", "curves.png",
@@ -76,45 +76,74 @@ def test_what_a_bundle_tells_of_its_training(run_folder: Path, images: ImageSet)
     card = (run_folder / "README.md").read_text()
     low, high = training["metrics"]["intervals"]["uar"]
     assert f"| unweighted average recall (UAR) | {training['metrics']['uar']:.1%} | {low:.1%} to {high:.1%} |" in card
-    assert "Protocol `speaker`, fold 0: whole speakers held apart" in card
+    assert "Protocol `speaker`, fold 0: the test fold is one of five folds of whole speakers" in card
 
 
 def test_intervals_are_wider_when_speakers_differ() -> None:
+    """200 clips, half of them correct: by speakers that are all half right, or all right or all wrong."""
     targets = np.tile(np.arange(4), 50)
-    right = np.repeat([True, False], 100)
-    predicted = np.where(right, targets, (targets + 1) % 4)
-    by_halves = intervals(["a", "b"] * 100, targets, predicted, 4)
-    by_success = intervals(
-        [f"{'good' if good else 'bad'}{n % 5}" for n, good in enumerate(right)], targets, predicted, 4
-    )
-    alone = intervals(["a"] * 200, targets, predicted, 4)
-    assert by_halves["accuracy"] == pytest.approx((0.5, 0.5))
+    correct = np.repeat([True, False], 100)
+    predicted = np.where(correct, targets, (targets + 1) % 4)
+    alike = [f"speaker {n % 10}" for n in range(200)]
+    unlike = [f"{'good' if good else 'bad'}{n % 5}" for n, good in enumerate(correct)]
+    assert interval_method(alike) == interval_method(unlike) == "speakers"
+    assert intervals(alike, targets, predicted, 4)["accuracy"] == pytest.approx((0.5, 0.5))
+    by_success = intervals(unlike, targets, predicted, 4)
     assert by_success["accuracy"] == pytest.approx((0.2, 0.8), abs=0.11)
-    assert alone["accuracy"] == pytest.approx((0.43, 0.57), abs=0.02)
-    for found in (by_success, alone):
-        for low, high in found.values():
-            assert 0 <= low < 0.5 < high <= 1
+    for low, high in by_success.values():
+        assert 0 <= low < 0.5 < high <= 1
+
+
+@pytest.mark.parametrize("n_speakers", [1, 2, 4])
+def test_binomial_intervals_below_five_speakers(n_speakers: int) -> None:
+    """Two labels, 25 of 50 clips correct each, and half of each speaker's clips.
+
+    Wilson: (p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n), z = 1.96: 0.5 ± 0.0962 of 100 clips, and
+    0.5 ± 0.1336 of 50. UAR: 0.5 ± sqrt(0.1336² + 0.1336²) / 2 = 0.5 ± 0.0944. A bootstrap over these speakers would
+    give 0.5 to 0.5.
+    """
+    targets, correct = np.repeat([0, 1], 50), np.arange(100) % 2 == 0
+    speakers = [f"speaker {n // 2 % n_speakers}" for n in range(100)]
+    found = intervals(speakers, targets, np.where(correct, targets, 1 - targets), 2)
+    assert interval_method(speakers) == "binomial"
+    assert found["accuracy"] == pytest.approx((0.4038, 0.5962), abs=1e-4)
+    assert found["uar"] == pytest.approx((0.4056, 0.5944), abs=1e-4)
+    assert found["macro_f1"] == pytest.approx((0.40, 0.60), abs=0.02)
+
+
+def test_five_speakers_are_enough_for_the_bootstrap() -> None:
+    assert interval_method(["a", "b", "c", "d"] * 9) == "binomial"
+    assert interval_method(["a", "b", "c", "d", "e"]) == "speakers"
+
+
+def test_few_speakers_are_reported(run_folder: Path) -> None:
+    written = json.loads((run_folder / "metrics.json").read_text())
+    assert written["interval_method"] == "binomial"
+    low, high = written["intervals"]["accuracy"]
+    assert high - low > 0.15
+    assert "warning: 1 speaker(s): intervals over speakers need 5" in (run_folder / "report.txt").read_text()
+    assert written["calibration"]["temperature"] == [1.0]
 
 
 def test_metrics_are_those_of_the_predictions(run_folder: Path, images: ImageSet) -> None:
-    said = json.loads((run_folder / "metrics.json").read_text())
+    written = json.loads((run_folder / "metrics.json").read_text())
     with (run_folder / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     true, predicted = [row["label"] for row in rows], [row["predicted"] for row in rows]
-    assert said["clips"] == len(rows) == 30
-    assert said["accuracy"] == pytest.approx(np.mean([a == b for a, b in zip(true, predicted, strict=True)]))
-    assert said["uar"] == pytest.approx(balanced_accuracy_score(true, predicted))
-    assert said["macro_f1"] == pytest.approx(f1_score(true, predicted, average="macro"))
-    assert said["weighted_f1"] == pytest.approx(f1_score(true, predicted, average="weighted"))
-    assert list(said["labels"]) == list(images.labels)
-    for label, figures in said["labels"].items():
-        assert figures["support"] == true.count(label)
+    assert written["clips"] == len(rows) == 30
+    assert written["accuracy"] == pytest.approx(np.mean([a == b for a, b in zip(true, predicted, strict=True)]))
+    assert written["uar"] == pytest.approx(balanced_accuracy_score(true, predicted))
+    assert written["macro_f1"] == pytest.approx(f1_score(true, predicted, average="macro"))
+    assert written["weighted_f1"] == pytest.approx(f1_score(true, predicted, average="weighted"))
+    assert list(written["labels"]) == list(images.labels)
+    for label, metrics_of_label in written["labels"].items():
+        assert metrics_of_label["support"] == true.count(label)
         hits = sum(a == b == label for a, b in zip(true, predicted, strict=True))
-        assert figures["recall"] == pytest.approx(hits / true.count(label))
+        assert metrics_of_label["recall"] == pytest.approx(hits / true.count(label))
     for row in rows:
-        shares = {label: float(row[f"p_{label}"]) for label in images.labels}
-        assert sum(shares.values()) == pytest.approx(1, abs=1e-5)
-        assert max(shares, key=shares.__getitem__) == row["predicted"]
+        probabilities = {label: float(row[f"p_{label}"]) for label in images.labels}
+        assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
+        assert max(probabilities, key=probabilities.__getitem__) == row["predicted"]
     with (run_folder / "confusion_matrix.csv").open(newline="") as file:
         counts = {row["true"]: row for row in csv.DictReader(file)}
     for a in images.labels:
@@ -122,11 +151,11 @@ def test_metrics_are_those_of_the_predictions(run_folder: Path, images: ImageSet
             assert int(counts[a][b]) == sum(pair == (a, b) for pair in zip(true, predicted, strict=True))
 
 
-def test_run_json_tells_all_that_made_it(run_folder: Path, images: ImageSet) -> None:
+def test_run_json_records_what_made_the_run(run_folder: Path, images: ImageSet) -> None:
     content = json.loads((run_folder / "run.json").read_text())
     assert content["spec_hash"] == images.spec.hash
     assert (content["protocol"], content["fold"], content["lr"]) == ("speaker", 0, 1e-3)
-    assert content["recipe"]["epochs"] == 2
+    assert content["config"]["epochs"] == 2
     assert {"fastai", "torch", "python", "librosa"} <= content["versions"].keys()
     train, valid, test = (set(content["clips"][name]) for name in ("train", "validation", "test"))
     assert not train & valid | train & test | valid & test
@@ -148,16 +177,16 @@ def test_same_seed_same_split_and_same_first_loss(images: ImageSet, tmp_path: Pa
     assert losses[0] == losses[1] != losses[2]
 
 
-def test_normalised_by_the_training_side(images: ImageSet) -> None:
+def test_normalised_by_the_training_images(images: ImageSet) -> None:
     import torch
 
     split = make_split(images.rows, "speaker")
-    grey = normalisation_of(images, side(images, split.train))
-    loaders = data_loaders(images, split, grey, "pictures", 1000, torch.device("cpu"))
-    pictures, _ = loaders.train.one_batch()
-    assert pictures.shape == (120, 1, 32, 32)
-    assert float(pictures.mean()) == pytest.approx(0, abs=1e-3)
-    assert float(pictures.std()) == pytest.approx(1, abs=1e-3)
+    grey = normalisation_of(images, subset_rows(images, split.train))
+    loaders = data_loaders(images, split, grey, "images", 1000, torch.device("cpu"))
+    batch, _ = loaders.train.one_batch()
+    assert batch.shape == (120, 1, 32, 32)
+    assert float(batch.mean()) == pytest.approx(0, abs=1e-3)
+    assert float(batch.std()) == pytest.approx(1, abs=1e-3)
     assert 0.05 < grey.mean < 0.8
     assert 0.05 < grey.std < 0.5
 
@@ -172,10 +201,10 @@ def test_an_epoch_of_clips_shows_each_clip_once_in_any_variant(images: ImageSet)
     assert len(item[0]) == 2
     shown = {loaders.train_ds[0][0].tobytes() for _ in range(20)}
     assert len(shown) == 2
-    assert len(data_loaders(images, split, Normalisation(0.5, 1), "pictures", 60, torch.device("cpu")).train_ds) == 120
+    assert len(data_loaders(images, split, Normalisation(0.5, 1), "images", 60, torch.device("cpu")).train_ds) == 120
 
 
-def test_pictures_are_read_once_as_far_as_memory_reaches(images: ImageSet, tmp_path: Path) -> None:
+def test_images_are_read_once_as_far_as_memory_reaches(images: ImageSet, tmp_path: Path) -> None:
     import torch
 
     folder = tmp_path / "images"
@@ -185,24 +214,24 @@ def test_pictures_are_read_once_as_far_as_memory_reaches(images: ImageSet, tmp_p
         copied,
         make_split(copied.rows, "speaker"),
         Normalisation(0.5, 1),
-        "pictures",
+        "images",
         60,
         torch.device("cpu"),
         memory=100 * 32 * 32,
     )
-    first = [loaders.train_ds[place][0].tobytes() for place in range(120)]
-    assert [loaders.train_ds[place][0].tobytes() for place in range(120)] == first
-    for picture in folder.rglob("*.png"):
-        picture.unlink()
-    assert [loaders.train_ds[place][0].tobytes() for place in range(100)] == first[:100]
+    first = [loaders.train_ds[index][0].tobytes() for index in range(120)]
+    assert [loaders.train_ds[index][0].tobytes() for index in range(120)] == first
+    for file in folder.rglob("*.png"):
+        file.unlink()
+    assert [loaders.train_ds[index][0].tobytes() for index in range(100)] == first[:100]
     with pytest.raises(FileNotFoundError):
         loaders.train_ds[100]
 
 
-def test_a_training_that_diverges_is_said_and_not_kept(images: ImageSet, tmp_path: Path) -> None:
-    recipe = replace(QUICK, lr=10.0, epochs=12, weight_decay=10.0, schedule="flat")
+def test_a_training_that_diverges_is_reported_and_not_kept(images: ImageSet, tmp_path: Path) -> None:
+    config = replace(QUICK, lr=10.0, epochs=12, weight_decay=10.0, schedule="flat")
     with pytest.raises(UserError, match=r"the training diverged at a learning rate of 10 .*lower --lr"):
-        run(images, recipe, "speaker", 0, tmp_path / "run", silent)
+        run(images, config, "speaker", 0, tmp_path / "run", silent)
     assert not list(tmp_path.iterdir())
 
 
@@ -210,9 +239,9 @@ def test_a_training_that_diverges_is_said_and_not_kept(images: ImageSet, tmp_pat
     ("changes", "expected"),
     [
         ({"schedule": "flat", "patience": 1, "epochs": 9, "lr": 3.0}, "stops early"),
-        ({"schedule": "flat", "plateau": 1, "plateau_factor": 2.0, "epochs": 5, "lr": 3.0}, "lowers the rate"),
-        ({"schedule": "fine-tune", "average": 0.9, "keep": "last", "class_weights": "balanced"}, "two phases"),
-        ({"lr": None, "suggestion": "steep", "epoch_over": "pictures", "batch_size": 8}, "finds a rate"),
+        ({"schedule": "flat", "plateau": 1, "plateau_factor": 2.0, "epochs": 5, "lr": 3.0}, "lowers the learning rate"),
+        ({"schedule": "fine-tune", "ema_decay": 0.9, "keep": "last", "class_weights": "balanced"}, "two phases"),
+        ({"lr": None, "lr_suggestion": "steep", "epoch_over": "images", "batch_size": 8}, "finds a learning rate"),
     ],
 )
 def test_options(
@@ -221,12 +250,12 @@ def test_options(
     out = tmp_path / "run"
     lines: list[str] = []
     run(images, replace(QUICK, **changes), "stratified", 0, out, lines.append)  # type: ignore[arg-type]  # of mixed types
-    said = capfd.readouterr().out
+    output = capfd.readouterr().out
     if expected == "stops early":
         assert len(history(out)) < 9
-        assert "early stopping" in said
-    elif expected == "lowers the rate":
-        assert "reducing lr to 1.5" in said
+        assert "early stopping" in output
+    elif expected == "lowers the learning rate":
+        assert "reducing lr to 1.5" in output
     elif expected == "two phases":
         assert [line[:13] for line in lines if line.startswith("epoch")] == ["epoch   1/1  "] * 2
         assert [row["epoch"] for row in history(out)] == ["1", "2"]
@@ -238,7 +267,7 @@ def test_options(
         assert any(line.startswith("learning rate: valley") for line in lines)
 
 
-def test_validate_only_leaves_the_test_fold_unseen(images: ImageSet, tmp_path: Path) -> None:
+def test_no_test_leaves_the_test_fold_unused(images: ImageSet, tmp_path: Path) -> None:
     run(images, QUICK, "speaker", 0, tmp_path / "run", silent, test=False)
     content = json.loads((tmp_path / "run/run.json").read_text())
     with (tmp_path / "run/predictions.csv").open(newline="") as file:
@@ -248,25 +277,25 @@ def test_validate_only_leaves_the_test_fold_unseen(images: ImageSet, tmp_path: P
 
 
 def test_refit_is_calibrated_without_and_trained_with_the_validation_clips(images: ImageSet, tmp_path: Path) -> None:
-    said: list[str] = []
+    lines: list[str] = []
     once = replace(QUICK, architecture="mlp", keep="last", epochs=2)
-    figures = run(images, once, "speaker", 0, tmp_path / "once", silent)
-    again = run(images, replace(once, refit=True), "speaker", 0, tmp_path / "again", said.append)
+    metrics_once = run(images, once, "speaker", 0, tmp_path / "once", silent)
+    again = run(images, replace(once, refit=True), "speaker", 0, tmp_path / "again", lines.append)
     assert (tmp_path / "once" / "validation.csv").read_bytes() == (tmp_path / "again" / "validation.csv").read_bytes()
     assert [row["valid_loss"] for row in history(tmp_path / "once")] == [
         row["valid_loss"] for row in history(tmp_path / "again")
     ]
-    assert figures["side"] == again["side"] == "test"
+    assert metrics_once["side"] == again["side"] == "test"
     assert (tmp_path / "once" / "predictions.csv").read_bytes() != (tmp_path / "again" / "predictions.csv").read_bytes()
-    after = said[said.index("once more, from the start, with the validation clips") :]
+    after = lines[lines.index("training again from the start, with the validation clips included") :]
     assert sum(line.startswith("epoch") for line in after) == 2
     assert not any("valid_loss" in line for line in after)
 
 
 def test_refit_needs_no_choice_of_an_epoch(images: ImageSet, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="--refit has no clips to choose an epoch by: it goes with --keep last"):
+    with pytest.raises(UserError, match="--refit leaves no clips to choose an epoch: use --keep last"):
         replace(QUICK, refit=True)
-    with pytest.raises(UserError, match="--validate-only has no others to judge by"):
+    with pytest.raises(UserError, match="which --no-test needs for its metrics: leave one out"):
         run(images, replace(QUICK, keep="last", refit=True), "speaker", 0, tmp_path / "run", silent, test=False)
     assert not (tmp_path / "run").exists()
 
@@ -285,23 +314,29 @@ def test_class_weights_balance_and_factors() -> None:
     labels = ("calm", "sad")
     training = ["calm"] * 30 + ["sad"] * 10
     assert class_weights(QUICK, labels, training).tolist() == [1, 1]
-    balanced = class_weights(replace(QUICK, class_weights="balanced", class_factors={"sad": 1.5}), labels, training)
+    balanced = class_weights(replace(QUICK, class_weights="balanced", class_weight={"sad": 1.5}), labels, training)
     assert balanced.tolist() == pytest.approx([40 / 60, 1.5 * 40 / 20])
-    with pytest.raises(UserError, match="--class-factor angry: expected one of calm, sad"):
-        class_weights(replace(QUICK, class_factors={"angry": 2.0}), labels, training)
+    with pytest.raises(UserError, match="--class-weight angry: expected one of calm, sad"):
+        class_weights(replace(QUICK, class_weight={"angry": 2.0}), labels, training)
 
 
-def test_figures_of_predictions_by_hand(images: ImageSet) -> None:
-    rows = tuple(row for row in images.rows if row.label in ("calm", "sad"))[:4]
-    calm = [row.label == "calm" for row in rows]
-    labels = ("calm", "sad")
-    said = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.7, 0.3]], np.float32)
-    predictions = Predictions(rows, labels, said)
-    hits = [(share[0] > 0.5) == right for share, right in zip(said, calm, strict=True)]
-    assert metrics(predictions)["accuracy"] == np.mean(hits)
-    assert confusion(predictions).sum() == 4
-    assert np.trace(confusion(predictions)) == sum(hits)
-    assert predictions.losses[0] == pytest.approx(-np.log(said[0][0 if calm[0] else 1]), rel=1e-5)
+def test_metrics_by_hand(images: ImageSet) -> None:
+    """calm, calm, sad, sad predicted as calm, sad, calm, sad: half correct; the losses are -ln 0.9, -ln 0.2, …"""
+    calm = next(row for row in images.rows if row.label == "calm")
+    sad = next(row for row in images.rows if row.label == "sad")
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]], np.float32)
+    predictions = Predictions((calm, calm, sad, sad), ("calm", "sad"), probabilities)
+    found = metrics(predictions)
+    assert (found["clips"], found["accuracy"], found["uar"], found["macro_f1"]) == (4, 0.5, 0.5, 0.5)
+    assert found["labels"]["calm"] == {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
+    assert confusion(predictions).tolist() == [[1, 1], [1, 1]]
+    assert predictions.losses == pytest.approx([0.10536, 1.60944, 0.91629, 0.35667], abs=1e-5)
+    three = replace(predictions, rows=(calm, calm, calm, sad))
+    found = metrics(three)
+    assert (found["accuracy"], found["uar"]) == (0.75, pytest.approx((2 / 3 + 1) / 2))
+    assert found["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
+    assert found["weighted_f1"] == pytest.approx((3 * 0.8 + 2 / 3) / 4)
+    assert confusion(three).tolist() == [[2, 1], [0, 1]]
 
 
 @pytest.mark.parametrize(
@@ -311,13 +346,15 @@ def test_figures_of_predictions_by_hand(images: ImageSet) -> None:
         (["resnet34", "--lr", "fast"], "--lr fast: expected auto or a number"),
         (["resnet34", "--lr", "-1"], "--lr -1.0: expected 1e-08 to 10"),
         (["resnet34", "--epochs", "0"], "--epochs 0: expected 1 to 10000"),
-        (["resnet34", "--schedule", "cosine"], "--schedule cosine: expected one of one-cycle, flat, fine-tune"),
+        (["resnet34", "--schedule", "cosine"], "--schedule cosine: expected one of auto, one-cycle, flat, fine-tune"),
         (["resnet34", "--monitor", "loss"], "--monitor loss: expected one of valid_loss, accuracy, uar"),
-        (["resnet34", "--plateau", "2"], "--plateau goes with --schedule flat"),
-        (["resnet34", "--class-factor", "sad"], "--class-factor sad: expected LABEL=FACTOR"),
-        (["resnet34", "--class-factor", "joy=2"], "--class-factor joy: expected one of neutral, calm"),
+        (["resnet34", "--plateau", "2"], "--plateau needs --schedule flat"),
+        (["resnet34", "--class-weight", "sad"], "--class-weight sad: expected LABEL=FACTOR"),
+        (["resnet34", "--seed", "-1"], "--seed -1: expected 0 to 4294967295"),
+        (["resnet34", "--masks", "many"], "--masks many: expected auto or a number such as 1"),
+        (["resnet34", "--class-weight", "joy=2"], "--class-weight joy: expected one of neutral, calm"),
         (["resnet34", "--label-smoothing", "1.5"], "--label-smoothing 1.5: expected 0 to 0.9999"),
-        (["resnet34", "--protocol", "random"], "protocol 'random': expected one of speaker"),
+        (["resnet34", "--protocol", "random"], "--protocol random: expected one of speaker"),
         (["resnet34", "--fold", "9"], "--fold 9: protocol speaker has the folds 0 to"),
         (["resnet34", "--images", "nowhere"], "nowhere: no image set"),
         (["resnet34", "--out", "/proc/run"], "/proc: cannot be written"),
@@ -332,7 +369,9 @@ def test_bad_arguments(
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    given = ["--images", images.folder, "--weights", "none", "--out", tmp_path / "run"]
+    given = ["--weights", "none", "--out", tmp_path / "run"]
+    if "--images" not in arguments:
+        given += ["--images", images.folder]
     code, _, error = command(main, arguments[0], *given, *arguments[1:])
     assert code == 2
     assert error.startswith("error: ")
@@ -356,7 +395,7 @@ def test_one_class_and_one_speaker(command: Command, voices: Path, images: Image
     one_class = [clip for clip in clips if clip.emotion == "calm"]
     one_speaker = [clip for clip in clips if clip.speaker == "01"]
     for name, chosen, message in (
-        ("class", one_class, "every picture is labelled 'calm': training needs at least two labels"),
+        ("class", one_class, "every image is labelled 'calm': training needs at least two labels"),
         ("speaker", one_speaker, "1 speaker (01): protocol speaker needs three"),
     ):
         build(chosen, voices, tmp_path / name, images.spec, Plan())
@@ -377,9 +416,9 @@ def test_a_run_that_exists_is_left_alone(command: Command, images: ImageSet, run
 def test_the_command_line_trains(command: Command, images: ImageSet, tmp_path: Path) -> None:
     out = tmp_path / "run"
     arguments = ["resnet34", "--images", images.folder, "--weights", "none", "--epochs", 1, "--lr", 0.001, "--out", out]
-    code, said, error = command(main, *arguments)
+    code, output, error = command(main, *arguments)
     assert (code, error) == (0, "")
-    assert "protocol speaker, fold 0: train 60 clips of 2 speakers" in said
-    assert "unweighted average recall (UAR)" in said
-    assert said.endswith(f"run folder: {out}\n")
+    assert "protocol speaker, fold 0: train 60 clips of 2 speakers" in output
+    assert "unweighted average recall (UAR)" in output
+    assert output.endswith(f"run folder: {out}\n")
     assert json.loads((out / "run.json").read_text())["command"] == ["ser-train", *map(str, arguments)]

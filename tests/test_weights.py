@@ -1,3 +1,4 @@
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,43 @@ def test_weights_of_a_run_come_back_without_a_pickle(model: torch.nn.Module, run
     load_weights(model, run_folder / "model.safetensors", RESNET34.key_map)
     for name, value in load_file(run_folder / "model.safetensors").items():
         torch.testing.assert_close(model.state_dict()[name], value)
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_a_run_folder_or_its_zip_gives_its_weights(
+    kind: str, model: torch.nn.Module, run_folder: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file
+
+    path = run_folder
+    if kind == "zip":
+        path = tmp_path / "run.zip"
+        with zipfile.ZipFile(path, "w") as archive:  # stored, which is fast
+            for file in run_folder.iterdir():
+                archive.write(file, file.name)
+    with torch.no_grad():
+        for value in model.parameters():
+            value.zero_()
+    load_weights(model, path, RESNET34.key_map)
+    for name, value in load_file(run_folder / "model.safetensors").items():
+        torch.testing.assert_close(model.state_dict()[name], value)
+
+
+def test_a_folder_that_is_no_run_gives_no_weights(model: torch.nn.Module, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no run of ser-train and no bundle"):
+        load_weights(model, tmp_path, RESNET34.key_map)
+
+
+def test_the_command_line_starts_from_a_run(
+    command: Command, images: ImageSet, run_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    options = ("--weights", run_folder, "--epochs", 1, "--lr", 1e-8, "--ema-decay", 0, "--keep", "last", "--out", out)
+    assert command(main, "resnet34", "--images", images.folder, *options)[0] == 0
+    from safetensors.torch import load_file
+
+    first, trained = load_file(run_folder / "model.safetensors"), load_file(out / "model.safetensors")
+    assert (trained["0.0.weight"] - first["0.0.weight"]).abs().max() < 1e-6
 
 
 def test_torchvision_s_weights_fit_and_colours_are_summed(model: torch.nn.Module, tmp_path: Path) -> None:
@@ -86,7 +124,7 @@ def test_a_file_that_would_run_code_is_refused(model: torch.nn.Module, tmp_path:
 def test_imagenet_out_of_reach(
     command: Command, images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No cache, and a proxy that refuses: what a machine without a way out sees."""
+    """No cache, and a proxy that refuses: as on a machine without internet access."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
     code, _, error = command(main, "resnet34", "--images", images.folder, "--out", tmp_path / "run")

@@ -1,8 +1,8 @@
-"""A microphone that hears what is played into it: a PulseAudio server of its own, its sink's monitor the input.
+"""A virtual microphone: a PulseAudio server of its own, where the monitor of a sink is the input device.
 
 with virtual_microphone(folder) as sound:
     live = sound.start("live", "--model", run, "--jsonl")
-    sound.wait_for_a_listener()
+    sound.wait_for_a_recorder()
     sound.play(samples)
 """
 
@@ -24,7 +24,7 @@ RATE_HZ = 48000
 
 @dataclass(frozen=True)
 class Sound:
-    """A sound server with a virtual microphone, and the environment of programs that shall hear it."""
+    """A sound server with a virtual microphone, and the environment of programs that record from it."""
 
     environment: dict[str, str]
     folder: Path
@@ -34,7 +34,7 @@ class Sound:
         return done.stdout.strip()
 
     def play(self, samples: Samples) -> None:
-        """Play mono samples at `RATE_HZ` into the microphone, and wait until they have been heard."""
+        """Play mono samples at `RATE_HZ` into the microphone, and wait until they have been played."""
         path = self.folder / "played.wav"
         soundfile.write(path, samples, RATE_HZ)
         subprocess.run(["paplay", "--device=vmic", path], env=self.environment, check=True)
@@ -47,13 +47,13 @@ class Sound:
             env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
-    def wait_for_a_listener(self) -> None:
-        """Wait until somebody listens to the virtual microphone."""
+    def wait_for_a_recorder(self) -> None:
+        """Wait until a program records from the virtual microphone."""
         for _ in range(200):
             if self.pactl("list", "short", "source-outputs"):
                 return
             time.sleep(0.05)
-        raise AssertionError("nobody listens")
+        raise AssertionError("no program records from the virtual microphone")
 
 
 @contextmanager

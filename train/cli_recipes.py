@@ -1,53 +1,82 @@
-"""What `ser-train` does with whole recipes: train one, or all of them into one table."""
+"""Commands of `ser-train` for recipes: train one, or several into one table."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Protocol = Annotated[
-    str, typer.Option(help="speaker, loso, stratified, kfold or leaky.", show_default="as it was published")
+from ser_images.data.common.errors import UserError
+from ser_images.data.protocols import PROTOCOLS
+
+Images = Annotated[list[Path], typer.Option(help="Image set made by ser-images build.")]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Folds trained at a time.", show_default="one per GPU, else 1")]
+NoTest = Annotated[
+    bool, typer.Option("--no-test", help="Do not use the test fold; the metrics are of the validation clips.")
 ]
-Weights = Annotated[str, typer.Option(help="First weights other than the recipe's: imagenet, none, or a file of them.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of split, weights and draws.")]
-Jobs = Annotated[int | None, typer.Option(min=1, help="Folds at a time.", show_default="one a GPU, else 1")]
+Protocol = Annotated[
+    str, typer.Option(help="How clips are split.", metavar="|".join(PROTOCOLS), show_default="as published")
+]
+Weights = Annotated[
+    str,
+    typer.Option(
+        help="Initial weights other than the recipe's: imagenet, speech, none, a run folder, or a file.",
+        show_default="the recipe's",
+    ),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the split, the initial weights and all random draws.")]
+
+
+def one_image_set(images: Sequence[Path]) -> Path:
+    """The image set of `--images`; raises UserError where several are given."""
+    if len(images) > 1:
+        raise UserError(
+            f"--images was given {len(images)} times ({', '.join(map(str, images))}): a training reads one image set; "
+            f"put the recordings into one folder, build them together with ser-images build, and give that image set"
+        )
+    return images[0]
 
 
 def recipe(
     name: Annotated[str, typer.Argument(help="Recipe, such as c-bilstm (a wrong name lists them), or a TOML file.")],
-    images: Annotated[Path, typer.Option(help="Image set of the pictures that it reads.")],
-    out: Annotated[Path | None, typer.Option(help="Folder of the run.", show_default="runs/NAME-PROTOCOL")] = None,
+    images: Images,
+    out: Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs/NAME-PROTOCOL")] = None,
     protocol: Protocol = "",
-    folds: Annotated[str, typer.Option(help="all, or such as 0,2.")] = "all",
+    folds: Annotated[str, typer.Option(help="all, or a list such as 0,2.")] = "all",
     jobs: Jobs = None,
     weights: Weights = "",
     seed: Seed = 0,
-    validate_only: Annotated[
-        bool, typer.Option("--validate-only", help="Leave the test fold unseen; figures of the validation clips.")
-    ] = False,
+    no_test: NoTest = False,
 ) -> None:
-    """Train a whole recipe as it was published, or under another protocol; folds that are done are kept."""
+    """Train a recipe as it was published, or under another protocol; finished folds are kept."""
+    from ser_images.train.api import run_folder
+
+    folder = one_image_set(images)
+    if protocol:
+        run_folder(Path(name).stem, protocol, None, out)  # refuses a wrong value before torch is imported
     from ser_images.spectrogram_gen.dataset.image_set import ImageSet
     from ser_images.train.runs.folds import cross_validate, folds_of
     from ser_images.train.runs.recipe import Recipe
 
-    system, picked = Recipe.read(name).changed(seed, weights), ImageSet.read(images)
-    system.require(picked)
-    protocol = protocol or system.protocol
-    place = out or Path("runs") / f"{system.name}-{protocol}"
-    parts, said = folds_of(folds, picked, protocol), ["ser-train", *sys.argv[1:]]
-    cross_validate(picked, system.recipe, protocol, parts, place, typer.echo, not validate_only, said, jobs)
-    if system.published and protocol == system.protocol and not validate_only:
-        typer.echo(f"published: {system.published.percent} accuracy ({system.published.what})")
+    chosen, image_set = Recipe.read(name).changed(seed, weights), ImageSet.read(folder)
+    chosen.require(image_set)
+    protocol = protocol or chosen.protocol
+    place = run_folder(chosen.name, protocol, None, out)
+    command = ["ser-train", *sys.argv[1:]]
+    numbers = folds_of(folds, image_set, protocol)
+    cross_validate(image_set, chosen.config, protocol, numbers, place, typer.echo, not no_test, command, jobs)
+    if chosen.published and protocol == chosen.protocol and not no_test:
+        typer.echo(f"published: {chosen.published.percent} accuracy ({chosen.published.what})")
     typer.echo(f"run folder: {place}")
 
 
 def leaderboard(
-    images_root: Annotated[Path, typer.Option(help="Folder of image sets; what lacks there is told.")],
+    images_root: Annotated[
+        Path, typer.Option(help="Folder of image sets; prints the commands that build missing image sets.")
+    ],
     recipes: Annotated[
-        str, typer.Option(help="By comma, names or TOML files.", show_default="all that come along")
+        str, typer.Option(help="Names or TOML files, separated by commas.", show_default="all built-in recipes")
     ] = "",
     out: Annotated[Path, typer.Option(help="Folder of the runs and of leaderboard.md, .csv and .png.")] = Path(
         "runs/leaderboard"
@@ -56,17 +85,17 @@ def leaderboard(
     weights: Weights = "",
     seed: Seed = 0,
 ) -> None:
-    """Train recipes as published and with unseen speakers, into one table; stopped and started again, it goes on.
+    """Train recipes as published and on unseen speakers, and write one table; run it again to resume.
 
-    --weights replaces ImageNet's, where a recipe begins with them.
+    --weights replaces ImageNet weights in recipes that start from them.
     """
     from ser_images.train.analysis.leaderboard import leaderboard, write_leaderboard
     from ser_images.train.runs.recipe import Recipe, names
 
-    systems = [Recipe.read(name) for name in (recipes.split(",") if recipes else names())]
-    systems = [one.changed(seed, weights if one.recipe.weights == "imagenet" else "") for one in systems]
-    said = ["ser-train", *sys.argv[1:]]
-    typer.echo(write_leaderboard(leaderboard(systems, images_root, out, typer.echo, jobs, said), out))
+    chosen = [Recipe.read(name) for name in (recipes.split(",") if recipes else names())]
+    chosen = [one.changed(seed, weights if one.config.weights == "imagenet" else "") for one in chosen]
+    command = ["ser-train", *sys.argv[1:]]
+    typer.echo(write_leaderboard(leaderboard(chosen, images_root, out, typer.echo, jobs, command), out))
     typer.echo(out / "leaderboard.png")
 
 

@@ -1,1 +1,1 @@
-"""Shared by all packages: errors, folders, the command line, progress."""
+"""Shared by all packages: errors, folders, paths, the command line, requirements and progress."""

@@ -1,4 +1,4 @@
-"""The one exception that a person at the keyboard can mend."""
+"""The one exception for mistakes that a user can correct."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +14,8 @@ class UserError(Exception):
 
 
 @contextmanager
-def errors_name(path: Path) -> Iterator[None]:
-    """A UserError from inside, about what a file holds, says which file."""
+def errors_name(path: Path | str) -> Iterator[None]:
+    """Prefix a UserError raised inside with the path of the file, or the part of it."""
     try:
         yield
     except UserError as error:

@@ -17,10 +17,10 @@ from ser_images.data.common.errors import UserError
 
 
 def require_writable(folder: Path) -> None:
-    """Make `folder` where it is missing; raises UserError where it can't be made or written into."""
+    """Make `folder` where it is missing; raises UserError where it cannot be made or written into."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):  # of its own name: folds begin beside each other
+        with TemporaryFile(dir=folder):  # under a unique name: folds start at the same time
             pass
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror}); give another folder") from error
@@ -87,7 +87,7 @@ def file_moved_into_place(target: Path, inputs: Iterable[Path] = ()) -> Iterator
 
 @contextmanager
 def moved_into_place(target: Path) -> Iterator[Path]:
-    """A new folder beside `target` to write into; it becomes `target` at the end, and is gone on any failure."""
+    """Yield a new folder beside `target`; it becomes `target` at the end and is removed on any failure."""
     part = target.with_name(f".{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)

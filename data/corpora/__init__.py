@@ -1,4 +1,4 @@
-"""The corpora: each finds the recordings in a folder and names them as clips."""
+"""The corpora: each lists the recordings in a folder as clips."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +10,7 @@ from ser_images.data.corpora.folder import Speakers
 
 CORPORA = ("ravdess", "folder", "synthetic")
 LICENCES = {"ravdess": ravdess.LICENCE, "synthetic": "Its recordings were computed by ser-images; nobody spoke."}
-"""What whoever passes on a corpus, or a model that was trained on it, must know."""
-
-
+"""Conditions for passing on a corpus or a model trained on it."""
 CHANNELS = ("both", *ravdess.CHANNELS.values())
 
 
@@ -22,7 +20,7 @@ def find_clips(source: Path, corpus: str, speakers: Speakers | None = None, chan
     Args:
         source: a folder of recordings, or one recording.
         corpus: one of `CORPORA`.
-        speakers: how a `folder` corpus tells its speakers; the others carry them in their names.
+        speakers: the speakers of a `folder` corpus; the others have them in their names.
         channel: one of `CHANNELS`: spoken clips, sung ones, or both.
 
     Raises:
@@ -33,7 +31,7 @@ def find_clips(source: Path, corpus: str, speakers: Speakers | None = None, chan
     if channel not in CHANNELS:
         raise UserError(f"--channel {channel}: expected one of {', '.join(CHANNELS)}")
     if channel != "both" and corpus == "folder":
-        raise UserError(f"--channel {channel} goes with --corpus ravdess, whose names say what is sung")
+        raise UserError(f"--channel {channel} goes with --corpus ravdess, whose names mark songs")
     if not source.exists():
         raise UserError(f"{source}: no such folder; give the one that holds the recordings")
     if speakers is not None and corpus != "folder":
@@ -57,6 +55,6 @@ def _nothing_found(source: Path, corpus: str, listing: Listing) -> str:
     first = listing.unparsed[0].name
     expected = "LABEL/RECORDING" if corpus == "folder" else ravdess.NAME_FORMAT
     return (
-        f"{source}: none of its {len(listing.unparsed)} sound files is named as {corpus} names them "
+        f"{source}: none of its {len(listing.unparsed)} sound files has a name of {corpus} "
         f"(the first is {first!r}, expected {expected}); try another --corpus"
     )

@@ -1,6 +1,7 @@
-"""Any tree LABEL/…/RECORDING as a corpus; speakers come from a regular expression or a CSV."""
+"""The folder corpus: any tree LABEL/…/RECORDING; speakers come from a regular expression or a CSV."""
 
 import csv
+import logging
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -11,10 +12,17 @@ from ser_images.data.clip import Clip, Listing
 from ser_images.data.common.errors import UserError
 from ser_images.data.corpora.sound_files import sound_files
 
+LOGGER = logging.getLogger("ser_images")
+CONTAINERS = frozenset(
+    ("audio", "clips", "corpus", "data", "dataset", "files", "flac", "mp3", "ogg", "recordings", "samples", "sound",
+     "sounds", "speech", "test", "train", "valid", "validation", "wav", "wave", "wavs")
+)  # fmt: skip
+"""Usual names of folders that hold recordings of all labels."""
+
 
 @dataclass(frozen=True)
 class Speakers:
-    """Who speaks in which recording; both ways see the path below the source, with `/`.
+    """The speaker of each recording, looked up by the path below the source folder, with `/`.
 
     Attributes:
         pattern: its group `speaker` (else its first group, else the whole match) is the speaker.
@@ -25,7 +33,7 @@ class Speakers:
     table: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def of(self, recording: str) -> tuple[str, str]:
-        """(speaker, gender) of a recording; raises UserError where a rule is given but silent."""
+        """(speaker, gender) of a recording; raises UserError where the rule does not cover it."""
         if self.pattern is not None:
             match = self.pattern.search(recording)
             if match is None:
@@ -58,7 +66,7 @@ def speakers_from_csv(path: Path) -> Speakers:
 
 
 def find(source: Path, speakers: Speakers) -> Listing:
-    """One clip a sound file; its label is the first folder below `source`."""
+    """One clip per sound file; its label is the first folder below `source`."""
     clips, unparsed = [], []
     names = Counter(_name(path, source) for path in sound_files(source))
     for path in sound_files(source):
@@ -74,6 +82,28 @@ def find(source: Path, speakers: Speakers) -> Listing:
     clips.sort(key=lambda clip: clip.name)
     _require_distinct(clips)
     return Listing(tuple(clips), tuple(unparsed))
+
+
+def require_labels(listing: Listing, source: Path, one_class: bool) -> None:
+    """Check that the recordings have several labels.
+
+    Args:
+        one_class: one label is allowed, with a warning.
+
+    Raises:
+        UserError: every recording would have the same label, and `one_class` is not set.
+    """
+    labels = {clip.emotion for clip in listing.clips}
+    if len(labels) > 1:
+        return
+    label = min(labels)
+    what = f"{source}: all {len(listing.clips)} recordings would be of one class, {label!r}"
+    if label.lower() in CONTAINERS:
+        what += ", which looks like a folder of recordings and not like a label"
+    if one_class:
+        LOGGER.warning(what)
+    else:
+        raise UserError(f"{what}; give a folder LABEL/RECORDING with several labels, or --one-class to keep one")
 
 
 def _name(path: Path, source: Path) -> str:

@@ -1,4 +1,4 @@
-"""The synthetic corpus: voices that the project makes itself, in files that are named as RAVDESS names them.
+"""The synthetic corpus: computed voices in files named as in RAVDESS.
 
 write(Path("voices"), actors=8, seed=0)
 """
@@ -17,8 +17,10 @@ from ser_images.data.synthesis.prosody import enacted
 from ser_images.data.synthesis.voice import RATE_HZ, SENTENCES, Voice, speak
 
 STRENGTHS = {"01": 0.8, "02": 1.15}
-"""How far a normal and a strong rendition goes from rest to the full emotion."""
+"""Strength of the emotion in a normal and a strong rendition; 0 is neutral, 1 the full emotion."""
 MAX_ACTORS = 99
+MARKER = "SYNTHETIC.txt"
+"""File in the corpus folder that marks it as synthetic: its file names are those of RAVDESS."""
 
 
 def names(actors: int, repetitions: int) -> Iterator[str]:
@@ -45,10 +47,10 @@ def write(
         progress: called with the number of files done.
 
     Returns:
-        How many recordings there are; those that exist already are left as they are.
+        The number of recordings; existing files are kept.
 
     Raises:
-        UserError: a number out of range, or a folder that can't be written.
+        UserError: a number out of range, or a folder that cannot be written.
     """
     if not 1 <= actors <= MAX_ACTORS:
         raise UserError(f"--actors {actors}: expected 1 to {MAX_ACTORS}")
@@ -56,6 +58,8 @@ def write(
         raise UserError(f"--repetitions {repetitions}: expected 1 to 99")
     written = 0
     try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MARKER).write_text("These recordings were computed by ser-images; nobody spoke.\n")
         for name in names(actors, repetitions):
             path = folder / f"Actor_{name[-2:]}" / f"{name}.wav"
             if not path.exists():

@@ -16,7 +16,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Prosody:
-    """What an emotion does to a voice, against the same voice at rest.
+    """The effect of an emotion on a voice, relative to the neutral voice.
 
     Attributes:
         pitch_st: mean fundamental frequency, in semitones.
@@ -57,7 +57,7 @@ SPREAD = Prosody(0.9, 0.16, 0.05, 1.5, 0.7, 0.25, 1.5, 1.0)
 
 
 def enacted(emotion: str, strength: float, rng: np.random.Generator) -> Prosody:
-    """One rendition of an emotion: `strength` times its difference from rest, and the chance of the day."""
+    """One rendition of an emotion: `strength` times its difference from neutral, with random variation."""
     return Prosody(
         *(
             _between(name, rest, full, strength, spread * rng.standard_normal())

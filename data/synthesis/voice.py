@@ -4,7 +4,7 @@
 
 Glottal flow after Rosenberg AE (1971), Effect of glottal pulse shape on the quality of natural vowels,
 JASA 49: 583-590; vowel formants of Peterson GE, Barney HL (1952), Control methods used in a study of the
-vowels, JASA 24: 175-184 (men). It is meant to be told apart by networks, not to be understood by people.
+vowels, JASA 24: 175-184 (men). Networks can classify it; people cannot understand it.
 """
 
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ SENTENCES = {
 
 @dataclass(frozen=True)
 class Voice:
-    """What a speaker brings along, whatever the emotion.
+    """The properties of a speaker that do not depend on the emotion.
 
     Attributes:
         pitch_hz: mean fundamental frequency at rest.
@@ -75,7 +75,7 @@ class Voice:
         excursion_st: size of a pitch accent at rest.
         rate: speech rate, 1 on average.
         tilt_db: spectral tilt beside the source's own, dB an octave.
-        jitter: standard deviation of the fundamental frequency from frame to frame, a share of it.
+        jitter: standard deviation of the fundamental frequency from frame to frame, as a fraction of it.
         expressiveness: how strongly this speaker shows emotions, 1 on average.
     """
 
@@ -121,7 +121,7 @@ def speak(statement: str, voice: Voice, prosody: Prosody, rng: np.random.Generat
 
 
 def _tracks(phones: tuple[Phone, ...], voice: Voice, prosody: Prosody, rng: np.random.Generator) -> dict[str, Array]:
-    """What moves from frame to frame, each of shape (frames,) or (frames, 3), smoothed as articulators are."""
+    """The smoothed parameters of each frame, each of shape (frames,) or (frames, 3)."""
     slow = rng.uniform(0.9, 1.1, len(phones)) / (voice.rate * prosody.rate_ratio)
     durations = np.array([phone.duration_s for phone in phones]) * slow
     frames = np.maximum(3, np.rint(durations * RATE_HZ / _FRAME)).astype(int)

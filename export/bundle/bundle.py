@@ -4,6 +4,7 @@ bundle = Bundle.from_json(Path("runs/first/bundle.json").read_text())
 """
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -109,8 +110,14 @@ class Bundle:
             )  # fmt: skip
         except (TypeError, ValueError) as error:
             raise UserError(f"damaged ({error})") from error
-        if content["spec_hash"] != spec.hash:
+        renderer = spec.renderer_version_of(content["spec_hash"])
+        if renderer is None:
             raise UserError(f"its spec has hash {spec.hash}, expected {content['spec_hash']}: altered")
+        if content["spec_hash"] != spec.hash:
+            logging.getLogger("ser_images").warning(
+                "model %s was trained on images of renderer version %s; predictions can differ: train it again",
+                bundle.model_id, renderer,
+            )  # fmt: skip
         if content["label_scheme"] != scheme_of(bundle.labels):
             raise UserError(f"label scheme {content['label_scheme']!r}, and its labels belong to another: altered")
         return bundle

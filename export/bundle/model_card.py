@@ -10,6 +10,10 @@ from ser_images.export.bundle.bundle import Bundle
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 _METRICS = {"accuracy": "accuracy", "uar": "unweighted average recall (UAR)", "macro_f1": "macro F1"}
+_INTERVALS = {
+    "speakers": "by bootstrap over speakers",
+    "binomial": "are binomial, over clips: there are too few speakers to measure how speakers differ",
+}
 _SPEECH_WEIGHTS = {
     "campplus": "CAM++ (Wang et al. 2023), trained by 3D-Speaker for speaker verification, Apache License 2.0",
     "whisper": "Whisper's encoder (Radford et al. 2023; OpenAI, MIT), fine-tuned by Smart Turn 3.2, BSD 2-Clause",
@@ -76,7 +80,8 @@ def _results(bundle: Bundle) -> str:
     return f"""## Results
 
 Protocol `{name}`, fold {training.get("fold")}: {_protocol(name)}. Measured on
-{metrics["clips"]} {metrics.get("subset", metrics.get("side"))} clips; intervals are 95 %, by bootstrap over speakers.
+{metrics["clips"]} {metrics.get("subset", metrics.get("side"))} clips; 95 % intervals
+{_INTERVALS[metrics.get("interval_method", "speakers")]}.
 
 | metric | value | 95 % interval |
 |---|---|---|
@@ -144,9 +149,9 @@ def _loading(bundle: Bundle) -> str:
 1. Command line: `ser-predict file clip.wav --model FOLDER` (a folder, its zip, or `model.onnx` alone).
 2. Python, with ser-images, from sound:
 
-       from ser_images.predict.classifier import Classifier
-       classifier = Classifier.load(Path("FOLDER"))
-       prediction = classifier(samples, rate_hz)  # .label, .confidence, .probabilities
+       import ser_images
+       model = ser_images.load("FOLDER")
+       prediction = model(samples, rate_hz)  # or model("clip.wav"): .label, .confidence, .probabilities
 
 3. ONNX Runtime alone, from images (uint{bundle.spec.bit_depth}, shape {shape}):
 

@@ -47,11 +47,12 @@ def write_int8(exact: Path, calibration: Images, images: Images, targets: NDArra
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
+    before = OnnxModel.open(exact)  # first: it refuses a file that reads others, as onnx.load would
     if all(node.op_type != "Conv" for node in onnx.load(exact).graph.node):
         raise UserError(
             f"{exact}: the network has no convolution, the only layers that are converted to 8 bits; use {exact.name}"
         )
-    part, before = path.with_name(f"{path.name}.part"), OnnxModel.open(exact)
+    part = path.with_name(f"{path.name}.part")
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)  # it advises to preprocess a graph that the exporter has optimised already

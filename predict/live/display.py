@@ -1,4 +1,4 @@
-"""How live windows read: a display that refreshes in a terminal, or a line where the label changes."""
+"""Live results in a terminal: a display that refreshes, or a line where the label changes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from ser_images.predict.live.stream_classifier import LiveResult
+from ser_images.predict.live.live_stream import LiveResult
 from ser_images.predict.output.console import BAR, bars
 
 _QUIET_DBFS = -60.0
@@ -15,33 +15,33 @@ _QUIET_DBFS = -60.0
 
 @contextmanager
 def display(name: str, n_labels: int) -> Iterator[Callable[[LiveResult, int], None]]:
-    """Level meter, smoothed label, bars, latency and dropped blocks; yields what takes each window."""
+    """Level meter, smoothed label, bars, latency and dropped blocks; yields the function that shows a result."""
     console = Console(highlight=False)
     if not console.is_terminal:
         yield _Lines(console)
         return
     with Live(Text(f"{name}: listening, Ctrl-C ends it"), console=console, refresh_per_second=20) as live:
-        yield lambda heard, dropped: live.update(_picture(name, n_labels, heard, dropped), refresh=True)
+        yield lambda result, dropped: live.update(_panel(name, n_labels, result, dropped), refresh=True)
 
 
 class _Lines:
     """A line where the label changes."""
 
     def __init__(self, console: Console) -> None:
-        self._console, self._before = console, ""
+        self._console, self._label = console, ""
 
-    def __call__(self, heard: LiveResult, _: int) -> None:
-        label = heard.smoothed.label if heard.smoothed else ""
-        if label and label != self._before and heard.smoothed:
-            self._console.print(f"{heard.end_s:8.1f} s  {label} {heard.smoothed.confidence:.0%}")
-        self._before = label
+    def __call__(self, result: LiveResult, _: int) -> None:
+        label = result.label or ""
+        if result.smoothed and label != self._label:
+            self._console.print(f"{result.end_s:8.1f} s  {label} {result.smoothed.confidence:.0%}")
+        self._label = label
 
 
-def _picture(name: str, n_labels: int, heard: LiveResult, dropped: int) -> RenderableType:
-    share = min(1.0, max(0.0, 1 - heard.level_dbfs / _QUIET_DBFS))
-    meter = Text(f"{heard.level_dbfs:6.1f} dBFS  {'▮' * round(BAR * share):<{BAR}}")
-    state = Text(f"latency {heard.latency_ms:.0f} ms, {dropped} blocks dropped", style="dim")
-    if heard.smoothed is None:
+def _panel(name: str, n_labels: int, result: LiveResult, dropped: int) -> RenderableType:
+    level = min(1.0, max(0.0, 1 - result.level_dbfs / _QUIET_DBFS))
+    meter = Text(f"{result.level_dbfs:6.1f} dBFS  {'▮' * round(BAR * level):<{BAR}}")
+    state = Text(f"latency {result.latency_ms:.0f} ms, {dropped} blocks dropped", style="dim")
+    if result.smoothed is None:
         return Group(Text(f"{name}: no speech"), meter, *[Text("")] * n_labels, state)
-    said = Text(f"{name}: {heard.smoothed.label} {heard.smoothed.confidence:.0%}", style="bold")
-    return Group(said, meter, bars(heard.smoothed), state)
+    title = Text(f"{name}: {result.label} {result.smoothed.confidence:.0%}", style="bold")
+    return Group(title, meter, bars(result.smoothed), state)

@@ -18,12 +18,12 @@ from ser_images.spectrogram_gen.audio import Samples
 
 BLOCK_S = 0.05
 _QUEUED_BLOCKS = 400  # twenty seconds
-_SILENT_DEVICE_S = 3.0
+_DEVICE_TIMEOUT_S = 3.0
 
 
 @dataclass(frozen=True)
 class Block:
-    """What the device heard, shape (n,), and when it reached the program, by `time.perf_counter`."""
+    """Mono samples, shape (n,), and when they reached the program, by `time.perf_counter`."""
 
     samples: Samples
     arrived_s: float
@@ -31,7 +31,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Device:
-    """An input of the machine; `default` is the one that is taken where none is named."""
+    """An input device; `default` is the one that is used where none is named."""
 
     index: int
     name: str
@@ -41,14 +41,14 @@ class Device:
 
 
 class Microphone:
-    """An open input device. The callback of PortAudio copies what came into a queue, and does nothing else.
+    """An open input device. The callback of PortAudio copies each block into a queue, and does nothing else.
 
     Args:
         device: its index, a part of its name, or None for the default input.
 
     Attributes:
         rate_hz: the device's own rate.
-        dropped: blocks that were lost, on the way here or because nobody took them.
+        dropped: blocks that were lost, in the device or because the queue was full.
 
     Raises:
         UserError: no PortAudio, no such device, or one that can't be opened.
@@ -67,12 +67,12 @@ class Microphone:
         try:
             self._stream = self._portaudio.InputStream(
                 device=info["index"], samplerate=self.rate_hz, channels=1, dtype="float32",
-                blocksize=round(BLOCK_S * self.rate_hz), callback=self._hear, finished_callback=self._finish,
+                blocksize=round(BLOCK_S * self.rate_hz), callback=self._enqueue, finished_callback=self._finish,
             )  # fmt: skip
         except self._portaudio.PortAudioError as error:
             raise UserError(f"{self.name}: cannot be opened ({error}); see ser-predict devices for others") from error
 
-    def _hear(self, samples: Samples, _: int, __: Any, status: Any) -> None:
+    def _enqueue(self, samples: Samples, _: int, __: Any, status: Any) -> None:
         if status.input_overflow:
             self.dropped += 1
         try:
@@ -96,10 +96,10 @@ class Microphone:
         self._stream.close()
 
     def blocks(self) -> Iterator[Block]:
-        """What is heard, from now on; raises UserError where the device falls silent altogether."""
+        """Blocks from now on; raises UserError where the device delivers none any more."""
         while True:
             try:
-                block = self._queue.get(timeout=_SILENT_DEVICE_S)
+                block = self._queue.get(timeout=_DEVICE_TIMEOUT_S)
             except queue.Empty:
                 block = None
             if block is None:
@@ -108,7 +108,7 @@ class Microphone:
 
 
 def input_devices() -> list[Device]:
-    """Every input of the machine; raises UserError where PortAudio is missing or there is none."""
+    """Every input device; raises UserError where PortAudio is missing or there is no device."""
     portaudio = _sounddevice()
     default = portaudio.default.device[0]
     found = [
@@ -138,6 +138,6 @@ def _no_device(device: str | None, error: Exception | None) -> str:
     return f"--device {device}: no such input ({error}); see ser-predict devices"
 
 
-def is_dead(samples: Samples) -> bool:
-    """Whether not even noise comes: a microphone that is muted, or that this program may not use."""
+def is_muted(samples: Samples) -> bool:
+    """Whether all samples are zero: the microphone is muted, or this program may not use it."""
     return not np.any(samples)

@@ -1,44 +1,49 @@
 """A session at the microphone: until time is up, Ctrl-C, one utterance, or the device is gone."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import soundfile
 
+from ser_images.data.common.command_line import LOGGER
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import require_writable
-from ser_images.predict.classifier import Classifier
-from ser_images.predict.live.microphone import Block, Microphone, is_dead
-from ser_images.predict.live.stream_classifier import LiveResult, StreamClassifier, Summary
+from ser_images.predict.live.live_stream import LiveResult, LiveStream
+from ser_images.predict.live.microphone import Block, Microphone, is_muted
+from ser_images.predict.live.summary import Summary
+from ser_images.predict.model import Model
 from ser_images.predict.prediction import Prediction
-from ser_images.predict.streaming.voice_activity import SpeechDetector, SpeechSegmenter
-from ser_images.predict.streaming.windows import AFTER_S, BEFORE_S, AudioBuffer
+from ser_images.predict.streaming.audio_buffer import AudioBuffer
+from ser_images.predict.streaming.speech_segments import SpeechSegmenter
+from ser_images.predict.streaming.voice_activity import SpeechDetector
+from ser_images.predict.streaming.windows import AFTER_S, BEFORE_S
 from ser_images.spectrogram_gen.audio import Samples
 
-DEAD_AFTER_S = 2.0
+MUTED_AFTER_S = 2.0
 _KEPT_S = 2.0
-_DEAD = (
-    "warning: nothing but zeros for {:.0f} s: the microphone is muted, or this program may not use it (Linux: "
+_MUTED = (
+    "nothing but zeros for {:.0f} s: the microphone is muted, or this program may not use it (Linux: "
     "pavucontrol, or pactl set-source-mute SOURCE 0; macOS: System Settings, Privacy & Security, Microphone)"
 )
 
 
 def listen(
     microphone: Microphone,
-    classifier: Classifier,
-    window_s: float,
+    model: Model,
+    window_s: float | None,
     hop_s: float,
     seconds: float | None,
     record: Path | None,
-    tell: Callable[[LiveResult, int], None],
+    report: Callable[[LiveResult, int], None],
 ) -> str:
-    """Classify windows until `seconds` have passed or Ctrl-C is pressed.
+    """Classify the microphone's sound until `seconds` have passed or Ctrl-C is pressed.
 
     Args:
-        record: where the sound is kept, also when the device goes away.
-        tell: gets each window, and how many blocks were dropped so far.
+        window_s: length of a window; None: as long as the model's images.
+        hop_s: from one result to the next.
+        record: WAV file that keeps the sound, also when the device goes away.
+        report: called with each result and the number of blocks dropped so far.
 
     Returns:
         The summary, a line.
@@ -46,51 +51,48 @@ def listen(
     Raises:
         UserError: the device went away.
     """
-    listener, summary, heard_s = StreamClassifier(classifier, microphone.rate_hz, window_s, hop_s), Summary(), 0.0
+    stream, summary, duration_s = LiveStream(model, microphone.rate_hz, window_s, hop_s), Summary(), 0.0
     with suppress(KeyboardInterrupt), recording(microphone, record) as blocks:
         for block in blocks:
-            heard_s += block.samples.size / microphone.rate_hz
-            for heard in listener.feed(block):
-                summary.add(heard)
-                tell(heard, microphone.dropped)
-            if seconds is not None and heard_s >= seconds:
+            duration_s += block.samples.size / microphone.rate_hz
+            for result in stream.feed(block.samples, block.arrived_s):
+                summary.add(result)
+                report(result, microphone.dropped)
+            if seconds is not None and duration_s >= seconds:
                 break
-    return summary.text(heard_s, microphone.dropped)
+    for result in stream.finish():
+        report(result, microphone.dropped)
+    return summary.text(duration_s, microphone.dropped)
 
 
-def one_utterance(
-    microphone: Microphone, classifier: Classifier, seconds: float | None, record: Path | None
-) -> Prediction:
-    """Wait for somebody to speak and to stop, and classify that.
+def one_utterance(microphone: Microphone, model: Model, seconds: float | None, record: Path | None) -> Prediction:
+    """The prediction for the first utterance, once it has ended.
 
     Raises:
         UserError: nobody spoke within `seconds`, or the device went away.
     """
-    detector, stretches = SpeechDetector(microphone.rate_hz), SpeechSegmenter()
-    recent = AudioBuffer(microphone.rate_hz)
+    detector, segmenter = SpeechDetector(microphone.rate_hz), SpeechSegmenter()
+    audio = AudioBuffer(microphone.rate_hz)
     with recording(microphone, record) as blocks:
         for block in blocks:
-            recent.add(block.samples)
-            for stretch in stretches.feed(detector(block.samples)):
-                heard = recent.between(max(0.0, stretch.start_s - BEFORE_S), stretch.end_s + AFTER_S)
-                return classifier(heard, microphone.rate_hz)
-            if stretches.current is None:
-                recent.forget(recent.end_s - _KEPT_S)
-                if seconds is not None and recent.end_s >= seconds:
+            audio.add(block.samples)
+            for speech in segmenter.feed(detector(block.samples)):
+                utterance = audio.between(max(0.0, speech.start_s - BEFORE_S), speech.end_s + AFTER_S)
+                return model(utterance, microphone.rate_hz)
+            if segmenter.current is None:
+                audio.forget(audio.end_s - _KEPT_S)
+                if seconds is not None and audio.end_s >= seconds:
                     break
-    raise UserError(f"nobody spoke within {recent.end_s:.0f} s; see ser-predict devices for other inputs")
+    raise UserError(f"nobody spoke within {audio.end_s:.0f} s; see ser-predict devices for other inputs")
 
 
 @contextmanager
 def recording(microphone: Microphone, out: Path | None) -> Iterator[Iterator[Block]]:
-    """The microphone's blocks; what was heard until the end, of whatever kind, is kept in the WAV file `out`."""
+    """The microphone's blocks; the WAV file `out` keeps them, however the session ends."""
     if out is None:
         with microphone:
             yield _watched(microphone, lambda _: None)
         return
-    if out.exists():
-        raise UserError(f"{out}: exists already; give --record another name, or remove it")
-    require_writable(out.parent)
     part = out.with_name(f".{out.name}.part")
     with microphone:
         try:
@@ -100,12 +102,19 @@ def recording(microphone: Microphone, out: Path | None) -> Iterator[Iterator[Blo
             part.replace(out)
 
 
+def require_new_recording(out: Path) -> None:
+    """Raise UserError where `out` exists already, as a file or a link, or its folder can't be written."""
+    if out.exists() or out.is_symlink():
+        raise UserError(f"{out}: exists already; give --record another name, or remove it")
+    require_writable(out.parent)
+
+
 def _watched(microphone: Microphone, keep: Callable[[Samples], object]) -> Iterator[Block]:
-    dead_s = 0.0
+    muted_s = 0.0
     for block in microphone.blocks():
         keep(block.samples)
-        before_s = dead_s
-        dead_s = dead_s + block.samples.size / microphone.rate_hz if is_dead(block.samples) else 0.0
-        if before_s < DEAD_AFTER_S <= dead_s:
-            print(_DEAD.format(DEAD_AFTER_S), file=sys.stderr, flush=True)
+        before_s = muted_s
+        muted_s = muted_s + block.samples.size / microphone.rate_hz if is_muted(block.samples) else 0.0
+        if before_s < MUTED_AFTER_S <= muted_s:
+            LOGGER.warning(_MUTED.format(MUTED_AFTER_S))
         yield block

@@ -1,1 +1,1 @@
-"""What predictions look like: console, file formats, figures."""
+"""Predictions and segments in a terminal, in files and as plots."""

@@ -1,4 +1,4 @@
-"""Predictions of recordings as CSV, JSON and JSON lines: each row names the model and the spec that made it."""
+"""Predictions of recordings as CSV, JSON and JSON lines; each row has the ids of the model and of the spec."""
 
 import csv
 import json
@@ -7,22 +7,24 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ser_images.export.bundle.bundle import Bundle
+from ser_images.predict.output.file_names import printable
 from ser_images.predict.prediction import Prediction
 
 FORMATS = ("table", "csv", "json", "jsonl")
 _DIGITS = 6
+_LAST_COLUMNS = ("model", "spec", "duration_s", "classified_s")
 
 
 def write_predictions(
-    file: TextIO, kind: str, bundle: Bundle, said: Iterable[tuple[Path, Prediction]], top: int | None = None
+    file: TextIO, kind: str, bundle: Bundle, predictions: Iterable[tuple[Path, Prediction]], top: int | None = None
 ) -> None:
     """Write predictions as they come (JSON: at the end, so that it is one valid array).
 
     Args:
         kind: `csv`, `json` or `jsonl`.
-        top: how many labels get their probability; in CSV the others' fields are empty.
+        top: how many labels are written with their probability; in CSV the fields of the others are empty.
     """
-    rows = (_row(path, prediction, bundle, top) for path, prediction in said)
+    rows = (_row(path, prediction, bundle, top) for path, prediction in predictions)
     if kind == "csv":
         _write_csv(file, rows, bundle)
     elif kind == "jsonl":
@@ -34,20 +36,26 @@ def write_predictions(
 
 def _row(path: Path, prediction: Prediction, bundle: Bundle, top: int | None) -> dict[str, Any]:
     return {
-        "file": str(path),
+        "file": printable(path),
         "label": prediction.label,
         "confidence": round(prediction.confidence, _DIGITS),
-        "probabilities": {name: round(share, _DIGITS) for name, share in prediction.ranked(top).items()},
+        "probabilities": {label: round(value, _DIGITS) for label, value in prediction.ranked(top).items()},
         "model": bundle.model_id,
         "spec": bundle.spec.hash,
+        "duration_s": _rounded(prediction.duration_s),
+        "classified_s": _rounded(prediction.classified_s),
     }
 
 
 def _write_csv(file: TextIO, rows: Iterator[dict[str, Any]], bundle: Bundle) -> None:
     writer = csv.DictWriter(
-        file, ["file", "label", "confidence", *bundle.labels, "model", "spec"], lineterminator="\n", restval=""
+        file, ["file", "label", "confidence", *bundle.labels, *_LAST_COLUMNS], lineterminator="\n", restval=""
     )
     writer.writeheader()
     for row in rows:
         writer.writerow(row.pop("probabilities") | row)
         file.flush()
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 4)

@@ -1,4 +1,4 @@
-"""Segments of emotion as files that other programs read: CSV, JSON, Audacity labels, Praat TextGrid, RTTM."""
+"""Segments as files that other programs read: CSV, JSON, Audacity labels, Praat TextGrid, RTTM."""
 
 import csv
 import io
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_images.export.bundle.bundle import Bundle
+from ser_images.predict.output.file_names import printable
 from ser_images.predict.streaming.timeline import Timeline
 
 _DIGITS = 4
@@ -24,13 +25,13 @@ def _csv(found: Timeline, path: Path, bundle: Bundle) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["file", "start_s", "end_s", "label", "confidence", "model", "spec"])
     for row in _rows(found):
-        writer.writerow([path, *row.values(), bundle.model_id, bundle.spec.hash])
+        writer.writerow([printable(path), *row.values(), bundle.model_id, bundle.spec.hash])
     return text.getvalue()
 
 
 def _json(found: Timeline, path: Path, bundle: Bundle) -> str:
     content = {
-        "file": str(path),
+        "file": printable(path),
         "duration_s": round(found.duration_s, _DIGITS),
         "model": bundle.model_id,
         "spec": bundle.spec.hash,
@@ -41,21 +42,21 @@ def _json(found: Timeline, path: Path, bundle: Bundle) -> str:
 
 def _audacity(found: Timeline, *_: Any) -> str:
     """https://manual.audacityteam.org/man/importing_and_exporting_labels.html"""
-    return "".join(f"{one.start_s:.6f}\t{one.end_s:.6f}\t{one.label}\n" for one in found.segments)
+    return "".join(f"{segment.start_s:.6f}\t{segment.end_s:.6f}\t{segment.label}\n" for segment in found.segments)
 
 
 def _rttm(found: Timeline, path: Path, *_: Any) -> str:
-    """Rich Transcription Time Marked, a SPEAKER line a segment; NIST RT-09 evaluation plan, appendix A."""
-    name = path.stem.replace(" ", "_")
+    """Rich Transcription Time Marked, one SPEAKER line for each segment; NIST RT-09 evaluation plan, appendix A."""
+    name = printable(Path(path.stem)).replace(" ", "_")
     return "".join(
-        f"SPEAKER {name} 1 {one.start_s:.3f} {one.end_s - one.start_s:.3f} <NA> <NA> {one.label}"
-        f" {one.confidence:.3f} <NA>\n"
-        for one in found.segments
+        f"SPEAKER {name} 1 {segment.start_s:.3f} {segment.end_s - segment.start_s:.3f} <NA> <NA> {segment.label}"
+        f" {segment.confidence:.3f} <NA>\n"
+        for segment in found.segments
     )
 
 
 def _textgrid(found: Timeline, *_: Any) -> str:
-    """Praat's long text format: one interval tier; where nobody speaks the interval is empty."""
+    """Praat's long text format: one interval tier, with empty intervals where nobody speaks."""
     intervals = _without_gaps(found)
     head = f"""File type = "ooTextFile"
 Object class = "TextGrid"
@@ -82,11 +83,11 @@ item []:
 def _without_gaps(found: Timeline) -> list[tuple[float, float, str]]:
     intervals: list[tuple[float, float, str]] = []
     now_s = 0.0
-    for one in found.segments:
-        if one.start_s > now_s:
-            intervals.append((now_s, one.start_s, ""))
-        intervals.append((one.start_s, one.end_s, one.label))
-        now_s = one.end_s
+    for segment in found.segments:
+        if segment.start_s > now_s:
+            intervals.append((now_s, segment.start_s, ""))
+        intervals.append((segment.start_s, segment.end_s, segment.label))
+        now_s = segment.end_s
     if now_s < found.duration_s:
         intervals.append((now_s, found.duration_s, ""))
     return intervals
@@ -94,8 +95,8 @@ def _without_gaps(found: Timeline) -> list[tuple[float, float, str]]:
 
 def _rows(found: Timeline) -> list[dict[str, Any]]:
     return [
-        {name: round(value, _DIGITS) if isinstance(value, float) else value for name, value in asdict(one).items()}
-        for one in found.segments
+        {name: round(value, _DIGITS) if isinstance(value, float) else value for name, value in asdict(segment).items()}
+        for segment in found.segments
     ]
 
 

@@ -1,4 +1,4 @@
-"""A figure of a timeline: waveform, spectrogram and emotion over time, of a recording of any length."""
+"""A plot of a timeline: waveform, spectrogram and emotion over time, for a recording of any length."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ser_images.predict.output.file_names import printable
 from ser_images.predict.streaming.timeline import Timeline
 from ser_images.spectrogram_gen.audio import read_blocks
 
@@ -14,7 +15,7 @@ _N_FFT = 1024
 
 
 def draw(path: Path, found: Timeline, out: Path) -> None:
-    """Read the recording once more, a column's share at a time, and draw it with its segments."""
+    """Write the plot of a recording and its segments; reads it in blocks, one for each column."""
     rate_hz, blocks = read_blocks(path, max(found.duration_s / COLUMNS, 2 * _N_FFT / 48000))
     low, high, spectra = [], [], []
     for block in blocks:
@@ -22,20 +23,22 @@ def draw(path: Path, found: Timeline, out: Path) -> None:
         high.append(block.max())
         spectra.append(_spectrum(block))
     figure = Figure(figsize=(12, 6), layout="constrained")
-    wave, picture, emotion = figure.subplots(3, 1, sharex=True, height_ratios=(2, 3, 2))
+    wave, spectrogram, emotion = figure.subplots(3, 1, sharex=True, height_ratios=(2, 3, 2))
     seconds = np.linspace(0, found.duration_s, len(low))
     wave.fill_between(seconds, low, high, linewidth=0)
-    wave.set(ylabel="amplitude", title=path.name, xlim=(0, found.duration_s))
+    wave.set(ylabel="amplitude", title=printable(Path(path.name)), xlim=(0, found.duration_s))
     decibels = 10 * np.log10(np.maximum(np.array(spectra).T, 1e-12))
-    picture.imshow(
+    spectrogram.imshow(
         decibels, origin="lower", aspect="auto", cmap="magma", vmin=decibels.max() - 80,
         extent=(0, found.duration_s, 0, rate_hz / 2000),
     )  # fmt: skip
-    picture.set(ylabel="frequency (kHz)", ylim=(0, min(8, rate_hz / 2000)))
-    labels = sorted({one.label for one in found.segments})
-    for one in found.segments:
-        colour = f"C{labels.index(one.label)}"
-        emotion.barh(one.label, one.end_s - one.start_s, left=one.start_s, color=colour, alpha=max(0.2, one.confidence))
+    spectrogram.set(ylabel="frequency (kHz)", ylim=(0, min(8, rate_hz / 2000)))
+    labels = sorted({segment.label for segment in found.segments})
+    for segment in found.segments:
+        emotion.barh(
+            segment.label, segment.end_s - segment.start_s, left=segment.start_s,
+            color=f"C{labels.index(segment.label)}", alpha=max(0.2, segment.confidence),
+        )  # fmt: skip
     emotion.set(xlabel="time (s)", ylabel="emotion")
     figure.savefig(out)
 

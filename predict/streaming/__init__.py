@@ -1,1 +1,1 @@
-"""Speech detection, windows and segments over a stream of samples."""
+"""A stream of sound to segments of emotion: speech detection, windows, classification, smoothing."""

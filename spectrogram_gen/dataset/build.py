@@ -1,12 +1,13 @@
-"""Clips to an image set: parallel, resumable, never half-written.
+"""Build an image set from clips: parallel, resumable, never half-written.
 
     summary = build(listing.clips, source, Path("images"), ImageSpec(), Plan(augment=4))
 
-Every picture is written under a temporary name and moved into place; its row goes to a journal at once.
-A second run compares rows, so it renders only what is missing or stale: another spec, another recording
-under the same name, other drawn parameters.
+Every image is written under a temporary name and moved into place; its row is appended to a journal at once.
+A second build compares rows and renders only missing and stale images: another spec, another recording
+under the same name, other augmentation parameters.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,16 @@ from joblib import Parallel, delayed
 from ser_images.data.clip import Clip
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import require_writable
-from ser_images.spectrogram_gen.dataset.clip_job import ClipDone, ClipJob, clip_job, render_clip
+from ser_images.data.common.paths import resolve_below
+from ser_images.spectrogram_gen.dataset.clip_job import (
+    ClipDone,
+    ClipJob,
+    clip_job,
+    printable,
+    relative_name,
+    render_clip,
+    unusable_name,
+)
 from ser_images.spectrogram_gen.dataset.image_set import (
     JOURNAL,
     MANIFEST,
@@ -29,10 +39,12 @@ from ser_images.spectrogram_gen.dataset.image_set import (
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.spec import ImageSpec
 
+LOGGER = logging.getLogger("ser_images")
+
 
 @dataclass
 class Summary:
-    """What a build did, in pictures; `failed` maps a recording to the reason."""
+    """The number of images that a build rendered, kept and removed; `failed` maps a recording to the reason."""
 
     rendered: int = 0
     kept: int = 0
@@ -40,7 +52,8 @@ class Summary:
     failed: dict[str, str] = field(default_factory=dict)
 
     def count(self, done: ClipDone) -> None:
-        """Add what became of one recording."""
+        """Add the result of one recording."""
+        LOGGER.debug("%s: %s", printable(Path(done.source)), done.failure or f"{done.rendered} rendered")
         self.rendered += done.rendered
         self.kept += len(done.rows) - done.rendered
         if done.failure:
@@ -59,69 +72,92 @@ def build(
     """Render every clip and its variants into `folder`.
 
     Args:
-        source: the folder of the recordings, which the manifest's paths are relative to.
-        jobs: processes; -1 for one a core.
+        source: the folder of the recordings; the manifest names them relative to it.
+        jobs: worker processes; -1 for one per core.
         progress: called with the number of clips done.
 
     Raises:
-        UserError: `folder` holds something else or can't be written, or no clip could be rendered.
+        UserError: `folder` holds something else, or the images of another corpus; it cannot be written; or no clip
+            could be rendered.
     """
     if jobs == 0:
-        raise UserError("--jobs 0: expected a number of processes, or -1 for one a core")
-    old = _earlier_pictures(folder)
-    to_do = [clip_job(clip, source, folder, spec, plan, old) for clip in clips]
+        raise UserError("--jobs 0: expected a number of processes, or -1 for one per core")
+    old = _earlier_rows(folder)
+    summary = Summary(failed=_unusable_names(clips, source))
+    usable = [clip for clip in clips if relative_name(clip, source) not in summary.failed]
+    _require_same_corpus(folder, usable, old)
+    jobs_to_do = [clip_job(clip, source, folder, spec, plan, old) for clip in usable]
     require_writable(folder)
-    summary = Summary()
     done: list[ManifestRow] = []
     try:
         with (folder / JOURNAL).open("w", newline="", encoding="utf-8") as journal:
             append_rows(journal, old.values(), header=True)
-            for count, result in enumerate(_render_all(to_do, jobs), 1):
+            for count, result in enumerate(_render_all(jobs_to_do, jobs), 1):
                 append_rows(journal, result.rows)
                 done.extend(result.rows)
                 summary.count(result)
                 progress(count)
         if not done:
-            _leave_as_it_was(folder)
+            _undo(folder)
             first = next(iter(summary.failed.values()))
             raise UserError(f"{source}: none of {len(clips)} recordings could be rendered; the first: {first}")
         summary.removed = _finish(folder, spec, done, old)
     except OSError as error:
         raise UserError(
-            f"{folder}: cannot be written ({error.strerror}); make room and run the same command to go on"
+            f"{folder}: cannot be written ({error.strerror}); make room and run the same command again to continue"
         ) from error
     return summary
 
 
-def _earlier_pictures(folder: Path) -> dict[str, ManifestRow]:
-    """The pictures that earlier builds left, by file; raises UserError where `folder` holds something else."""
+def _earlier_rows(folder: Path) -> dict[str, ManifestRow]:
+    """The rows that earlier builds left, by image file; raises UserError where `folder` holds something else."""
     listed = [folder / name for name in (MANIFEST, JOURNAL) if (folder / name).exists()]
     if not listed and folder.is_dir() and any(folder.iterdir()):
         raise UserError(f"{folder}: holds other things than an image set; give an empty or a new folder as --out")
     return {row.image: row for path in listed for row in read_manifest(path)}
 
 
-def _render_all(to_do: Sequence[ClipJob], jobs: int) -> Iterator[ClipDone]:
+def _unusable_names(clips: Sequence[Clip], source: Path) -> dict[str, str]:
+    """The recordings that cannot be listed in a manifest, with the reason."""
+    reasons = {relative_name(clip, source): unusable_name(clip, source) for clip in clips}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _require_same_corpus(folder: Path, clips: Sequence[Clip], old: dict[str, ManifestRow]) -> None:
+    """Raise UserError where this build would replace an image set of other recordings."""
+    earlier, corpora = {row.clip for row in old.values()}, {row.corpus for row in old.values()}
+    other = corpora - {clip.corpus for clip in clips}
+    if clips and earlier and (other or earlier.isdisjoint(clip.name for clip in clips)):
+        what = f"corpus {min(other)}" if other else f"other recordings of corpus {min(corpora)}"
+        raise UserError(
+            f"{folder}: holds an image set of {what} ({len(earlier)} clips), and this build would remove it; "
+            f"give another --out, or remove the folder first"
+        )
+
+
+def _render_all(jobs_to_do: Sequence[ClipJob], jobs: int) -> Iterator[ClipDone]:
     results: Iterator[ClipDone] = Parallel(n_jobs=jobs, return_as="generator_unordered")(
-        delayed(render_clip)(job) for job in to_do
+        delayed(render_clip)(job) for job in jobs_to_do
     )
     return results
 
 
-def _leave_as_it_was(folder: Path) -> None:
+def _undo(folder: Path) -> None:
     (folder / JOURNAL).unlink()
     if not any(folder.iterdir()):
         folder.rmdir()
 
 
 def _finish(folder: Path, spec: ImageSpec, done: Sequence[ManifestRow], old: dict[str, ManifestRow]) -> int:
-    """Write spec and manifest, remove the pictures of earlier builds that are not in this one; how many."""
+    """Write spec and manifest, and remove the images of earlier builds that are not in this one; how many."""
     kept = {row.image for row in done}
-    removed = [folder / file for file in old if file not in kept and (folder / file).exists()]
+    stale = [resolve_below(folder, image, folder / MANIFEST) for image in old if image not in kept]
+    removed = [path for path in stale if path.exists()]
     for path in removed:
         path.unlink()
-    for leftover in folder.glob("*/.*.png.part"):
-        leftover.unlink()
+    for label in {row.label for row in done}:
+        for leftover in (folder / label).glob(".*.png.part"):
+            leftover.unlink()
     part = folder / f".{SPEC}.part"
     part.write_text(spec.to_json() + "\n")
     part.replace(folder / SPEC)

@@ -1,4 +1,4 @@
-"""One clip's share of a build: which of its pictures are stale, and their rendering; runs in a worker process."""
+"""The job of one clip in a build: find its stale images and render them in a worker process."""
 
 import hashlib
 import json
@@ -10,18 +10,19 @@ from PIL import Image
 
 from ser_images.data.clip import Clip
 from ser_images.data.common.errors import UserError, errors_name
+from ser_images.data.common.paths import resolve_below
 from ser_images.data.labels import label_of
 from ser_images.spectrogram_gen.audio import hash_samples, prepare, read_mono
 from ser_images.spectrogram_gen.augment import Step
-from ser_images.spectrogram_gen.dataset.image_set import ManifestRow, steps_to_json
+from ser_images.spectrogram_gen.dataset.image_set import MANIFEST, ManifestRow, steps_to_json
 from ser_images.spectrogram_gen.dataset.plan import Plan
-from ser_images.spectrogram_gen.render import picture
+from ser_images.spectrogram_gen.render import render_prepared
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 
 @dataclass(frozen=True)
 class ClipJob:
-    """One clip and all that a worker needs to render it; `old` are its pictures of earlier builds, by file."""
+    """One clip with all that a worker needs to render it; `old` holds its rows of earlier builds, by image file."""
 
     clip: Clip
     source: str
@@ -33,7 +34,7 @@ class ClipJob:
 
 @dataclass(frozen=True)
 class ClipDone:
-    """What became of a clip: its rows in the manifest, or the reason why it has none."""
+    """The result of a job: the rows of the clip in the manifest, or the reason why it has none."""
 
     source: str
     rows: tuple[ManifestRow, ...] = ()
@@ -44,11 +45,36 @@ class ClipDone:
 def clip_job(
     clip: Clip, source: Path, folder: Path, spec: ImageSpec, plan: Plan, old: dict[str, ManifestRow]
 ) -> ClipJob:
-    """The job of a clip; raises UserError where the clip has no label under the plan's scheme."""
+    """The job of a clip.
+
+    Raises:
+        UserError: the clip has no label under the plan's scheme, or its folder in the image set is a link out of it.
+    """
     label = label_of(clip, plan.labels)
     files = [_file(clip, label, variant) for variant, _ in plan.variants(clip)]
-    relative = clip.path.relative_to(source).as_posix() if clip.path != source else clip.path.name
-    return ClipJob(clip, relative, folder, spec, plan, {file: old[file] for file in files if file in old})
+    resolve_below(folder, files[0], folder / MANIFEST)
+    recording = relative_name(clip, source)
+    return ClipJob(clip, recording, folder, spec, plan, {file: old[file] for file in files if file in old})
+
+
+def relative_name(clip: Clip, source: Path) -> str:
+    """The path of a clip's recording below the source folder, with `/`."""
+    return clip.path.relative_to(source).as_posix() if clip.path != source else clip.path.name
+
+
+def unusable_name(clip: Clip, source: Path) -> str | None:
+    """Why a recording's name cannot be written into a manifest; None where it can."""
+    name = relative_name(clip, source)
+    if not name.isprintable() and any(0xD800 <= ord(character) <= 0xDFFF for character in name):
+        return f"{printable(clip.path)}: its name is not valid UTF-8; rename it"
+    if "\\" in name:
+        return f"{clip.path}: its name holds a backslash, which the manifest cannot; rename it"
+    return None
+
+
+def printable(path: Path) -> str:
+    """A path as text that any terminal and file can take: bytes that are not UTF-8 as escapes."""
+    return str(path).encode("utf-8", "backslashreplace").decode()
 
 
 def _file(clip: Clip, label: str, variant: str) -> str:
@@ -56,7 +82,7 @@ def _file(clip: Clip, label: str, variant: str) -> str:
 
 
 def render_clip(job: ClipJob) -> ClipDone:
-    """All variants of one clip; runs in a worker."""
+    """Render the stale images of one clip."""
     try:
         source_hash = hashlib.sha256(job.clip.path.read_bytes()).hexdigest()
     except OSError as error:
@@ -72,7 +98,7 @@ def render_clip(job: ClipJob) -> ClipDone:
     except UserError as error:
         return ClipDone(job.source, failure=str(error))
     for row in stale:
-        save_atomically(picture(sound, job.spec, plan[row]), job.folder / row.image)
+        save_atomically(render_prepared(sound, job.spec, plan[row]), job.folder / row.image)
     sample_hash = hash_samples(samples, rate_hz)
     return ClipDone(job.source, tuple(replace(row, sample_hash=sample_hash) for row in plan), len(stale))
 
@@ -102,7 +128,7 @@ def _is_current(row: ManifestRow, job: ClipJob) -> bool:
 
 
 def save_atomically(image: Image.Image, path: Path) -> None:
-    """The picture as PNG, whole or not at all; the fastest compression, as pictures are read more than sent."""
+    """Write an image as PNG, whole or not at all; with the fastest compression, as images are read, not sent."""
     part = path.with_name(f".{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
     image.save(part, "PNG", compress_level=1)

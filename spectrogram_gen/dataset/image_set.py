@@ -1,8 +1,8 @@
-"""The image set: a folder of class-labelled pictures with the spec and the manifest that explain it.
+"""The image set: a folder of class-labelled images with their spec and manifest.
 
 images/happy/03-01-03-01-01-01-07__original.png
-images/manifest.csv     one row a picture
-images/spec.json        the ImageSpec of them all
+images/manifest.csv     one row per image
+images/spec.json        the ImageSpec of all images
 """
 
 import csv
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ser_images.data.common.errors import UserError
+from ser_images.data.common.paths import resolve_below
 from ser_images.data.labels import ordered_labels
 from ser_images.spectrogram_gen.augment import Step
 from ser_images.spectrogram_gen.spec import ImageSpec
@@ -36,8 +37,8 @@ class ManifestRow:
         sample_hash: SHA-256 of the recording's samples; equal where two recordings are the same sound.
         source: the recording, below the source folder of the build.
         source_hash: SHA-256 of the recording's file.
-        spec_hash: `ImageSpec.hash` of the picture.
-        attributes: what the corpus says of the clip besides, a JSON object.
+        spec_hash: `ImageSpec.hash` of the image.
+        attributes: further facts that the corpus gives about the clip, a JSON object.
     """
 
     image: str
@@ -78,7 +79,11 @@ class ImageSet:
 
     @classmethod
     def read(cls, folder: Path) -> "ImageSet":
-        """The image set in `folder`; raises UserError where it is none, unfinished or incomplete."""
+        """The image set in `folder`.
+
+        Raises:
+            UserError: no image set, an unfinished or incomplete one, or a manifest that names files outside of it.
+        """
         if (folder / JOURNAL).exists():
             raise UserError(f"{folder}: its build was interrupted; run the same ser-images build again")
         if not (folder / MANIFEST).exists() or not (folder / SPEC).exists():
@@ -86,52 +91,66 @@ class ImageSet:
         spec = ImageSpec.from_json((folder / SPEC).read_text())
         rows = tuple(read_manifest(folder / MANIFEST))
         for row in rows:
-            if row.spec_hash != spec.hash:
-                raise UserError(f"{folder / row.image}: not of the spec in {SPEC}; run ser-images build again")
-            if not (folder / row.image).exists():
-                raise UserError(f"{folder / row.image}: missing; run the same ser-images build again")
+            _require_current(folder, row, spec)
         if not rows:
-            raise UserError(f"{folder / MANIFEST}: lists no picture; run ser-images build again")
+            raise UserError(f"{folder / MANIFEST}: lists no image; run ser-images build again")
         return cls(folder, spec, rows)
 
 
-def load_images(images: ImageSet, rows: Sequence[ManifestRow]) -> NDArray[np.unsignedinteger[Any]]:
-    """These pictures as one array, shape (len(rows), n_rows, n_frames)."""
-    pictures = np.empty((len(rows), images.spec.n_rows, images.spec.n_frames), images.spec.dtype)
-    for picture, row in zip(pictures, rows, strict=True):
-        with Image.open(images.folder / row.image) as image:
-            picture[:] = np.asarray(image)
-    return pictures
+def _require_current(folder: Path, row: ManifestRow, spec: ImageSpec) -> None:
+    if row.spec_hash != spec.hash:
+        version = spec.renderer_version_of(row.spec_hash)
+        reason = f"not of the spec in {SPEC}" if version is None else f"rendered by version {version} of the renderer"
+        raise UserError(f"{folder / row.image}: {reason}; run ser-images build again")
+    if not (folder / row.image).exists():
+        raise UserError(f"{folder / row.image}: missing; run the same ser-images build again")
+
+
+def load_images(image_set: ImageSet, rows: Sequence[ManifestRow]) -> NDArray[np.unsignedinteger[Any]]:
+    """The images of these rows as one array, shape (len(rows), n_rows, n_frames)."""
+    spec = image_set.spec
+    images = np.empty((len(rows), spec.n_rows, spec.n_frames), spec.dtype)
+    for pixels, row in zip(images, rows, strict=True):
+        with Image.open(resolve_below(image_set.folder, row.image, image_set.folder / MANIFEST)) as image:
+            pixels[:] = np.asarray(image)
+    return images
 
 
 def read_manifest(path: Path) -> Iterator[ManifestRow]:
-    """The rows of a manifest or a journal; a last line that was cut short is left out."""
+    """The rows of a manifest or a journal; an incomplete last line is left out.
+
+    Raises:
+        UserError: not readable, other columns, or an image outside the folder of the manifest.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = csv.DictReader(file)
             if rows.fieldnames and rows.fieldnames[0] == "picture":  # the column's name up to version 0.1
                 rows.fieldnames = ["image", *rows.fieldnames[1:]]
             if tuple(rows.fieldnames or ()) != COLUMNS:
-                raise UserError(f"{path}: columns {rows.fieldnames}, expected {list(COLUMNS)}; build it anew elsewhere")
+                raise UserError(
+                    f"{path}: columns {rows.fieldnames}, expected {list(COLUMNS)}; build it again in a new folder"
+                )
             for row in rows:
                 if None not in row.values():
+                    resolve_below(path.parent, row["image"], path)
                     yield ManifestRow(**row)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read ({error})") from error
 
 
-def write_manifest(path: Path, pictures: Iterable[ManifestRow]) -> None:
-    """The rows to a file, in one move."""
+def write_manifest(path: Path, rows: Iterable[ManifestRow]) -> None:
+    """Write the rows to a temporary file and move it into place."""
     part = path.with_name(f".{path.name}.part")
     with part.open("w", newline="", encoding="utf-8") as file:
-        append_rows(file, pictures, header=True)
+        append_rows(file, rows, header=True)
     part.replace(path)
 
 
-def append_rows(file: TextIOWrapper, pictures: Iterable[ManifestRow], header: bool = False) -> None:
-    """Rows to an open CSV, flushed: a killed build keeps what it has done."""
+def append_rows(file: TextIOWrapper, rows: Iterable[ManifestRow], header: bool = False) -> None:
+    """Append rows to an open CSV and flush it, so that a killed build keeps what it has done."""
     writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
     if header:
         writer.writeheader()
-    writer.writerows(vars(picture) for picture in pictures)
+    writer.writerows(vars(row) for row in rows)
     file.flush()

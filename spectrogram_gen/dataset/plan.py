@@ -1,4 +1,4 @@
-"""Plan: which variants of each clip an image set holds, under which label."""
+"""Plan: the variants and the label of each clip in an image set."""
 
 import zlib
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ from ser_images.spectrogram_gen.augment import AUGMENTATIONS, ORIGINAL, Step, dr
 
 @dataclass(frozen=True)
 class Plan:
-    """What to make of each clip.
+    """The variants of each clip.
 
     Attributes:
         augment: augmented variants beside the original.
-        augmentations: which ones a variant may draw.
+        augmentations: those that a variant may draw.
         labels: the label scheme.
-        seed: of everything that is drawn; the same seed draws the same, whatever the number of workers.
+        seed: of all random draws; they do not depend on the number of workers.
     """
 
     augment: int = 0
@@ -37,7 +37,7 @@ class Plan:
 
 
 def plan_of(augment: int, augmentations: str, labels: str, seed: int) -> Plan:
-    """A plan from what was typed; `augmentations` is `all`, or names by comma."""
+    """A plan from command-line values; `augmentations` is `all`, or names separated by commas."""
     names = tuple(AUGMENTATIONS) if augmentations == "all" else tuple(augmentations.split(","))
     if unknown := set(names) - AUGMENTATIONS.keys():
         raise UserError(f"--augmentations {min(unknown)!r}: expected all, or some of {', '.join(AUGMENTATIONS)}")

@@ -1,1 +1,1 @@
-"""What the rows of an image are: log-mel, filterbank, MFCC, gammatone-like and stacked features."""
+"""Features: log-mel, filterbank, MFCC, Gaussian cepstra and stacked features; `table` lists them."""

@@ -1,13 +1,11 @@
-"""Samples to the other matrices (rows, frames) that a picture can show: cepstra, and the rows of system E.
+"""Cepstral, chroma and stacked features.
 
-matrix(samples, ImageSpec.of_feature("mfcc"))
+mfcc(samples, ImageSpec.of_feature("mfcc"))
 """
 
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ser_images.spectrogram_gen.audio import Samples
 from ser_images.spectrogram_gen.features.mel import (
@@ -18,55 +16,31 @@ from ser_images.spectrogram_gen.features.mel import (
     log_mel,
     power_spectrogram,
 )  # fmt: skip
-from ser_images.spectrogram_gen.spec import BANDS, N_CHROMA, ImageSpec
+from ser_images.spectrogram_gen.features.table import N_CHROMA
+from ser_images.spectrogram_gen.spec import ImageSpec
 
 
-class Range(NamedTuple):
-    """What is black and what is white in each row, shape (rows, 1)."""
-
-    low: Matrix
-    high: Matrix
+def mfcc(samples: Samples, spec: ImageSpec) -> Matrix:
+    """Mel-frequency cepstral coefficients, shape (n_coefficients, n_frames)."""
+    return cepstrum(log_mel(samples, spec), spec)
 
 
-def matrix(samples: Samples, spec: ImageSpec) -> Matrix:
-    """The feature of a spec, shape (spec.n_rows, n_frames), first row first.
+def gaussian_cepstrum(samples: Samples, spec: ImageSpec) -> Matrix:
+    """Cepstral coefficients of Gaussian filters in place of triangular ones, shape (n_coefficients, n_frames)."""
+    return cepstrum(decibels(gaussian_filters(spec) @ power_spectrogram(samples, spec)), spec)
 
-    Args:
-        samples: shape (spec.n_samples,), full scale 1.
-    """
-    if spec.feature in BANDS:
-        return log_mel(samples, spec)
-    if spec.feature == "mfcc":
-        return cepstrum(log_mel(samples, spec), spec)
-    power = power_spectrogram(samples, spec)
-    if spec.feature == "gaussian":
-        return cepstrum(decibels(gaussian_filters(spec) @ power), spec)
-    mel = log_mel(samples, spec)
+
+def stack(samples: Samples, spec: ImageSpec) -> Matrix:
+    """MFCC, chroma, log-mel, RMS and zero-crossing rate, shape (n_coefficients + 12 + n_mels + 2, n_frames)."""
+    mel, power = log_mel(samples, spec), power_spectrogram(samples, spec)
     return np.concatenate([cepstrum(mel, spec), chroma(power, spec), mel, *energy_and_crossings(samples, spec)])
-
-
-@lru_cache(maxsize=8)
-def ranges(spec: ImageSpec) -> Range:
-    """What each row of the feature can reach, so that nothing but the dB of mel bands is ever cut."""
-    black, white = spec.max_db - spec.range_db, spec.max_db
-    bands = np.full((spec.n_mels, 2), (black, white))
-    cepstra = _cepstral_ranges(spec)
-    rows = {
-        "mel": [bands],
-        "fbank": [bands],
-        "mfcc": [cepstra],
-        "gaussian": [cepstra],
-        "stack": [cepstra, np.tile((0.0, 1.0), (N_CHROMA, 1)), bands, np.tile((0.0, 1.0), (2, 1))],
-    }[spec.feature]
-    low, high = np.concatenate(rows).astype(np.float32).T
-    return Range(low[:, None], high[:, None])
 
 
 def cepstrum(bands_db: Matrix, spec: ImageSpec) -> Matrix:
     """The first coefficients of the orthonormal DCT-II over bands, shape (n_coefficients, n_frames).
 
-    Of mel bands equal to librosa.feature.mfcc(S=bands_db, n_mfcc=n_coefficients), the bands cut to the dB that a
-    picture shows, as librosa's `top_db` does.
+    For mel bands equal to librosa.feature.mfcc(S=bands_db, n_mfcc=n_coefficients). The bands are clipped to the dB
+    range of the spec, as librosa's `top_db` does.
     """
     shown = np.clip(bands_db, spec.max_db - spec.range_db, spec.max_db)
     return _cosines(spec.n_mels, spec.n_coefficients) @ shown.astype(np.float32)
@@ -80,11 +54,12 @@ def _cosines(n_bands: int, n_coefficients: int) -> Matrix:
     return cosines.astype(np.float32)
 
 
-def _cepstral_ranges(spec: ImageSpec) -> NDArray[np.float64]:
+def cepstral_range(spec: ImageSpec) -> Matrix:
+    """The lowest and the highest value that each coefficient can have, shape (n_coefficients, 2)."""
     cosines = _cosines(spec.n_mels, spec.n_coefficients).astype(np.float64)
     bounds = (spec.max_db - spec.range_db, spec.max_db)
-    ends = np.stack([np.where(cosines > 0, cosines * bounds[side], cosines * bounds[1 - side]) for side in (0, 1)])
-    return ends.sum(2).T
+    ends = np.stack([np.where(cosines > 0, cosines * bounds[end], cosines * bounds[1 - end]) for end in (0, 1)])
+    return ends.sum(2).T.astype(np.float32)
 
 
 @lru_cache(maxsize=8)

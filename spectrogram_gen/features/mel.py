@@ -1,4 +1,4 @@
-"""Samples to a log-mel spectrogram, a matrix (rows, frames), and what it is made of."""
+"""The log-mel spectrogram and its parts: frames, window, power spectrogram and mel filters."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_images.spectrogram_gen.audio import Samples
+from ser_images.spectrogram_gen.features.table import FEATURES
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 Matrix = NDArray[np.float32]
@@ -21,8 +22,7 @@ def log_mel(samples: Samples, spec: ImageSpec) -> Matrix:
 
     Equal to librosa.power_to_db(librosa.feature.melspectrogram(…, power=2, pad_mode="constant"),
     top_db=None) for the first `n_frames` frames, less the power of the window in dB. Written here
-    because prediction should need neither numba nor librosa, and because it takes a fifth of the
-    time (LOG.md, 2026-11-20).
+    so that prediction needs neither numba nor librosa; it is five times as fast (LOG.md, 2026-11-20).
 
     Args:
         samples: shape (spec.n_samples,), full scale 1.
@@ -37,7 +37,7 @@ def power_spectrogram(samples: Samples, spec: ImageSpec) -> Matrix:
 
 
 def frames_of(samples: Samples, spec: ImageSpec) -> Samples:
-    """Overlapping stretches of the samples, shape (n_frames, n_fft), silence beyond both ends."""
+    """Overlapping frames of the samples, shape (n_frames, n_fft); both ends are padded with zeros."""
     padded = np.pad(samples, spec.n_fft // 2)
     return np.lib.stride_tricks.sliding_window_view(padded, spec.n_fft)[:: spec.hop_length][: spec.n_frames]
 
@@ -54,7 +54,7 @@ def decibels(power: Matrix) -> Matrix:
 
 
 class _Parts(NamedTuple):
-    """What every picture of a spec shares; the mel filters are sparse: each band's few weights, one after another."""
+    """What all images of a spec share; the sparse mel filters are stored as the non-zero weights, band after band."""
 
     window: Samples
     weights: Samples
@@ -66,7 +66,7 @@ class _Parts(NamedTuple):
 def _parts(spec: ImageSpec) -> _Parts:
     filters = mel_filters(spec)
     used = filters > 0
-    used[~used.any(axis=1), 0] = True  # a band between two bins is empty: it sums one weight, of 0
+    used[~used.any(axis=1), 0] = True  # a band narrower than a bin is empty: it sums one weight of 0
     starts = np.concatenate([[0], np.cumsum(used.sum(axis=1))[:-1]])
     return _Parts(window(spec).astype(np.float32), filters[used], np.nonzero(used)[1], starts)
 
@@ -80,7 +80,7 @@ def window(spec: ImageSpec) -> NDArray[np.float64]:
 def mel_filters(spec: ImageSpec) -> Matrix:
     """Triangular filters on the mel scale, each of area 1 in Hz; shape (n_mels, 1 + n_fft // 2).
 
-    The same numbers as librosa.filters.mel; those of `fbank` as with its htk=True.
+    Equal to librosa.filters.mel; for `fbank`, with htk=True.
     """
     bins_hz = np.fft.rfftfreq(spec.n_fft, 1 / spec.sample_rate_hz)
     edges_hz = band_edges_hz(spec)
@@ -94,7 +94,7 @@ def mel_filters(spec: ImageSpec) -> Matrix:
 
 def band_edges_hz(spec: ImageSpec) -> NDArray[np.float64]:
     """The n_mels + 2 frequencies where filters begin, peak and end."""
-    to_mel, to_hz = (_htk, _from_htk) if spec.feature == "fbank" else (_slaney, _from_slaney)
+    to_mel, to_hz = (_htk, _from_htk) if FEATURES[spec.feature].mel_scale == "htk" else (_slaney, _from_slaney)
     low, high = to_mel(np.array([spec.min_hz, spec.max_hz]))
     return to_hz(np.linspace(low, high, spec.n_mels + 2))
 

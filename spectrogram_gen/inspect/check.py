@@ -1,23 +1,22 @@
-"""What is in a corpus before anything is made of it: counts, formats, levels, and what is wrong."""
+"""Survey a corpus before an image set is built: counts, formats, levels and problems."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import soundfile
 
 from ser_images.data.clip import Clip
 from ser_images.data.common.errors import UserError
-from ser_images.spectrogram_gen.audio import SILENCE_DBFS, Samples, hash_samples, read_mono
+from ser_images.spectrogram_gen.audio import SILENCE_DBFS, Samples, hash_samples, read_mono, sound_format
 
 CLIPPED_RUN = 4
-"""So many samples in a row at the largest value of the recording, and that near full scale, were cut off there."""
+"""This many neighbouring samples at the peak of a recording, near full scale, count as clipped."""
 
 
 @dataclass
 class Survey:
-    """What `survey` found; the lists name clips, `unreadable` with the reason."""
+    """The result of `survey`; lists hold names of clips, `unreadable` maps them to the reason."""
 
     labels: Counter[str] = field(default_factory=Counter)
     speakers: Counter[str] = field(default_factory=Counter)
@@ -33,29 +32,30 @@ class Survey:
 
     @property
     def has_problems(self) -> bool:
-        """Anything silent, clipped, doubled or unreadable."""
+        """Whether a clip is silent, clipped, duplicated or unreadable."""
         return bool(self.silent or self.clipped or self.duplicates or self.unreadable)
 
 
 def survey(clips: Sequence[Clip], progress: Callable[[int], None] = lambda done: None) -> Survey:
-    """Read every clip once; one that can't be read is counted, never raised."""
+    """Read every clip once; unreadable ones are counted, nothing is raised."""
     found = Survey()
-    by_sound: dict[str, list[str]] = defaultdict(list)
+    by_hash: dict[str, list[str]] = defaultdict(list)
     for count, clip in enumerate(clips, 1):
         found.labels[clip.emotion] += 1
         found.speakers[clip.speaker] += 1
         try:
             samples, rate_hz = read_mono(clip.path)
+            channels = sound_format(clip.path).channels
         except UserError as error:
             found.unreadable[clip.name] = str(error)
         else:
-            found.channels[soundfile.info(clip.path).channels] += 1
+            found.channels[channels] += 1
             found.rates_hz[rate_hz] += 1
             found.durations_s.append(samples.size / rate_hz)
-            by_sound[hash_samples(samples, rate_hz)].append(clip.name)
+            by_hash[hash_samples(samples, rate_hz)].append(clip.name)
             _measure(found, clip.name, samples)
         progress(count)
-    found.duplicates = [tuple(names) for names in by_sound.values() if len(names) > 1]
+    found.duplicates = [tuple(names) for names in by_hash.values() if len(names) > 1]
     return found
 
 
@@ -71,7 +71,7 @@ def _measure(found: Survey, name: str, samples: Samples) -> None:
 
 
 def is_clipped(samples: Samples) -> bool:
-    """Whether the recording was cut off at its peak, within 1 dB of full scale."""
+    """Whether the recording is clipped: flat at its peak, within 1 dB of full scale."""
     magnitude = np.abs(samples)
     peak = magnitude.max()
     if peak < 10 ** (-1 / 20):

@@ -1,4 +1,4 @@
-"""Figures of recordings and their pictures: one clip with its variants, and a contact sheet by class."""
+"""Figures of recordings and their images: one clip with its variants, and a contact sheet by class."""
 
 from collections.abc import Sequence
 
@@ -11,13 +11,13 @@ from ser_images.data.labels import label_of, ordered_labels
 from ser_images.spectrogram_gen.audio import Samples, pad_or_trim, prepare, read_mono
 from ser_images.spectrogram_gen.augment import Step, apply_to_recording, apply_to_voice
 from ser_images.spectrogram_gen.dataset.plan import Plan
-from ser_images.spectrogram_gen.inspect.axes import draw_picture
-from ser_images.spectrogram_gen.render import picture
+from ser_images.spectrogram_gen.inspect.axes import plot_image, row_label
+from ser_images.spectrogram_gen.render import render_prepared
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 
 def clip_figure(clip: Clip, spec: ImageSpec, plan: Plan) -> Figure:
-    """Waveform above picture of a clip and each of its variants.
+    """Waveform above image of a clip and each of its variants.
 
     Raises:
         UserError: the recording can't be read or holds no sound.
@@ -27,29 +27,29 @@ def clip_figure(clip: Clip, spec: ImageSpec, plan: Plan) -> Figure:
     figure = Figure(figsize=(1 + 3.2 * len(variants), 5.5), layout="constrained")
     columns = figure.subplots(2, len(variants), squeeze=False, sharex=True).T
     seconds = np.arange(spec.n_samples) / spec.sample_rate_hz
-    for (wave, image), (name, steps) in zip(columns, variants, strict=True):
-        heard = apply_to_recording(steps, pad_or_trim(apply_to_voice(steps, sound, spec), spec), spec)
-        wave.plot(seconds, heard, linewidth=0.5)
-        wave.set(title=_title(name, steps), ylim=(-1, 1))
-        draw_picture(image, picture(sound, spec, steps), spec)
+    for (waveform, image), (name, steps) in zip(columns, variants, strict=True):
+        samples = apply_to_recording(steps, pad_or_trim(apply_to_voice(steps, sound, spec), spec), spec)
+        waveform.plot(seconds, samples, linewidth=0.5)
+        waveform.set(title=_title(name, steps), ylim=(-1, 1))
+        plot_image(image, render_prepared(sound, spec, steps), spec)
     columns[0][0].set_ylabel("amplitude")
     figure.suptitle(f"{clip.name}: {clip.emotion}, speaker {clip.speaker or 'unknown'}, image spec {spec.hash}")
     return figure
 
 
 def contact_sheet(clips: Sequence[Clip], spec: ImageSpec, scheme: str, columns: int = 6) -> Figure:
-    """A row of pictures for each label: its first clips, as far as possible of different speakers."""
+    """A row of images for each label: its first clips, as far as possible of different speakers."""
     labels = ordered_labels(label_of(clip, scheme) for clip in clips)
     figure = Figure(figsize=(2.2 * columns + 1, 1.9 * len(labels)), layout="constrained")
     grid = figure.subplots(len(labels), columns, squeeze=False, sharex=True, sharey=True)
     for row, label in zip(grid, labels, strict=True):
         chosen = _of_many_speakers([clip for clip in clips if label_of(clip, scheme) == label], columns)
         for axes, clip in zip(row, chosen, strict=False):
-            draw_picture(axes, picture(_sound(clip, spec), spec), spec)
+            plot_image(axes, render_prepared(_sound(clip, spec), spec), spec)
             axes.set_title(clip.name, fontsize=7)
         for axes in row:
             axes.set(xlabel="", ylabel="")
-        row[0].set_ylabel(f"{label}\nfrequency (Hz)")
+        row[0].set_ylabel(f"{label}\n{row_label(spec)}")
     for axes in grid[-1]:
         axes.set_xlabel("time (s)")
     return figure

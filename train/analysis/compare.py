@@ -71,7 +71,7 @@ def seeds(results: Sequence[Result]) -> Iterator[Seeds]:
     for result in results:
         alike[_but_for_the_seed(result)].append(result)
     for several in alike.values():
-        if len({result.folds[0].provenance["recipe"]["seed"] for result in several}) > 1:
+        if len({result.folds[0].provenance["config"]["seed"] for result in several}) > 1:
             found = {name: [result.figures[name] for result in several] for name in FIGURES}
             yield Seeds(
                 tuple(several),
@@ -82,6 +82,6 @@ def seeds(results: Sequence[Result]) -> Iterator[Seeds]:
 
 def _but_for_the_seed(result: Result) -> str:
     first = result.folds[0]
-    recipe = {name: value for name, value in first.provenance["recipe"].items() if name != "seed"}
+    recipe = {name: value for name, value in first.provenance["config"].items() if name != "seed"}
     folds = [fold.number for fold in result.folds]
-    return json.dumps([replace(first, provenance={**first.provenance, "recipe": recipe}).kind, folds])
+    return json.dumps([replace(first, provenance={**first.provenance, "config": recipe}).kind, folds])

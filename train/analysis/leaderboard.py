@@ -23,7 +23,7 @@ from ser_images.train.training.callbacks import Report
 
 UNSEEN = "speaker"
 MEASURED = 100
-"""Test pictures that the latency of a prediction is the median of."""
+"""Test images that the latency of a prediction is the median of."""
 
 
 @dataclass(frozen=True)
@@ -98,16 +98,16 @@ def leaderboard(
             place = out / f"{system.name}-{protocol}"
             report(f"\n{system.name}, {protocol}: {place}")
             folds = folds_of("all", images, protocol)
-            cross_validate(images, system.recipe, protocol, folds, place, report, command=command, jobs=jobs)
+            cross_validate(images, system.config, protocol, folds, place, report, command=command, jobs=jobs)
             trained.append((system, protocol, Result.read(place)))
     report("")
     return [_entry(*told, sets[told[0].name]) for told in trained]
 
 
 def _entry(system: Recipe, protocol: str, result: Result, images: ImageSet) -> Entry:
-    network = architecture(system.recipe.architecture).network(len(images.labels), images.spec.n_rows)
+    network = architecture(system.config.architecture).network(len(images.labels), images.spec.n_rows)
     weights = sum(weight.numel() for weight in network.parameters())
-    pictures = load_images(images, images.rows[:MEASURED])
+    pictures = load_images(images, result.predictions.rows[:MEASURED])
     _, figures = measure(result.folds[0].folder, "onnx", pictures)
     return Entry(system, protocol, result, weights, figures["warm_ms"])
 

@@ -78,7 +78,7 @@ def _content(result: Result, images: ImageSet | None, recordings: Path | None) -
     standing = published_results(protocol) if corpora == ["ravdess"] and predictions.labels == EMOTIONS else ()
     counts = confusion(predictions)
     return {
-        "title": f"{first['recipe']['architecture']}, protocol {protocol}, {_which(result)}",
+        "title": f"{first['config']['architecture']}, protocol {protocol}, {_which(result)}",
         "meaning": PROTOCOLS[protocol].line,
         "provenance": first,
         "figures": figures,

@@ -1,4 +1,4 @@
-"""Where a network fails: the figures of the clips that share a speaker, a gender, an intensity, a sentence."""
+"""Metrics by group: of the clips that share a speaker, a gender, an intensity or a sentence."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -8,8 +8,8 @@ from ser_images.spectrogram_gen.dataset.image_set import ManifestRow
 from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.evaluation.uar import uar
 
-MOST = 40
-"""An attribute with more values than this tells clips apart, not kinds of them."""
+MAX_GROUPS = 40
+"""An attribute with more values than this identifies clips rather than groups of them."""
 _NEVER = ("repetition",)
 
 
@@ -24,7 +24,7 @@ class Group:
 
 
 def groups(predictions: Predictions) -> dict[str, list[Group]]:
-    """The figures by each attribute that has at least two values, worst first."""
+    """Metrics by each attribute that has at least two values, the lowest UAR first."""
     rows = predictions.rows
     names = sorted({name for row in rows for name in json.loads(row.attributes or "{}")} - {*_NEVER})
     attributes: dict[str, Callable[[ManifestRow], str]] = {
@@ -36,7 +36,7 @@ def groups(predictions: Predictions) -> dict[str, list[Group]]:
     return {
         name: sorted(several, key=lambda group: group.uar)
         for name, several in found.items()
-        if 2 <= len(several) <= MOST
+        if 2 <= len(several) <= MAX_GROUPS
     }
 
 

@@ -1,4 +1,4 @@
-"""Probabilities of one side of a split to figures."""
+"""From probabilities to metrics."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,32 +9,31 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, classification_report, confusion_matrix, f1_score
 
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
-from ser_images.train.evaluation.intervals import intervals
+from ser_images.train.evaluation.intervals import MIN_SPEAKERS, interval_method, intervals
 from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.evaluation.uar import uar
 
 
-def predict(learner: Any, images: ImageSet, rows: Sequence[ManifestRow], temperature: float = 1.0) -> Predictions:
-    """The learner's probabilities for these pictures, its logits divided by the temperature."""
-    loader = learner.dls.test_dl([images.folder / row.image for row in rows])
+def predict(learner: Any, image_set: ImageSet, rows: Sequence[ManifestRow], temperature: float = 1.0) -> Predictions:
+    """The learner's probabilities for these images, its logits divided by the temperature."""
+    loader = learner.dls.test_dl([image_set.folder / row.image for row in rows])
     with learner.no_bar():
         logits, _ = learner.get_preds(dl=loader, act=torch.nn.Identity())
-    return Predictions(tuple(rows), images.labels, torch.softmax(logits / temperature, dim=1).numpy())
+    return Predictions(tuple(rows), image_set.labels, torch.softmax(logits / temperature, dim=1).numpy())
 
 
 def metrics(predictions: Predictions) -> dict[str, Any]:
-    """Accuracy, unweighted average recall, macro and weighted F1, their intervals, and each label's figures."""
+    """Accuracy, unweighted average recall, macro and weighted F1, their intervals, and the metrics of each label."""
     targets, predicted = predictions.targets, predictions.predicted
-    report = _report(predictions, output_dict=True)
+    report, speakers = _report(predictions, output_dict=True), _speakers(predictions)
     return {
         "clips": len(targets),
         "accuracy": float(accuracy_score(targets, predicted)),
         "uar": uar(targets, predicted),
         "macro_f1": float(f1_score(targets, predicted, average="macro", zero_division=0)),
         "weighted_f1": float(f1_score(targets, predicted, average="weighted", zero_division=0)),
-        "intervals": intervals(
-            [row.speaker or row.clip for row in predictions.rows], targets, predicted, len(predictions.labels)
-        ),
+        "interval_method": interval_method(speakers),
+        "intervals": intervals(speakers, targets, predicted, len(predictions.labels)),
         "labels": {
             label: {
                 "precision": report[label]["precision"],
@@ -48,15 +47,30 @@ def metrics(predictions: Predictions) -> dict[str, Any]:
 
 
 def report_text(predictions: Predictions) -> str:
-    """The classification report of scikit-learn, with the unweighted average recall below."""
+    """The classification report of scikit-learn, the unweighted average recall, and a warning for few speakers."""
     recall = uar(predictions.targets, predictions.predicted)
-    return f"{_report(predictions, digits=3)}\nunweighted average recall (UAR) {recall:.3f}\n"
+    text = f"{_report(predictions, digits=3)}\nunweighted average recall (UAR) {recall:.3f}\n"
+    return text + _few_speakers_warning(_speakers(predictions))
+
+
+def _few_speakers_warning(speakers: Sequence[str]) -> str:
+    if interval_method(speakers) == "speakers":
+        return ""
+    return (
+        f"warning: {len(set(speakers))} speaker(s): intervals over speakers need {MIN_SPEAKERS}; those in metrics.json "
+        f"are binomial, and do not cover how speakers differ\n"
+    )
+
+
+def _speakers(predictions: Predictions) -> list[str]:
+    """The speaker of each clip; a clip without one counts as a speaker of its own."""
+    return [row.speaker or row.clip for row in predictions.rows]
 
 
 def confusion(predictions: Predictions) -> NDArray[np.int64]:
-    """Counts, shape (labels, labels): a row a true label, a column a predicted one."""
-    every = range(len(predictions.labels))
-    counts: NDArray[np.int64] = confusion_matrix(predictions.targets, predictions.predicted, labels=every)
+    """Counts, shape (labels, labels): rows are true labels, columns predicted ones."""
+    labels = range(len(predictions.labels))
+    counts: NDArray[np.int64] = confusion_matrix(predictions.targets, predictions.predicted, labels=labels)
     return counts
 
 

@@ -1,4 +1,4 @@
-"""The figures of a run; each function draws one and returns it."""
+"""Plots of a run; each function returns one figure."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,30 +16,30 @@ from ser_images.train.evaluation.published_results import HUMAN_LISTENERS, Publi
 
 
 def confusion_matrix(counts: NDArray[np.int64], labels: Sequence[str]) -> Figure:
-    """Shares of each true label by predicted label, with the counts written in."""
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = 2.5 + 0.55 * len(labels)
-    figure = Figure(figsize=(side + 1, side), layout="constrained")
+    """Counts of clips by true and predicted label; the colour is the fraction of the row."""
+    fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    size = 2.5 + 0.55 * len(labels)
+    figure = Figure(figsize=(size + 1, size), layout="constrained")
     axes = figure.subplots()
-    display = ConfusionMatrixDisplay(shares, display_labels=labels)
+    display = ConfusionMatrixDisplay(fractions, display_labels=labels)
     display.plot(ax=axes, cmap="Blues", include_values=False, xticks_rotation=45, im_kw={"vmin": 0, "vmax": 1})
     for (row, column), count in np.ndenumerate(counts):
-        colour = "white" if shares[row, column] > 0.5 else "black"
+        colour = "white" if fractions[row, column] > 0.5 else "black"
         axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=9)
-    axes.set(xlabel="predicted", ylabel="true", title="Clips by true and predicted label; colour: share of the row")
+    axes.set(xlabel="predicted", ylabel="true", title="Clips by true and predicted label; colour: fraction of the row")
     return figure
 
 
 def curves(history: Sequence[Mapping[str, float]]) -> Figure:
-    """Losses and validation figures over epochs."""
+    """Losses and validation metrics over epochs."""
     figure = Figure(figsize=(10, 4), layout="constrained")
-    losses, shares = figure.subplots(1, 2)
+    losses, metrics = figure.subplots(1, 2)
     epochs = range(1, len(history) + 1)
-    for name, axes in (("train_loss", losses), ("valid_loss", losses), ("accuracy", shares), ("uar", shares)):
+    for name, axes in (("train_loss", losses), ("valid_loss", losses), ("accuracy", metrics), ("uar", metrics)):
         axes.plot(epochs, [row[name] for row in history], marker=".", label=name.replace("_", " "))
     losses.set(xlabel="epoch", ylabel="cross entropy (nats)", title="Loss")
-    shares.set(xlabel="epoch", ylabel="share of validation clips", title="Validation", ylim=(0, 1))
-    for axes in (losses, shares):
+    metrics.set(xlabel="epoch", ylabel="accuracy, UAR", title="Validation", ylim=(0, 1))
+    for axes in (losses, metrics):
         axes.legend()
     return figure
 
@@ -63,29 +63,29 @@ def top_losses(predictions: Predictions, folder: Path, most: int = 12) -> Figure
 
 
 def reliability(calibration: Mapping[str, Any]) -> Figure:
-    """Accuracy over confidence, a point a bin whose size tells its clips."""
+    """Reliability diagram: accuracy over confidence; the size of a point is the number of clips in its bin."""
     bins = calibration["reliability"]
     figure = Figure(figsize=(5, 4.4), layout="constrained")
     axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], color="0.7", linestyle="--", label="as sure as right")
+    axes.plot([0, 1], [0, 1], color="0.7", linestyle="--", label="perfect calibration")
     most = max(one["clips"] for one in bins)
     confidences, accuracies = [one["confidence"] for one in bins], [one["accuracy"] for one in bins]
     axes.plot(confidences, accuracies, color="C0", linewidth=1)
     axes.scatter(confidences, accuracies, [20 + 180 * one["clips"] / most for one in bins], color="C0")
-    axes.set(xlabel="confidence", ylabel="share that is right", xlim=(0, 1), ylim=(0, 1))
-    axes.set_title(f"Calibration error {calibration['ece']:.1%}, before {calibration['ece_before']:.1%}")
+    axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
+    axes.set_title(f"Calibration error {calibration['ece']:.1%}, uncalibrated {calibration['ece_before']:.1%}")
     axes.legend(loc="upper left")
     return figure
 
 
 def risk_coverage(predictions: Predictions) -> Figure:
-    """The share of wrong answers over the share of clips answered, surest first."""
+    """Risk-coverage curve: the fraction of wrong answers over the fraction of clips answered, most confident first."""
     figure = Figure(figsize=(5, 4.4), layout="constrained")
     axes = figure.subplots()
     axes.plot(*coverage_and_risk(predictions), color="C3")
-    axes.set(xlabel="share of clips answered, surest first", ylabel="share of those that is wrong", xlim=(0, 1))
+    axes.set(xlabel="coverage: clips answered, most confident first", ylabel="risk: wrong answers", xlim=(0, 1))
     axes.set_ylim(0, None)
-    axes.set_title("What saying `uncertain` buys")
+    axes.set_title("Risk and coverage")
     return figure
 
 

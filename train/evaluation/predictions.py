@@ -1,4 +1,4 @@
-"""What a network says of clips whose labels are known, as one table: in memory and as predictions.csv.
+"""Predictions for labelled clips as one table, in memory and as predictions.csv.
 
 predictions = Predictions.read(Path("runs/first/predictions.csv"))
 """
@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from ser_images.data.common.errors import UserError
 from ser_images.spectrogram_gen.dataset.image_set import COLUMNS, ManifestRow
 
-_PREDICTED, _SHARE = "predicted", "p_"
+_PREDICTED, _PREFIX = "predicted", "p_"
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a network says of some pictures.
+    """A network's probabilities for some images.
 
     Attributes:
-        rows: the pictures.
+        rows: the manifest rows of the images.
         labels: the labels, in the order of the columns of `probabilities`.
-        probabilities: shape (pictures, labels), each row of sum 1.
+        probabilities: shape (images, labels), each row of sum 1.
     """
 
     rows: tuple[ManifestRow, ...]
@@ -33,12 +33,12 @@ class Predictions:
 
     @property
     def targets(self) -> NDArray[np.intp]:
-        """The index of each picture's true label."""
+        """The index of each image's true label."""
         return np.array([self.labels.index(row.label) for row in self.rows])
 
     @property
     def predicted(self) -> NDArray[np.intp]:
-        """The index of each picture's most probable label."""
+        """The index of each image's most probable label."""
         return self.probabilities.argmax(axis=1)
 
     @property
@@ -48,46 +48,46 @@ class Predictions:
 
     @property
     def confidences(self) -> NDArray[np.float32]:
-        """The probability of each picture's most probable label."""
+        """The probability of each image's most probable label."""
         return self.probabilities.max(axis=1)
 
     @property
     def losses(self) -> NDArray[np.float64]:
-        """Cross entropy of each picture, in nats."""
+        """Cross entropy of each image, in nats."""
         true = self.probabilities[np.arange(len(self.rows)), self.targets]
         return -np.log(np.maximum(true.astype(np.float64), 1e-12))
 
-    def where(self, wanted: Callable[[ManifestRow], bool]) -> "Predictions":
-        """Those of the pictures that are wanted."""
-        kept = [index for index, row in enumerate(self.rows) if wanted(row)]
+    def where(self, condition: Callable[[ManifestRow], bool]) -> "Predictions":
+        """The predictions whose row fulfils the condition."""
+        kept = [index for index, row in enumerate(self.rows) if condition(row)]
         return replace(self, rows=tuple(self.rows[index] for index in kept), probabilities=self.probabilities[kept])
 
     def write(self, path: Path) -> None:
-        """A line a picture: the manifest's columns, the predicted label, and `p_LABEL` for each label."""
-        header = [*COLUMNS, _PREDICTED, *(_SHARE + label for label in self.labels)]
+        """Write a line per image: the manifest's columns, the predicted label, and `p_LABEL` for each label."""
+        header = [*COLUMNS, _PREDICTED, *(_PREFIX + label for label in self.labels)]
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(header)
-            for row, said, shares in zip(self.rows, self.predicted, self.probabilities, strict=True):
-                writer.writerow([*vars(row).values(), self.labels[said], *(f"{share:.6g}" for share in shares)])
+            for row, label, probabilities in zip(self.rows, self.predicted, self.probabilities, strict=True):
+                writer.writerow([*vars(row).values(), self.labels[label], *(f"{one:.6g}" for one in probabilities)])
 
     @classmethod
     def read(cls, path: Path) -> "Predictions":
-        """The table that `write` wrote; raises UserError where it is missing or damaged."""
+        """The table written by `write`; raises UserError where it is missing or damaged."""
         try:
             with path.open(newline="", encoding="utf-8") as file:
                 lines = csv.DictReader(file)
-                labels = tuple(name[len(_SHARE) :] for name in lines.fieldnames or () if name.startswith(_SHARE))
-                said = [(_row(line), [float(line[_SHARE + label]) for label in labels]) for line in lines]
-            if not said or any(row.label not in labels for row, _ in said):
-                raise ValueError("no lines, or labels that it has no column for")
+                labels = tuple(name[len(_PREFIX) :] for name in lines.fieldnames or () if name.startswith(_PREFIX))
+                found = [(_row(line), [float(line[_PREFIX + label]) for label in labels]) for line in lines]
+            if not found or any(row.label not in labels for row, _ in found):
+                raise ValueError("no lines, or a label without a column")
         except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-            raise UserError(f"{path}: no predictions that can be read ({error}); train the run again") from error
-        return cls(tuple(row for row, _ in said), labels, np.array([shares for _, shares in said], np.float32))
+            raise UserError(f"{path}: cannot be read as predictions ({error}); train the run again") from error
+        return cls(tuple(row for row, _ in found), labels, np.array([values for _, values in found], np.float32))
 
 
 def joined(parts: Sequence[Predictions]) -> Predictions:
-    """The predictions of several folds as one; raises UserError where they have other labels."""
+    """The predictions of several folds as one; raises UserError where their labels differ."""
     if len({part.labels for part in parts}) > 1:
         raise UserError("the folds have different labels; give runs on the same image set")
     rows = tuple(row for part in parts for row in part.rows)

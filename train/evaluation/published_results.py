@@ -1,17 +1,18 @@
-"""Figures that others published on RAVDESS speech, eight emotions, each with how its clips were divided."""
+"""Published results on RAVDESS speech, eight emotions, each with its protocol."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class PublishedResult:
-    """One figure from elsewhere.
+    """One published result.
 
     Attributes:
-        value: a share of 1.
-        bound: the source says no more than that it was above this value.
-        protocol: the one of ours that is nearest, or what listeners did.
-        system: of a student system, its letter, by which recipes name it.
+        figure: the metric, `accuracy` or `uar`.
+        value: between 0 and 1.
+        protocol: our nearest protocol, or what human listeners did.
+        system: the letter of a public student system, by which recipes refer to it.
+        bound: the source states only that the result was above this value.
     """
 
     what: str
@@ -24,7 +25,7 @@ class PublishedResult:
 
     @property
     def percent(self) -> str:
-        """The value in hundredths, to the digits of its source: `93.99%`, `> 84%`."""
+        """The value in percent, with the digits of its source: `93.99%`, `> 84%`."""
         return f"{'> ' if self.bound else ''}{100 * self.value:g}%"
 
 
@@ -37,7 +38,7 @@ HUMAN_LISTENERS = PublishedResult(
 PUBLISHED_RESULTS = (
     HUMAN_LISTENERS,
     PublishedResult("AlexNet pretrained on ImageNet, spectrograms", "accuracy", 0.6167, "speaker", _FOLDS),
-    PublishedResult("LSTM with attention, from nothing (ten runs, ± 1.19 points)", "uar", 0.6232, "speaker", _FOLDS),
+    PublishedResult("LSTM with attention, from scratch (ten runs, ± 1.19 points)", "uar", 0.6232, "speaker", _FOLDS),
     PublishedResult("CNN-14 pretrained on AudioSet", "accuracy", 0.7658, "speaker", _FOLDS),
     PublishedResult("Whisper-large-v3 embeddings", "accuracy", 0.7532, "speaker", "six other folds of unseen speakers"),
     PublishedResult("xlsr-wav2vec2, checkpoint picked on the test fold", "accuracy", 0.8182, "speaker", _FOLDS),
@@ -45,11 +46,11 @@ PUBLISHED_RESULTS = (
     PublishedResult("Conv1D on 162 features", "accuracy", 0.85, "stratified", _STUDENTS, "E"),
     PublishedResult("CNN-BiLSTM-attention", "accuracy", 0.82, "stratified", _STUDENTS, "D"),
     PublishedResult("four networks on three features", "accuracy", 0.84, "kfold", _STUDENTS, "C", bound=True),
-    PublishedResult("CNN-BiLSTM, augmented before it was split", "accuracy", 0.9399, "leaky", _STUDENTS, "B"),
+    PublishedResult("CNN-BiLSTM, augmented before the split", "accuracy", 0.9399, "leaky", _STUDENTS, "B"),
 )  # fmt: skip
 
 
 def published_results(protocol: str) -> tuple[PublishedResult, ...]:
-    """What can be held beside a figure of this protocol; human listeners never knew the speakers."""
+    """Published results that are comparable under this protocol; human listeners did not know the speakers."""
     protocol = "speaker" if protocol == "loso" else protocol
     return tuple(one for one in PUBLISHED_RESULTS if one is HUMAN_LISTENERS or one.protocol == protocol)

@@ -25,7 +25,7 @@ from ser_images.train.runs.run import run
 from ser_images.train.training.callbacks import Report
 from ser_images.train.training.config import TrainConfig
 
-_DEFINING = ("recipe", "protocol", "fold", "spec_hash", "clips_hash", "pictures", "clips")
+_DEFINING = ("config", "protocol", "fold", "spec_hash", "clips_hash", "pictures", "clips")
 """What of `run.json` must be the same for a fold to count as done."""
 
 
@@ -41,9 +41,9 @@ class _Task:
     test: bool
     command: tuple[str, ...]
 
-    def train(self, report: Report) -> None:
+    def train(self, report: Report, trainings_after: int) -> None:
         images = ImageSet.read(self.images)
-        run(images, self.recipe, self.protocol, self.fold, self.out, report, self.test, self.command)
+        run(images, self.recipe, self.protocol, self.fold, self.out, report, self.test, self.command, trainings_after)
 
 
 def folds_of(text: str, images: ImageSet, protocol: str) -> list[int]:
@@ -90,7 +90,7 @@ def cross_validate(
     if (out / "run.json").exists():
         raise UserError(f"{out}: holds a run of one fold; give another --out")
     require_writable(out)
-    tasks = []
+    recipe, tasks = recipe.resolved(), list[_Task]()
     there = {int(folder.name.rpartition("-")[2]) for folder in out.glob(FOLD.format("[0-9]*"))}
     for fold in sorted({*folds, *there}):
         task = _Task(images.folder, recipe, protocol, fold, out / FOLD.format(fold), test, tuple(command))
@@ -122,8 +122,8 @@ def _is_done(task: _Task, images: ImageSet) -> bool:
 
 def _train(tasks: Sequence[_Task], jobs: int, report: Report) -> None:
     if jobs == 1 or len(tasks) < 2:
-        for task in tasks:
-            task.train(report)
+        for number, task in enumerate(tasks, 1):
+            task.train(report, len(tasks) - number)
         return
     os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning")  # as the command line does for itself
     context = multiprocessing.get_context("spawn")
@@ -131,7 +131,12 @@ def _train(tasks: Sequence[_Task], jobs: int, report: Report) -> None:
     for place in range(jobs):
         places.put(place)
     with ProcessPoolExecutor(jobs, context, initializer=_take_place, initargs=(places, jobs)) as processes:
-        for done in as_completed([processes.submit(_train_in_process, task) for task in tasks]):
+        for done in as_completed(
+            [
+                processes.submit(_train_in_process, task, (len(tasks) - number) // jobs)
+                for number, task in enumerate(tasks, 1)
+            ]
+        ):
             done.result()
 
 
@@ -152,5 +157,5 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _train_in_process(task: _Task) -> None:
-    task.train(lambda line: print(f"fold {task.fold}: {line}", flush=True))
+def _train_in_process(task: _Task, trainings_after: int) -> None:
+    task.train(lambda line: print(f"fold {task.fold}: {line}", flush=True), trainings_after)

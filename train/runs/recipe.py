@@ -1,23 +1,22 @@
-"""Systems: whole recipes as data, each with the pictures that it reads and the protocol that it was published with.
+"""Recipes: a TrainConfig with its image set and its protocol, as data.
 
-system = Recipe.read("c-bilstm")
-system.require(images)
-run(images, system.recipe, system.protocol, 0, Path("runs/c-bilstm"))
+recipe = Recipe.read("c-bilstm")
+recipe.require(image_set)
+run(image_set, recipe.config, recipe.protocol, 0, Path("runs/c-bilstm"))
 """
 
 import json
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-from ser_images.data.common.errors import UserError
+from ser_images.data.common.errors import UserError, errors_name
 from ser_images.data.labels import SCHEMES, scheme_of
 from ser_images.data.protocols import PROTOCOLS
 from ser_images.export.architectures import architecture
@@ -26,17 +25,17 @@ from ser_images.spectrogram_gen.dataset.plan import plan_of
 from ser_images.spectrogram_gen.spec import ImageSpec
 from ser_images.train.evaluation.published_results import PUBLISHED_RESULTS, PublishedResult
 from ser_images.train.training.config import TrainConfig
+from ser_images.train.training.options import from_mapping, require_one_of
 
 FOLDER = Path(__file__).with_name("recipes")
-Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
 class ImageSetOptions:
-    """The image set that a system reads, in the words of `ser-images build`.
+    """The image set of a recipe, as options of `ser-images build`.
 
     Raises:
-        UserError: no such feature, label scheme or augmentation.
+        UserError: an unknown feature, label scheme or augmentation.
     """
 
     feature: str = "mel"
@@ -48,41 +47,47 @@ class ImageSetOptions:
         ImageSpec.of_feature(self.feature)
         plan_of(self.augment, self.augmentations, self.labels, seed=0)
 
-    def missing_in(self, images: ImageSet) -> str | None:
-        """What an image set lacks, or has otherwise; None where it is such a one."""
-        if images.spec.feature != self.feature:
-            return f"its rows are {images.spec.feature}"
-        if (scheme_of(images.labels) == "gender-emotion") != (self.labels == "gender-emotion"):
-            return f"its labels are of scheme {scheme_of(images.labels)}"
-        variants = len({row.variant for row in images.rows}) - 1
+    def missing_in(self, image_set: ImageSet) -> str | None:
+        """How an image set differs from this one; None where it does not."""
+        if image_set.spec.feature != self.feature:
+            return f"its feature is {image_set.spec.feature}"
+        if (scheme_of(image_set.labels) == "gender-emotion") != (self.labels == "gender-emotion"):
+            return f"its label scheme is {scheme_of(image_set.labels)}"
+        variants = len({row.variant for row in image_set.rows}) - 1
         if variants != self.augment:
             return f"it has {variants} augmented variants of a clip"
-        drawn = {step["name"] for steps in {row.steps for row in images.rows} for step in json.loads(steps)}
-        if other := drawn - set(plan_of(self.augment, self.augmentations, self.labels, seed=0).augmentations):
-            return f"its variants draw {min(other)}"
+        used = {step["name"] for steps in {row.steps for row in image_set.rows} for step in json.loads(steps)}
+        if other := used - set(plan_of(self.augment, self.augmentations, self.labels, seed=0).augmentations):
+            return f"its variants use {min(other)}"
         return None
 
     def command(self, out: Path) -> str:
-        """What makes such an image set in `out`."""
-        options = [f"--{name} {value}" for name, value in vars(self).items() if value != getattr(ImageSetOptions, name)]
+        """The command that builds such an image set in `out`."""
+        options = [f"--{name} {value}" for name, value in self._changed.items()]
         return " ".join(["ser-images build RECORDINGS --out", str(out), *options])
 
     @property
     def name(self) -> str:
-        """A folder's name that no other pictures have."""
-        told = [self.feature, *(value for name, value in vars(self).items() if value != getattr(ImageSetOptions, name))]
-        return "-".join(dict.fromkeys(str(value).replace(",", "-") for value in told))
+        """A folder name that no other image set has."""
+        parts = [self.feature, *self._changed.values()]
+        return "-".join(dict.fromkeys(str(value).replace(",", "-") for value in parts))
+
+    @property
+    def _changed(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if value != getattr(ImageSetOptions, name)}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A whole recipe.
+    """A TrainConfig with its image set and its protocol.
 
     Attributes:
         name: of its file, without the suffix.
-        title: what it is, in one line.
-        system: which of the systems in `ser_images.train.evaluation.published_results` it follows; empty where none.
-        protocol: how its clips were divided when it was published.
+        title: one line about it.
+        system: the letter of the public system in `ser_images.train.evaluation.published_results` that it follows;
+            empty where none.
+        protocol: the one that it was published with.
+        config: resolved.
     """
 
     name: str
@@ -90,82 +95,67 @@ class Recipe:
     system: str
     protocol: str
     images: ImageSetOptions
-    recipe: TrainConfig
+    config: TrainConfig
 
     @classmethod
     def read(cls, name: str) -> "Recipe":
-        """A recipe of ours by name, or one in a TOML file.
+        """A built-in recipe by name, or one in a TOML file.
 
         Raises:
-            UserError: no such recipe, or one with an unknown key or a value that nothing can run with.
+            UserError: no such recipe, an unknown key, or a value that no training can run with.
         """
         path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
         if not path.is_file():
             raise UserError(f"recipe {name}: expected a TOML file, or one of {', '.join(names())}")
-        try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path}: no TOML that can be read ({error})") from error
-        try:
-            head = {key: value for key, value in content.items() if key not in ("images", "training")}
-            told = _part(_Head, head, "at its top")
-            images = _part(ImageSetOptions, content.get("images", {}), "in [images]")
-            recipe = _part(TrainConfig, content.get("training", {}), "in [training]")
-            architecture(recipe.architecture)
-        except UserError as error:
-            raise UserError(f"{path}: {error}") from error
-        return cls(path.stem, told.title, told.system, told.protocol, images, recipe)
+        with errors_name(path):
+            content = _read_toml(path)
+            images, training = content.pop("images", {}), content.pop("training", {})
+            head = from_mapping(_Head, content)
+            with errors_name("[images]"):
+                options = from_mapping(ImageSetOptions, images)
+            with errors_name("[training]"):
+                config = TrainConfig.from_dict(training, warn=True).resolved()
+            architecture(config.architecture)
+        return cls(path.stem, head.title, head.system, head.protocol, options, config)
 
     @property
     def published(self) -> PublishedResult | None:
-        """The figure that it was published with."""
+        """The published result of the system that it follows."""
         return next((one for one in PUBLISHED_RESULTS if one.system and one.system == self.system), None)
 
     def changed(self, seed: int, weights: str = "") -> "Recipe":
-        """The same with another seed, and other first weights where any are named."""
-        return replace(self, recipe=replace(self.recipe, seed=seed, weights=weights or self.recipe.weights))
+        """The same with another seed, and with other initial weights where they are given."""
+        values = {"seed": seed, "weights": weights or self.config.weights}
+        return replace(self, config=TrainConfig.from_dict(asdict(self.config) | values, warn=True))
 
-    def require(self, images: ImageSet) -> None:
-        """Raise UserError where these are not the pictures that it reads."""
-        if missing := self.images.missing_in(images):
-            command = self.images.command(images.folder.with_name(self.images.name))
-            raise UserError(f"{images.folder}: not the pictures of recipe {self.name}: {missing}; make them: {command}")
+    def require(self, image_set: ImageSet) -> None:
+        """Raise UserError where this is not the image set of the recipe."""
+        if missing := self.images.missing_in(image_set):
+            command = self.images.command(image_set.folder.with_name(self.images.name))
+            raise UserError(
+                f"{image_set.folder}: not the image set of recipe {self.name}: {missing}; build it: {command}"
+            )
 
 
 def names() -> list[str]:
-    """The recipes that come with the project."""
+    """The built-in recipes."""
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot be read as TOML ({error})") from error
 
 
 @dataclass(frozen=True)
 class _Head:
+    """The keys at the top of a recipe file."""
+
     title: str = ""
     system: str = ""
     protocol: str = "speaker"
 
     def __post_init__(self) -> None:
-        if self.protocol not in PROTOCOLS:
-            raise UserError(f"protocol {self.protocol!r}: expected one of {', '.join(PROTOCOLS)}")
-
-
-def _part(kind: type[Part], values: Mapping[str, Any], where: str) -> Part:
-    if not isinstance(values, dict):
-        raise UserError(f"{values!r} {where}: expected a table")
-    defaults = vars(kind())
-    known = {field.name: type(defaults[field.name]) for field in fields(kind)}  # type: ignore[arg-type]
-    for name, value in values.items():
-        if name not in known:
-            raise UserError(f"unknown key {name!r} {where}: expected some of {', '.join(known)}")
-        wanted = float if known[name] is type(None) else known[name]
-        if not _is(value, wanted):
-            raise UserError(f"{name} is {value!r} {where}: expected {_A[wanted]}")
-    return kind(**values)
-
-
-def _is(value: object, wanted: type) -> bool:
-    if isinstance(value, dict):
-        return wanted is dict and all(_is(one, float) for one in value.values())
-    return isinstance(value, (int, float) if wanted is float else wanted) and not isinstance(value, bool)
-
-
-_A = {str: "a string", int: "a whole number", float: "a number", dict: "a table of numbers"}
+        require_one_of("protocol", self.protocol, PROTOCOLS)

@@ -17,7 +17,7 @@ from ser_images.train.evaluation import plots
 from ser_images.train.evaluation.metrics import confusion, report_text
 from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.training.config import PRETRAINED_TAGS, TrainConfig
-from ser_images.train.training.loaders import side
+from ser_images.train.training.loaders import subset_rows
 
 LIBRARIES = ("fastai", "torch", "torchvision", "numpy", "scikit-learn", "librosa", "soundfile", "soxr", "pillow")
 
@@ -71,7 +71,7 @@ def provenance(
     return {
         "command": list(command),
         "date": time.strftime("%Y-%m-%d"),
-        "recipe": asdict(recipe),
+        "config": asdict(recipe),
         "protocol": protocol,
         "fold": fold,
         "corpora": sorted({row.corpus for row in images.rows}),
@@ -80,7 +80,7 @@ def provenance(
         "pictures": {name: len(indices) for name, indices in sides.items()},
         "clips_hash": clips_hash(images.rows),
         "clips": {
-            name: sorted({row.image if protocol == "leaky" else row.clip for row in side(images, indices)})
+            name: sorted({row.image if protocol == "leaky" else row.clip for row in subset_rows(images, indices)})
             for name, indices in sides.items()
         },
         "left_out": list(split.left_out),
@@ -97,7 +97,7 @@ def clips_hash(pictures: Iterable[ManifestRow]) -> str:
 def training_of(content: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, Any]:
     """What a bundle tells of its training: the figures, and of a run's provenance what needs no list of clips."""
     told = ("date", "protocol", "fold", "corpora", "clips_hash", "pictures", "versions")
-    recipe = {name: content["recipe"][name] for name in ("seed", "epochs")}
-    if content["recipe"]["weights"] in PRETRAINED_TAGS:
-        recipe["weights"] = content["recipe"]["weights"]
+    recipe = {name: content["config"][name] for name in ("seed", "epochs")}
+    if content["config"]["weights"] in PRETRAINED_TAGS:
+        recipe["weights"] = content["config"]["weights"]
     return {name: content[name] for name in told} | recipe | {"metrics": dict(figures)}

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from ser_images.data.common.errors import UserError
+from ser_images.data.common.errors import UserError, errors_name
 from ser_images.train.evaluation.calibration import Calibrated, calibration
 from ser_images.train.evaluation.metrics import metrics
 from ser_images.train.evaluation.predictions import Predictions, joined
 from ser_images.train.training.config import TrainConfig
 
 FOLD = "fold-{}"
-_KIND = ("recipe", "protocol", "spec_hash", "clips_hash")
+_KIND = ("config", "protocol", "spec_hash", "clips_hash")
 FIGURES = ("accuracy", "uar", "macro_f1", "weighted_f1")
 
 
@@ -123,8 +123,9 @@ class Result:
 def read_provenance(folder: Path) -> dict[str, Any]:
     """The content of a run's `run.json`; raises UserError where it is missing or damaged."""
     content = read_json(folder / "run.json")
-    if "recipe" in content:  # what a recipe says since then was so before, by default
-        content["recipe"] = asdict(TrainConfig()) | content["recipe"]
+    if config := content.pop("config", None) or content.pop("recipe", None):  # `recipe` in older runs
+        with errors_name(folder / "run.json"):
+            content["config"] = asdict(TrainConfig.from_dict(config).resolved())
     return content
 
 

@@ -21,7 +21,7 @@ from ser_images.train.evaluation.metrics import report_text
 from ser_images.train.runs.records import provenance, training_of, write_figures, write_history
 from ser_images.train.training.callbacks import Report
 from ser_images.train.training.config import TrainConfig
-from ser_images.train.training.loaders import side
+from ser_images.train.training.loaders import subset_rows
 from ser_images.train.training.lr_plot import plot_lr_finder
 from ser_images.train.training.trainer import Evaluation, Trained, train_and_evaluate
 
@@ -35,6 +35,7 @@ def run(
     report: Report = print,
     test: bool = True,
     command: Sequence[str] = (),
+    trainings_after: int = 0,
 ) -> dict[str, Any]:
     """Train one fold of a protocol into the folder `out`.
 
@@ -42,6 +43,7 @@ def run(
         test: evaluate the test fold; otherwise the figures are of the validation clips, and the test
             fold stays unseen, as it must while recipes are compared.
         command: what is noted as the command of the run.
+        trainings_after: how many folds are trained after this one, for the estimate of the remaining time.
 
     Returns:
         The content of `metrics.json`.
@@ -49,20 +51,23 @@ def run(
     Raises:
         UserError: images, protocol and recipe don't fit, the split leaks, or `out` is taken.
     """
+    recipe = recipe.resolved()
     if recipe.refit and not test:
-        raise UserError("--refit trains with the validation clips too, and --validate-only has no others to judge by")
+        raise UserError(
+            "--refit trains with the validation clips too, which --no-test needs for its metrics: leave one out"
+        )
     split = make_split(images.rows, protocol, fold, recipe.seed)
     _describe(images, split, protocol, fold, report, require_no_leak(images.rows, split, protocol))
     started = time.time()
     with new_run_folder(out) as folder:
-        trained, evaluation = train_and_evaluate(images, split, recipe, folder, report, test)
+        trained, evaluation = train_and_evaluate(images, split, recipe, folder, report, test, trainings_after)
         content = provenance(images, split, protocol, fold, recipe, command) | {
-            "lr": trained.rate,
-            "lr_suggestions": trained.search.suggestions if trained.search else {},
+            "lr": trained.lr,
+            "lr_suggestions": trained.lr_finder.suggestions if trained.lr_finder else {},
             "duration_s": round(time.time() - started, 1),
         }
         _write(folder, trained, evaluation, content, images.folder)
-        bundle = _bundle(trained, evaluation, recipe, images, training_of(content, evaluation.figures))
+        bundle = _bundle(trained, evaluation, recipe, images, training_of(content, evaluation.metrics))
         write_bundle(folder, trained.learner, bundle)
     report(f"\n{report_text(evaluation.predictions)}")
     if reason := why_not_pickled(bundle):
@@ -72,21 +77,21 @@ def run(
         out, trained.learner.model, bundle, load_images(images, seen), evaluation.predictions.probabilities
     )
     report(f"model.onnx says the same of these {len(seen)} pictures, within {difference:.0e}")
-    return evaluation.figures
+    return evaluation.metrics
 
 
 def _write(folder: Path, trained: Trained, evaluation: Evaluation, content: dict[str, Any], images: Path) -> None:
-    write_figures(folder, evaluation.predictions, evaluation.figures, images)
+    write_figures(folder, evaluation.predictions, evaluation.metrics, images)
     evaluation.validation.write(folder / "validation.csv")
     write_history(folder, trained.history)
-    if trained.search:
-        plot_lr_finder(trained.search, trained.rate).savefig(folder / "lr_find.png")
+    if trained.lr_finder:
+        plot_lr_finder(trained.lr_finder, trained.lr).savefig(folder / "lr_find.png")
     (folder / "run.json").write_text(json.dumps(content, indent=2) + "\n")
 
 
 def _describe(images: ImageSet, split: Split, protocol: str, fold: int, report: Report, leaks: Leaks) -> None:
     names = ("train", "validation", "test")
-    sides = [side(images, part) for part in (split.train, split.valid, split.test)]
+    sides = [subset_rows(images, part) for part in (split.train, split.valid, split.test)]
     counts = ", ".join(
         f"{name} {len({row.clip for row in rows})} clips of {len({row.speaker for row in rows})} speakers"
         for name, rows in zip(names, sides, strict=True)

@@ -1,4 +1,4 @@
-"""The memory that a step of training on the CPU frees, and that the next one asks for again."""
+"""Memory allocation of training on the CPU: each step frees and allocates the same large blocks."""
 
 import ctypes
 import platform
@@ -8,10 +8,10 @@ TRIM_THRESHOLD, MMAP_MAX = -1, -4
 
 
 def keep_freed_memory() -> None:
-    """Have glibc's allocator keep what is freed, for as long as the process lives.
+    """Make glibc's allocator keep freed memory, for as long as the process lives.
 
-    As it comes, it hands large blocks back to the system, and every page of them faults in anew when the next step asks
-    for as much; `benchmarks/allocator_speed.py` measures what that costs. With another C library nothing happens.
+    By default it returns large blocks to the system, and every page of them faults in again when the next step
+    allocates as much; `benchmarks/allocator_speed.py` measures the cost. With another C library nothing happens.
     """
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)

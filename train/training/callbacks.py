@@ -1,8 +1,7 @@
-"""What fastai's training loop is told besides: precision, masks, averaged weights, a line an epoch."""
+"""fastai callbacks: precision, SpecAugment, averaged weights, a line per epoch, a progress bar."""
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 
 import torch
 from fastai.callback.core import Callback, CancelValidException
@@ -10,13 +9,11 @@ from fastai.callback.tracker import SaveModelCallback, TrackerCallback
 from fastai.torch_core import to_float
 from torch.optim.swa_utils import AveragedModel
 
-from ser_images.data.common.progress import progress_bar
-
 Report = Callable[[str], None]
 
 
 class CpuAutocast(Callback):
-    """bf16 autocast on the CPU; fastai's own MixedPrecision asks for a GPU."""
+    """bf16 autocast on the CPU; fastai's own MixedPrecision needs a GPU."""
 
     order = 10
 
@@ -30,75 +27,83 @@ class CpuAutocast(Callback):
 
 
 class SpecAugment(Callback):
-    """Masks over rows and columns, a roll in time and a shift in frequency, of each training picture.
+    """Random masks over rows and columns, a shift in time and a shift in frequency, of each training image.
 
     Park DS et al. (2019). SpecAugment: A Simple Data Augmentation Method for Automatic Speech
-    Recognition. Interspeech. Masked values become the training side's mean, which is 0 here.
+    Recognition. Interspeech. Masked values become the mean of the training images, which is 0 here.
 
     Args:
-        mask: the largest share of an axis in one mask.
-        masks: masks per picture and axis.
-        roll: the largest share of the width that a picture is rolled by.
-        shift: the largest share of the height that it is moved up or down by: a shorter or a longer vocal tract.
+        mask: maximum width of a mask, as a fraction of the axis.
+        masks: masks per image and axis.
+        time_shift: maximum circular shift in time, as a fraction of the width.
+        band_shift: maximum shift in frequency, as a fraction of the height: a shorter or a longer vocal tract.
     """
 
     run_valid = False
     order = 5  # after the batch's transforms, before mixup
 
-    def __init__(self, mask: float, masks: int, roll: float, shift: float) -> None:
+    def __init__(self, mask: float, masks: int, time_shift: float, band_shift: float) -> None:
         super().__init__()
-        self.mask, self.masks, self.roll, self.shift = mask, masks, roll, shift
+        self.mask, self.masks, self.time_shift, self.band_shift = mask, masks, time_shift, band_shift
 
     def before_batch(self) -> None:
-        pictures = self.xb[0]
-        if self.roll:
-            pictures = roll_in_time(pictures, self.roll)
-        if self.shift:
-            pictures = shift_bands(pictures, self.shift)
+        images = self.xb[0]
+        if self.time_shift:
+            images = shift_time(images, self.time_shift)
+        if self.band_shift:
+            images = shift_bands(images, self.band_shift)
         for _ in range(self.masks):
-            pictures = mask_axis(mask_axis(pictures, 2, self.mask), 3, self.mask)
-        self.learn.xb = (pictures, *self.xb[1:])
+            images = mask_axis(mask_axis(images, 2, self.mask), 3, self.mask)
+        self.learn.xb = (images, *self.xb[1:])
 
 
-def roll_in_time(pictures: torch.Tensor, share: float) -> torch.Tensor:
-    """Each of the pictures (n, channels, rows, frames) rolled by its own draw of frames."""
-    columns = _moved(pictures, 3, share) % pictures.shape[3]
-    return pictures.gather(3, columns[:, None, None, :].expand_as(pictures))
+def shift_time(images: torch.Tensor, maximum: float) -> torch.Tensor:
+    """Images (n, channels, rows, frames), each shifted circularly by its own random number of frames.
+
+    Args:
+        maximum: of the shift, as a fraction of the frames.
+    """
+    columns = _shifted_indices(images, 3, maximum) % images.shape[3]
+    return images.gather(3, columns[:, None, None, :].expand_as(images))
 
 
-def shift_bands(pictures: torch.Tensor, share: float) -> torch.Tensor:
-    """Each of the pictures (n, channels, rows, frames) moved by its own draw of rows; the row at the edge repeats."""
-    rows = _moved(pictures, 2, share).clamp(0, pictures.shape[2] - 1)
-    return pictures.gather(2, rows[:, None, :, None].expand_as(pictures))
+def shift_bands(images: torch.Tensor, maximum: float) -> torch.Tensor:
+    """Images (n, channels, rows, frames), each shifted by its own random number of rows; the row at the edge repeats.
+
+    Args:
+        maximum: of the shift, as a fraction of the rows.
+    """
+    rows = _shifted_indices(images, 2, maximum).clamp(0, images.shape[2] - 1)
+    return images.gather(2, rows[:, None, :, None].expand_as(images))
 
 
-def _moved(pictures: torch.Tensor, axis: int, share: float) -> torch.Tensor:
-    """Where along `axis` each picture's values come from, shape (n, size), when it moves by up to `share` of it."""
-    most = int(share * pictures.shape[axis])
-    offsets = torch.randint(-most, most + 1, (len(pictures), 1), device=pictures.device)
-    return torch.arange(pictures.shape[axis], device=pictures.device) - offsets
+def _shifted_indices(images: torch.Tensor, axis: int, maximum: float) -> torch.Tensor:
+    """Source indices along `axis`, shape (n, size), of images shifted by up to a fraction `maximum` of it."""
+    most = int(maximum * images.shape[axis])
+    offsets = torch.randint(-most, most + 1, (len(images), 1), device=images.device)
+    return torch.arange(images.shape[axis], device=images.device) - offsets
 
 
-def mask_axis(pictures: torch.Tensor, axis: int, share: float) -> torch.Tensor:
-    """Each of the pictures with one stretch of `axis`, of a drawn width up to `share` of it, set to 0."""
-    n, size = len(pictures), pictures.shape[axis]
-    widths = torch.rand(n, 1, device=pictures.device) * share * size
-    starts = torch.rand(n, 1, device=pictures.device) * (size - widths)
-    places = torch.arange(size, device=pictures.device)[None, :]
-    masked = (places >= starts) & (places < starts + widths)
+def mask_axis(images: torch.Tensor, axis: int, maximum: float) -> torch.Tensor:
+    """The images with one random range of `axis`, of a width up to a fraction `maximum` of it, set to 0."""
+    n, size = len(images), images.shape[axis]
+    widths = torch.rand(n, 1, device=images.device) * maximum * size
+    starts = torch.rand(n, 1, device=images.device) * (size - widths)
+    indices = torch.arange(size, device=images.device)[None, :]
+    masked = (indices >= starts) & (indices < starts + widths)
     shape = [n, 1, 1, 1]
     shape[axis] = size
-    return pictures.masked_fill(masked.view(shape), 0)
+    return images.masked_fill(masked.view(shape), 0)
 
 
 class AverageWeights(Callback):
-    """Validate, keep and end with an exponential moving average of the weights and the batch-norm statistics.
+    """Validate, save and end with an exponential moving average of the weights and the batch-norm statistics.
 
     Args:
-        decay: a step; it grows towards this from 0.1, so that the first weights are soon forgotten.
+        decay: per step; it grows to this value from 0.1, so that the first weights are forgotten quickly.
     """
 
-    order = 55  # averaged weights are in place before a tracker (60) saves them
+    order = 55  # swapped in before a tracker (60) saves the weights
 
     def __init__(self, decay: float) -> None:
         super().__init__()
@@ -125,36 +130,39 @@ class AverageWeights(Callback):
         self._swap()
 
     def _swap(self) -> None:
-        ours, theirs = self.model.state_dict(), self.average.module.state_dict()
+        current, average = self.model.state_dict(), self.average.module.state_dict()
         with torch.no_grad():
-            for name, value in ours.items():
+            for name, value in current.items():
                 copy = value.clone()
-                value.copy_(theirs[name])
-                theirs[name].copy_(copy)
+                value.copy_(average[name])
+                average[name].copy_(copy)
         self.swapped = not self.swapped
 
 
 class WithoutValidation(Callback):
-    """Train only: there are no clips to validate on."""
+    """Skip validation: there are no clips to validate on."""
 
-    order = 56  # the average of the weights is in place (55)
+    order = 56  # after the averaged weights are swapped in (55)
 
     def before_validate(self) -> None:
         raise CancelValidException
 
 
 class History(Callback):
-    """The figures of every epoch, of all fits together, and one line each, the same in a terminal and in a log file.
+    """Losses and metrics of every epoch of all fits, and one line each, the same on a terminal and in a log file.
+
+    Args:
+        epochs: how many epochs all trainings together have, for the estimate of the remaining time; 0: none.
 
     Attributes:
-        rows: train_loss, valid_loss, the metrics and seconds, an epoch each.
+        rows: train_loss, valid_loss, the metrics and seconds of each epoch.
     """
 
     order = 70
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, epochs: int = 0) -> None:
         super().__init__()
-        self.report = report
+        self.report, self.epochs = report, epochs
         self.rows: list[dict[str, float]] = []
 
     def before_epoch(self) -> None:
@@ -162,11 +170,22 @@ class History(Callback):
 
     def after_epoch(self) -> None:
         names = ["train_loss"] if self.recorder.cancel_valid else self.recorder.metric_names[1:-1]
-        figures = dict(zip(names, self.recorder.values[-1], strict=True))
+        metrics = dict(zip(names, self.recorder.values[-1], strict=True))
         seconds = time.perf_counter() - self.started
-        self.rows.append({**figures, "seconds": round(seconds, 2)})
-        said = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
-        self.report(f"epoch {self.epoch + 1:>3}/{self.n_epoch}  {said}  {seconds:.0f} s")
+        self.rows.append({**metrics, "seconds": round(seconds, 2)})
+        values = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+        self.report(f"epoch {self.epoch + 1:>3}/{self.n_epoch}  {values}  {seconds:.0f} s{self._time_left()}")
+
+    def _time_left(self) -> str:
+        mean = sum(row["seconds"] for row in self.rows) / len(self.rows)
+        return time_left(mean * (self.epochs - len(self.rows)))
+
+
+def time_left(seconds: float) -> str:
+    """The remaining time for the end of a line, such as `, about 12 min left`; empty where none remains."""
+    if seconds <= 0:
+        return ""
+    return f", about {seconds / 60:.0f} min left" if seconds >= 60 else ", less than 1 min left"
 
 
 class BestWeights(SaveModelCallback):
@@ -178,21 +197,16 @@ class BestWeights(SaveModelCallback):
             self._save(self.fname)
 
 
-class BatchBar(Callback):
-    """A bar over the batches of each epoch, where somebody watches a terminal."""
+class CountBatches(Callback):
+    """Call `advance` with the number of training batches so far, of all fits together: moves a progress bar."""
 
     run_valid = False
     order = 71
 
-    def before_train(self) -> None:
-        self.bar = ExitStack()
-        self.advance = self.bar.enter_context(progress_bar("training", len(self.dls.train)))
+    def __init__(self, advance: Callable[[int], None]) -> None:
+        super().__init__()
+        self.advance, self.batches = advance, 0
 
     def after_batch(self) -> None:
-        self.advance(self.iter + 1)
-
-    def after_train(self) -> None:
-        self.bar.close()
-
-    def after_cancel_fit(self) -> None:
-        self.bar.close()
+        self.batches += 1
+        self.advance(self.batches)

@@ -1,118 +1,199 @@
-"""TrainConfig: what one training run is, apart from its pictures and their split."""
+"""TrainConfig: every choice of a training, apart from its images and their split.
 
-from dataclasses import dataclass, field
+config = TrainConfig("resnet34", epochs=30).resolved()
+
+The one place where options are declared: `ser-train`, recipe files and `train_model` take theirs from here. It imports
+neither NumPy nor torch.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
 
 from ser_images.data.common.errors import UserError
+from ser_images.train.training.options import Option, from_mapping, require_valid
 
-SCHEDULES = ("one-cycle", "flat", "fine-tune")
-SUGGESTIONS = ("valley", "steep", "minimum")
-MONITORS = ("valid_loss", "accuracy", "uar")
-EPOCHS_OF = ("clips", "pictures")
-CLASS_WEIGHTS = ("none", "balanced")
+AUTO = "auto"
 PRETRAINED_TAGS = ("imagenet", "speech")
-"""Weights that others trained, as `--weights` calls them."""
+"""Pretrained weights that `weights` names: of ImageNet, and of speech networks."""
+OLD_NAMES = {
+    "average": "ema_decay", "class_factors": "class_weight", "epoch_of": "epoch_over", "roll": "time_shift",
+    "suggestion": "lr_suggestion",
+}  # fmt: skip
+"""Names of fields in older recipes and runs, and what they are called now."""
+OLD_VALUES = {("weights", "voices"): "speech", ("epoch_over", "pictures"): "images"}
+_MANY = 10_000
+_logger = logging.getLogger("ser_images")
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Every choice of a training.
+    """Every choice of a training; each field declares its help text, its default and its allowed values.
 
-    Attributes:
-        architecture: what `ser_images.export.architectures.architecture` knows it by.
-        weights: `imagenet`, `voices`, `none`, or the path of a file of weights.
-        freeze: the network's first part keeps its first weights, and what it says of each picture is computed once.
-        epochs: passes at most.
-        epoch_over: what a pass shows: each training clip once, in one of its variants drawn anew
-            (`clips`), or every picture (`pictures`).
-        batch_size: pictures in a training step.
-        lr: the (highest) learning rate; None: found by fastai's lr_find.
-        suggestion: which of lr_find's suggestions is taken.
-        schedule: how the rate moves: `one-cycle` (Smith 2018), `flat`, or `fine-tune` (fastai: one epoch
-            with the body frozen, then one-cycle with lower rates for earlier layers).
-        weight_decay: decoupled, as in AdamW.
-        mixup: alpha of its Beta distribution (Zhang et al. 2018); 0: none.
-        label_smoothing: the share of the target spread over all labels.
-        class_weights: `balanced` weighs each label by the inverse of its clips.
-        class_factors: a further factor for a named label.
-        mask: SpecAugment (Park et al. 2019): the largest share of rows, and of columns, in one mask.
-        masks: such masks per picture and axis.
-        roll: a picture is rolled in time by up to this share of its width.
-        shift_bands: it is moved up or down by up to this share of its height.
-        average: decay, a step, of a running average of the weights that is validated and kept; 0: none.
-        monitor: what tells the best epoch and stops early, measured on validation clips.
-        keep: weights of the `best` or the `last` epoch.
-        patience: epochs without a better `monitor` before training stops; 0: never.
-        plateau: epochs without a better `monitor` before the rate is divided; 0: never.
-        plateau_factor: what it is divided by.
-        refit: once validation clips have told the temperature, train again from the start with them among the rest.
-        seed: of the split, the weights and every draw.
+    Fields whose default is `auto` or None depend on the architecture and its weights: see `resolved`.
 
     Raises:
-        UserError: a value that no training can run with.
+        UserError: a value out of range, or two that exclude each other.
     """
 
-    architecture: str = "resnet34"
-    weights: str = "imagenet"
-    freeze: bool = False
-    epochs: int = 20
-    epoch_over: str = "clips"
-    batch_size: int = 32
-    lr: float | None = None
-    suggestion: str = "valley"
-    schedule: str = "one-cycle"
-    weight_decay: float = 0.05
-    mixup: float = 0.0
-    label_smoothing: float = 0.1
-    class_weights: str = "none"
-    class_factors: dict[str, float] = field(default_factory=dict)
-    mask: float = 0.1
-    masks: int = 1
-    roll: float = 0.05
-    shift_bands: float = 0.0
-    average: float = 0.99
-    monitor: str = "uar"
-    keep: str = "best"
-    patience: int = 0
-    plateau: int = 0
-    plateau_factor: float = 10.0
-    refit: bool = False
-    seed: int = 0
+    architecture: Annotated[str, Option("Network, such as resnet34 or cnn4; a wrong name lists them.")] = "resnet34"
+    weights: Annotated[
+        str,
+        Option(
+            "Initial weights: imagenet, speech (networks for speech), none (random initialisation), the folder or zip "
+            "of a run, or a file with a state dict.",
+            auto="imagenet for resnet34, speech for campplus and campplus-whisper, else none",
+        ),
+    ] = AUTO
+    freeze: Annotated[
+        bool | None,
+        Option(
+            "Freeze the backbone; its embeddings are computed once per image and cached.",
+            auto="with --weights speech",
+        ),
+    ] = None
+    epochs: Annotated[int, Option("Maximum number of epochs.", 1, _MANY)] = 20
+    epoch_over: Annotated[
+        str,
+        Option(
+            "An epoch shows each training clip once, as a randomly chosen variant (clips), or every image (images).",
+            choices=("clips", "images"),
+        ),
+    ] = "clips"
+    batch_size: Annotated[int, Option("Images in a training step.", 2, 4096)] = 32
+    lr: Annotated[float | None, Option("Maximum learning rate, or auto: found by lr_find.", 1e-8, 10, auto=AUTO)] = None
+    lr_suggestion: Annotated[
+        str, Option("Which suggestion of lr_find to use with --lr auto.", choices=("valley", "steep", "minimum"))
+    ] = "valley"
+    schedule: Annotated[
+        str,
+        Option(
+            "Learning rate schedule: one-cycle (Smith 2018), flat, or fine-tune (fastai: one epoch with a frozen "
+            "backbone, then one-cycle with lower learning rates for earlier layers).",
+            choices=(AUTO, "one-cycle", "flat", "fine-tune"),
+            auto="fine-tune with --weights imagenet, else one-cycle",
+        ),
+    ] = AUTO
+    weight_decay: Annotated[float, Option("Decoupled weight decay, as in AdamW.", 0, 10)] = 0.05
+    mixup: Annotated[float, Option("Alpha of mixup (Zhang et al. 2018); 0 disables it.", 0, 10)] = 0.0
+    label_smoothing: Annotated[float, Option("Fraction of the target spread over all labels.", 0, 0.9999)] = 0.1
+    class_weights: Annotated[
+        str,
+        Option("Label weights in the loss: none, or balanced (inverse frequency).", choices=("none", "balanced")),
+    ] = "none"
+    class_weight: Annotated[
+        dict[str, float],
+        Option("A further factor for one label's weight in the loss, LABEL=FACTOR; may be repeated.", 1e-3, 1e3),
+    ] = field(default_factory=dict)
+    mask: Annotated[
+        float, Option("SpecAugment (Park et al. 2019): maximum width of a mask, as a fraction of the axis.", 0, 0.9999)
+    ] = 0.1
+    masks: Annotated[
+        int | None,
+        Option("SpecAugment: masks per image and axis; 0 disables them.", 0, _MANY, auto="1, 0 with --freeze"),
+    ] = None
+    time_shift: Annotated[
+        float | None,
+        Option(
+            "Maximum random circular shift in time, as a fraction of the width; 0 disables it.",
+            0, 0.9999, auto="0.05, 0 with --freeze",
+        ),
+    ] = None  # fmt: skip
+    shift_bands: Annotated[
+        float,
+        Option("Maximum random shift in frequency, as a fraction of the height; 0 disables it.", 0, 0.9999),
+    ] = 0.0
+    ema_decay: Annotated[
+        float,
+        Option(
+            "Decay per step of an exponential moving average of the weights, which is validated and kept; 0 disables "
+            "it.",
+            0, 0.9999,
+        ),
+    ] = 0.99  # fmt: skip
+    monitor: Annotated[
+        str,
+        Option(
+            "Validation metric that selects the best epoch and stops early.",
+            choices=("valid_loss", "accuracy", "uar"),
+        ),
+    ] = "uar"
+    keep: Annotated[str, Option("Keep the weights of the best or the last epoch.", choices=("best", "last"))] = "best"
+    patience: Annotated[
+        int, Option("Stop after this many epochs without improvement of --monitor; 0: never.", 0, _MANY)
+    ] = 0
+    plateau: Annotated[
+        int,
+        Option(
+            "Divide the learning rate after this many epochs without improvement of --monitor; 0: never; needs "
+            "--schedule flat.",
+            0, _MANY,
+        ),
+    ] = 0  # fmt: skip
+    plateau_factor: Annotated[float, Option("What --plateau divides the learning rate by.", 1.01, 1e6)] = 10.0
+    refit: Annotated[
+        bool,
+        Option("After calibration, train again from the start with the validation clips included; needs --keep last."),
+    ] = False
+    seed: Annotated[int, Option("Seed of the split, the initial weights and all random draws.", 0, 2**32 - 1)] = 0
 
     def __post_init__(self) -> None:
-        _one_of("schedule", self.schedule, SCHEDULES)
-        _one_of("lr-suggestion", self.suggestion, SUGGESTIONS)
-        _one_of("monitor", self.monitor, MONITORS)
-        _one_of("epoch-of", self.epoch_over, EPOCHS_OF)
-        _one_of("class-weights", self.class_weights, CLASS_WEIGHTS)
-        _one_of("keep", self.keep, ("best", "last"))
-        _within("epochs", self.epochs, 1, 10_000)
-        _within("batch-size", self.batch_size, 2, 4096)
-        if self.lr is not None:
-            _within("lr", self.lr, 1e-8, 10)
-        for name in ("mixup", "weight_decay"):
-            _within(name, getattr(self, name), 0, 10)
-        for name in ("label_smoothing", "mask", "roll", "shift_bands", "average"):
-            _within(name, getattr(self, name), 0, 0.9999)
-        for name in ("masks", "patience", "plateau"):
-            _within(name, getattr(self, name), 0, 10_000)
-        _within("plateau-factor", self.plateau_factor, 1.01, 1e6)
+        require_valid(self)
         if self.plateau and self.schedule != "flat":
-            raise UserError(f"--plateau goes with --schedule flat: {self.schedule} moves the rate itself")
+            raise UserError(f"--plateau needs --schedule flat: {self.schedule} changes the learning rate itself")
         if self.refit and (self.keep != "last" or self.patience or self.plateau):
-            raise UserError(
-                "--refit has no clips to choose an epoch by: it goes with --keep last, no --patience or --plateau"
-            )
-        if self.freeze and (self.masks or self.roll or self.shift_bands):
-            raise UserError("--freeze looks at each picture once: it goes with --masks 0 --roll 0 --shift-bands 0")
-        for label, factor in self.class_factors.items():
-            _within(f"class factor of {label}", factor, 1e-3, 1e3)
+            raise UserError("--refit leaves no clips to choose an epoch: use --keep last, no --patience or --plateau")
+        if self.freeze and (self.masks or self.time_shift or self.shift_bands):
+            raise UserError("--freeze computes embeddings once per image: use --masks 0 --time-shift 0 --shift-bands 0")
+
+    def resolved(self) -> "TrainConfig":
+        """The same with every default that depends on the architecture filled in; `weights="auto"` imports torch.
+
+        Raises:
+            UserError: an unknown architecture, or values that exclude each other once they are filled in.
+        """
+        weights = _default_weights(self.architecture) if self.weights == AUTO else self.weights
+        freeze = weights == "speech" if self.freeze is None else self.freeze
+        schedule = "fine-tune" if weights == "imagenet" else "one-cycle"
+        masks, time_shift = (0, 0.0) if freeze else (1, 0.05)
+        return replace(
+            self,
+            weights=weights,
+            freeze=freeze,
+            schedule=schedule if self.schedule == AUTO else self.schedule,
+            masks=masks if self.masks is None else self.masks,
+            time_shift=time_shift if self.time_shift is None else self.time_shift,
+        )
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], warn: bool = False) -> "TrainConfig":
+        """The config with these values, defaults for the others; names and values of older versions are accepted.
+
+        Args:
+            warn: log a line for each old name or value.
+
+        Raises:
+            UserError: an unknown name, a value of another type, or one that no training can run with.
+        """
+        if isinstance(values, Mapping):
+            values = dict(_renamed(name, value, warn) for name, value in values.items())
+        return from_mapping(cls, values)
 
 
-def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise UserError(f"--{name} {value}: expected one of {', '.join(known)}")
+def _default_weights(name: str) -> str:
+    from ser_images.export.architectures import architecture
+
+    return architecture(name).pretrained_tag or "none"
 
 
-def _within(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise UserError(f"--{name.replace('_', '-')} {value}: expected {low:g} to {high:g}")
+def _renamed(name: str, value: Any, warn: bool) -> tuple[str, Any]:
+    new = OLD_NAMES.get(name, name)
+    current = OLD_VALUES.get((new, value), value) if isinstance(value, str) else value
+    if warn and new != name:
+        _logger.warning("%s is now called %s; the old name will be removed in the next version", name, new)
+    if warn and current != value:
+        _logger.warning(
+            "%s: %s is now called %s; the old value will be removed in the next version", new, value, current
+        )
+    return new, current

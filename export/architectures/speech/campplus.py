@@ -67,7 +67,9 @@ def normed(channels: int) -> nn.Sequential:
 
 
 class ContextMask(nn.Module):
-    """A convolution over time, each of its channels weighed by the mean of all frames and of those segment."""
+    """Context-aware masking: a convolution over time whose channels are weighted by the means of all frames and of the
+    frame's segment; (n, channels, frames) to (n, `GROWTH`, frames).
+    """
 
     def __init__(self, n_in: int, dilation: int) -> None:
         super().__init__()

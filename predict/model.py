@@ -1,0 +1,174 @@
+"""A trained model: sound in, predictions out.
+
+model = Model.load("runs/first")
+prediction = model("clip.wav")
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ser_images.data.common.errors import UserError, errors_name
+from ser_images.export.bundle.bundle import Bundle
+from ser_images.export.bundle.files import SUMS
+from ser_images.export.formats.onnx import Images, Probabilities
+from ser_images.export.models import open_model
+from ser_images.predict.prediction import Prediction
+from ser_images.spectrogram_gen.audio import Samples, active_range, read_mono
+from ser_images.spectrogram_gen.render import render
+from ser_images.spectrogram_gen.samples import require_rate_hz, to_mono
+from ser_images.spectrogram_gen.spec import ImageSpec
+
+if TYPE_CHECKING:
+    from ser_images.predict.live.live_stream import LiveResult
+    from ser_images.predict.streaming.timeline import Timeline
+
+_CROP_TOLERANCE_S = 0.05
+
+
+class Model:
+    """A trained network with the spec of its images.
+
+    Attributes:
+        bundle: its labels, its spec, and how it was trained.
+        min_confidence: predictions of lower confidence are `uncertain`.
+    """
+
+    def __init__(self, bundle: Bundle, network: Callable[[Images], Probabilities], min_confidence: float = 0.0) -> None:
+        self.bundle = bundle
+        self.min_confidence = min_confidence
+        self._network = network
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        form: str | None = None,
+        trust_pickle: bool = False,
+        min_confidence: float = 0.0,
+        fast_start: bool = False,
+    ) -> "Model":
+        """The model of a run folder, of a bundle's zip, or of a single model file.
+
+        Args:
+            path: the folder or the file.
+            form: `onnx`, `int8`, `safetensors` or `pickle`; None: ONNX where it is there.
+            trust_pickle: load a learner.pkl from elsewhere; unpickling runs the code in it.
+            min_confidence: predictions of lower confidence are `uncertain`.
+            fast_start: for a few recordings: loads sooner, then predicts a little more slowly.
+
+        Raises:
+            UserError: no model there, or one that is damaged, altered or not to be trusted.
+        """
+        path = Path(path)
+        _require_single_run(path)
+        return cls(*open_model(path, form, trust_pickle, fast_start), min_confidence)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in the order of the network's outputs."""
+        return self.bundle.labels
+
+    @property
+    def spec(self) -> ImageSpec:
+        """The spec of the images that the network was trained on."""
+        return self.bundle.spec
+
+    def __call__(self, sound: str | os.PathLike[str] | ArrayLike, rate_hz: float | None = None) -> Prediction:
+        """The prediction for one recording; of a long one, for its middle (see `timeline`).
+
+        Args:
+            sound: a sound file, or samples: floats of full scale 1 or integers, shape (n,) or (n, channels).
+            rate_hz: sample rate of the samples.
+
+        Raises:
+            UserError: not a sound file, samples of another shape or type, silence, or too little sound.
+        """
+        if isinstance(sound, (str, os.PathLike)):
+            path = Path(sound)
+            if rate_hz is not None:
+                raise UserError(f"{path}: rate_hz is for samples; a file has its own")
+            samples, file_rate_hz = read_mono(path)
+            with errors_name(path):
+                return self._predict(samples, file_rate_hz)
+        return self._predict(to_mono(sound), require_rate_hz(rate_hz))
+
+    def _predict(self, samples: Samples, rate_hz: int) -> Prediction:
+        image = self.image(samples, rate_hz)
+        start, end = active_range(samples, rate_hz, self.spec.trim_db)
+        sound_s = (end - start) / rate_hz
+        return replace(
+            self.predict_image(image),
+            duration_s=samples.size / rate_hz,
+            classified_s=min(sound_s, self.spec.duration_s),
+            cropped=sound_s - self.spec.duration_s > _CROP_TOLERANCE_S,
+        )
+
+    def timeline(self, path: str | os.PathLike[str], **options: Any) -> "Timeline":
+        """The segments of a recording of any length, as `ser-predict timeline`; options are those of `timeline`."""
+        from ser_images.predict.streaming.timeline import timeline
+
+        return timeline(Path(path), self, **options)
+
+    def listen(
+        self,
+        source: Iterable[ArrayLike] | None = None,
+        rate_hz: float | None = None,
+        *,
+        device: str | None = None,
+        window_s: float | None = None,
+        hop_s: float = 0.5,
+    ) -> "Iterator[LiveResult]":
+        """Live results: one per hop, with the segments that were closed since the one before, as `ser-predict live`.
+
+        Args:
+            source: blocks of samples, each as for `__call__`; None: the microphone, until the loop is left.
+            rate_hz: sample rate of `source`.
+            device: index or name of the microphone; None: the default one.
+            window_s: length of a window; None: as long as the model's images.
+            hop_s: from one result to the next.
+
+        Raises:
+            UserError: no microphone, or blocks of another shape or type.
+        """
+        from ser_images.predict.live.live_stream import LiveStream
+
+        if source is None:
+            return self._listen_to_microphone(device, window_s, hop_s)
+        stream = LiveStream(self, require_rate_hz(rate_hz), window_s, hop_s)
+        return stream.results(to_mono(block) for block in source)
+
+    def _listen_to_microphone(self, device: str | None, window_s: float | None, hop_s: float) -> "Iterator[LiveResult]":
+        from ser_images.predict.live.live_stream import LiveStream
+        from ser_images.predict.live.microphone import Microphone
+
+        with Microphone(device) as microphone:
+            stream = LiveStream(self, microphone.rate_hz, window_s, hop_s)
+            for block in microphone.blocks():
+                yield from stream.feed(block.samples, block.arrived_s)
+
+    def image(self, samples: Samples, rate_hz: int) -> Images:
+        """The image of mono samples, shape (rows, frames); raises UserError for silence or too little sound."""
+        return np.array(render(samples, rate_hz, self.spec))
+
+    def predict_image(self, image: Images) -> Prediction:
+        """The prediction for an image of the model's spec, shape (rows, frames)."""
+        return Prediction(self.labels, self.probabilities(image[None])[0], self.min_confidence)
+
+    def probabilities(self, images: Images) -> Probabilities:
+        """Probabilities of images (n, rows, frames), float32, shape (n, labels), in the order of `labels`."""
+        return self._network(images)
+
+
+def _require_single_run(path: Path) -> None:
+    if not path.is_dir() or (path / SUMS).exists():
+        return
+    runs = sorted(sums.parent for sums in path.glob(f"*/{SUMS}"))
+    if runs:
+        names = ", ".join(run.name for run in runs[:5]) + (", …" if len(runs) > 5 else "")
+        raise UserError(f"{path}: a folder of {len(runs)} runs ({names}); give one of them, such as {runs[0]}")

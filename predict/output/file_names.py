@@ -1,0 +1,9 @@
+"""File names as text that every terminal, CSV and JSON file can hold."""
+
+import os
+from pathlib import Path
+
+
+def printable(path: Path) -> str:
+    """The path as text; bytes that are not UTF-8 become backslash escapes, such as `caf\\xe9.wav`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -1,0 +1,72 @@
+"""The functions of `ser_images` that have no other home; import them from `ser_images`."""
+
+import os
+
+from numpy.typing import ArrayLike
+from PIL.Image import Image
+
+from ser_images.predict.model import Model
+from ser_images.spectrogram_gen.render import render as render_mono
+from ser_images.spectrogram_gen.samples import require_rate_hz, to_mono
+from ser_images.spectrogram_gen.spec import ImageSpec
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    form: str | None = None,
+    trust_pickle: bool = False,
+    min_confidence: float = 0.0,
+    fast_start: bool = False,
+) -> Model:
+    """The model of a run folder, of a bundle's zip, or of a single file such as model.onnx.
+
+    Args:
+        form: `onnx`, `int8`, `safetensors` or `pickle`; None: ONNX where it is there.
+        trust_pickle: load a learner.pkl from elsewhere; unpickling runs the code in it.
+        min_confidence: predictions of lower confidence are `uncertain`.
+        fast_start: for a few recordings: loads sooner, then predicts a little more slowly.
+
+    Raises:
+        UserError: no model there, or one that is damaged, altered or not to be trusted.
+
+    Example:
+        >>> import ser_images
+        >>> model = ser_images.load("runs/first")
+        >>> prediction = model("clip.wav")                # or model(samples, rate_hz)
+        >>> prediction.label in model.labels
+        True
+        >>> next(iter(prediction.probabilities)) == prediction.label    # best first
+        True
+        >>> for segment in model.timeline("meeting.wav"):
+        ...     print(f"{segment.start_s:.0f} to {segment.end_s:.0f} s: {segment.label in model.labels}")
+        2 to 3 s: True
+        >>> import soundfile
+        >>> blocks = soundfile.blocks("meeting.wav", blocksize=4800)    # without arguments: the microphone
+        >>> results = list(model.listen(blocks, rate_hz=48000))
+        >>> [segment for result in results for segment in result.segments] == list(model.timeline("meeting.wav"))
+        True
+    """
+    return Model.load(path, form, trust_pickle, min_confidence, fast_start)
+
+
+def render(samples: ArrayLike, rate_hz: float, spec: ImageSpec | None = None) -> Image:
+    """The image of a recording, as `ser-images build` writes it: `spec.n_frames` wide, `spec.n_rows` high.
+
+    Args:
+        samples: floats of full scale 1 or integers, shape (n,) or (n, channels).
+        rate_hz: their sample rate.
+        spec: every number that defines the image; None: the default.
+
+    Raises:
+        UserError: samples of another shape or type, NaN, silence, or too little sound.
+
+    Example:
+        >>> import ser_images, soundfile
+        >>> samples, rate_hz = soundfile.read("clip.wav", dtype="int16")
+        >>> ser_images.render(samples, rate_hz).size
+        (128, 128)
+        >>> ser_images.render(samples, rate_hz, ser_images.ImageSpec.of_feature("mfcc")).size
+        (128, 40)
+    """
+    return render_mono(to_mono(samples), require_rate_hz(rate_hz), spec or ImageSpec())

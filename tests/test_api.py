@@ -1,0 +1,161 @@
+"""The public names of `ser_images`: their import, their examples, and the samples that they accept."""
+
+import doctest
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+import ser_images
+from ser_images import Model, UserError, api
+from ser_images.spectrogram_gen.audio import Samples, read_mono, trim
+from ser_images.spectrogram_gen.samples import to_mono
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def model(tiny_run: Path) -> Model:
+    return ser_images.load(tiny_run)
+
+
+@pytest.fixture(scope="module")
+def clip(voices: Path) -> tuple[Samples, int]:
+    return read_mono(next(voices.rglob("*.wav")))
+
+
+def test_the_import_is_light() -> None:
+    """Neither NumPy nor torch, and no more than 60 ms beside an empty Python; the fastest of five counts."""
+    code = "import sys; before = set(sys.modules); import ser_images; print(*set(sys.modules) - before)"
+    modules = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert {name.split(".")[0] for name in modules} - set(sys.stdlib_module_names) == {"ser_images"}
+    timed = "import time; start = time.perf_counter(); import ser_images; print(time.perf_counter() - start)"
+    seconds = [float(subprocess.check_output([sys.executable, "-c", timed])) for _ in range(5)]
+    assert min(seconds) < 0.06
+
+
+def test_every_name_resolves() -> None:
+    for name in set(ser_images.__all__) - {"train_model"}:
+        assert getattr(ser_images, name).__doc__
+    assert ser_images._MODULES.keys() == set(ser_images.__all__)
+    assert set(ser_images.__all__) < set(dir(ser_images))
+    assert ser_images.__version__.count(".") >= 1
+    with pytest.raises(AttributeError, match="no attribute 'no_such_name'"):
+        _ = ser_images.no_such_name
+
+
+def test_the_examples_work(
+    tiny_run: Path, voices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clip: tuple[Samples, int]
+) -> None:
+    samples, rate_hz = clip
+    sound = trim(samples, rate_hz, 25)
+    pause = np.random.default_rng(0).normal(0, 1e-4, 2 * rate_hz)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/first").symlink_to(tiny_run)
+    soundfile.write(tmp_path / "clip.wav", samples, rate_hz)
+    soundfile.write(tmp_path / "meeting.wav", np.concatenate([pause, sound, pause]), rate_hz)
+    monkeypatch.chdir(tmp_path)
+    failed, tried = doctest.testmod(api)
+    assert (failed, tried > 10) == (0, True)
+
+
+def test_integers_and_floats_have_the_same_labels(voices: Path, model: Model) -> None:
+    paths = sorted(voices.rglob("*.wav"))[:50]
+    for path in paths:
+        floats, rate_hz = soundfile.read(path, dtype="float32")
+        expected = model(path)
+        for dtype in ("int16", "int32"):
+            found = model(soundfile.read(path, dtype=dtype)[0], rate_hz)
+            assert found.label == expected.label
+            assert found.values == pytest.approx(expected.values, abs=1e-6)
+        assert model(floats, rate_hz).values.tolist() == expected.values.tolist()
+        assert model(str(path)).values.tolist() == expected.values.tolist()
+    assert len(paths) == 50
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"),
+    [
+        (np.array([-32768, 0, 16384], np.int16), [-1, 0, 0.5]),
+        (np.array([0, 128, 192], np.uint8), [-1, 0, 0.5]),
+        (np.array([-(2**31), 2**30], np.int32), [-1, 0.5]),
+        (np.array([[16384, 0], [0, -32768]], np.int16), [0.25, -0.5]),
+        ([0.5, -0.25], [0.5, -0.25]),
+        (np.array([[0.5], [1.5]]), [0.5, 1.5]),
+    ],
+)
+def test_samples_to_mono(samples: NDArray[np.generic], expected: list[float]) -> None:
+    mono = to_mono(samples)
+    assert (mono.dtype, mono.tolist()) == (np.float32, expected)
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate_hz", "message"),
+    [
+        (np.zeros((2, 48000)), 48000, r"shape \(2, 48000\) has 48000 channels; if it is \(channels, n\), give its .T"),
+        (np.zeros((2, 3, 4)), 48000, r"expected shape \(n,\) or \(n, channels\), got \(2, 3, 4\)"),
+        (0.5, 48000, r"expected shape \(n,\) or \(n, channels\), got \(\)"),
+        ([], 48000, "none in an array of shape"),
+        (np.array([0.5, np.nan]), 48000, "NaN or infinite"),
+        (np.array([0.5, np.inf]), 48000, "NaN or infinite"),
+        (np.array([True, False]), 48000, "expected floats or integers, got bool"),
+        (np.array([1j]), 48000, "expected floats or integers, got complex128"),
+        (["a", "b"], 48000, "expected floats or integers"),
+        (np.ones(16000), None, "rate_hz: expected the sample rate of the samples in Hz, such as 16000, got None"),
+        (np.ones(16000), 0, "got 0"),
+        (np.ones(16000), 44100.5, "got 44100.5"),
+        (np.ones(16000), "16 kHz", "got '16 kHz'"),
+        (np.zeros(16000), 16000, "silence"),
+    ],
+)
+def test_other_samples_are_refused(model: Model, samples: object, rate_hz: float, message: str) -> None:
+    for refused in (lambda: model(samples, rate_hz), lambda: ser_images.render(samples, rate_hz)):
+        with pytest.raises(UserError, match=message) as error:
+            refused()
+        assert "\n" not in str(error.value)
+
+
+def test_a_file_has_its_own_sample_rate(model: Model, voices: Path) -> None:
+    with pytest.raises(UserError, match="a file has its own"):
+        model(next(voices.rglob("*.wav")), 16000)
+
+
+def test_a_prediction_has_its_labels_best_first(model: Model, clip: tuple[Samples, int]) -> None:
+    prediction = model(*clip)
+    probabilities = prediction.probabilities
+    assert list(probabilities.values()) == sorted(probabilities.values(), reverse=True)
+    assert set(probabilities) == set(model.labels)
+    assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
+    assert (prediction.label, prediction.confidence) == next(iter(probabilities.items()))
+    assert prediction.duration_s == pytest.approx(clip[0].size / clip[1])
+
+
+def test_render_is_the_image_of_the_model(model: Model, clip: tuple[Samples, int]) -> None:
+    image = ser_images.render(*clip, model.spec)
+    assert np.array_equal(np.array(image), model.image(*clip))
+    stereo = np.stack([clip[0], clip[0]], axis=1)
+    assert np.array_equal(np.array(ser_images.render(stereo, clip[1], model.spec)), np.array(image))
+
+
+def test_listening_to_blocks_gives_the_segments_of_the_file(
+    model: Model, voices: Path, tmp_path: Path, write_wav: Write
+) -> None:
+    parts = [trim(*read_mono(path), 25) for path in sorted(voices.rglob("*.wav"))[:3]]
+    samples = np.concatenate([np.pad(part, 48000) for part in parts])
+    path = write_wav("three.wav", samples, 48000)
+    integers, rate_hz = soundfile.read(path, dtype="int16")
+    results = list(model.listen((integers[start : start + 1000] for start in range(0, integers.size, 1000)), rate_hz))
+    assert [segment for result in results for segment in result.segments] == list(model.timeline(os.fspath(path)))
+    assert [result.end_s for result in results[:3]] == [0.5, 1.0, 1.5]
+    assert {result.label is None for result in results} == {True, False}
+
+
+def test_listening_needs_the_sample_rate(model: Model) -> None:
+    with pytest.raises(UserError, match="rate_hz: expected"):
+        model.listen([np.zeros(100)])

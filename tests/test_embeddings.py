@@ -1,0 +1,93 @@
+"""A frozen backbone: its embeddings are computed once per image, and its weights do not change."""
+
+import csv
+import json
+import multiprocessing
+import os
+import shutil
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from conftest import Command
+from ser_images.data.splits import make_split
+from ser_images.export.architectures import architecture
+from ser_images.export.bundle.bundle import Normalisation
+from ser_images.export.formats.safetensors import weights_bytes
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.train.cli import main
+from ser_images.train.training.embeddings import FOLDER, compute_embeddings
+from ser_images.train.training.loaders import data_loaders
+
+
+def test_the_backbone_keeps_its_weights_and_the_head_learns(command: Command, images: ImageSet, tmp_path: Path) -> None:
+    """Two folds in parallel; each has its own normalisation, hence its own embeddings."""
+    folder, first, run = tmp_path / "images", tmp_path / "first.safetensors", tmp_path / "run"
+    shutil.copytree(images.folder, folder)
+    (folder / FOLDER).mkdir()
+    (folder / FOLDER / "of-another-manifest.npy").touch()
+    torch.manual_seed(1)
+    network = architecture("cnn4").network(len(images.labels), images.spec.n_rows)
+    first.write_bytes(weights_bytes(network))
+    options = ("--images", folder, "--weights", first, "--freeze", "--lr", "0.01", "--epochs", "3", "--no-test")
+    code, _, error = command(main, "cnn4", *options, "--folds", "0,2", "--jobs", "2", "--out", run)
+    assert (code, error) == (0, "")
+    files = list((folder / FOLDER).glob("*.npy"))
+    assert [len(np.load(file, mmap_mode="r")) for file in files] == [len(images.rows)] * 2
+    for fold in (run / "fold-0", run / "fold-2"):
+        trained = load_file(fold / "model.safetensors")
+        changed = {key for key, value in network.state_dict().items() if not torch.equal(trained[key], value)}
+        assert {key.partition(".")[0] for key in changed} == {"1"}
+        with (fold / "history.csv").open(newline="") as table:
+            best = max(float(row["uar"]) for row in csv.DictReader(table))
+        uar = json.loads((fold / "metrics.json").read_text())["uar"]
+        assert uar == pytest.approx(best, abs=0.01), "the head on embeddings, the whole network on images"
+    code, out, _ = command(main, "cnn4", *options, "--out", tmp_path / "again")
+    assert code == 0
+    assert "computing embeddings" not in out
+
+
+def test_a_cache_that_cannot_be_written(command: Command, images: ImageSet, tmp_path: Path) -> None:
+    folder, run = tmp_path / "images", tmp_path / "run"
+    shutil.copytree(images.folder, folder)
+    (folder / FOLDER).write_text("in the way")
+    options = ("--images", folder, "--weights", "none", "--freeze", "--lr", "0.01", "--epochs", "1", "--out", run)
+    code, _, error = command(main, "cnn4", *options)
+    assert code == 2
+    assert error.startswith(f"error: {folder / FOLDER}")
+    assert "cannot be written" in error
+    assert not run.exists()
+
+
+class _Processors(torch.nn.Module):
+    """Its embedding of an image is the number of processors that compute it."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.full((len(images), 1), float(torch.get_num_threads()))
+
+
+def _computed_on(folder: Path) -> tuple[float, int]:
+    torch.set_num_threads(1)  # as in one of several parallel folds
+    images = ImageSet.read(folder)
+    split = make_split(images.rows, "speaker")
+    loaders = data_loaders(images, split, Normalisation(0, 1), "clips", 32, torch.device("cpu"))
+    cache = compute_embeddings(_Processors(), images, Normalisation(0, 1), loaders, lambda _: None)
+    return float(cache.values.min()), torch.get_num_threads()
+
+
+def test_a_fold_that_others_wait_for_uses_every_processor(images: ImageSet, tmp_path: Path) -> None:
+    shutil.copytree(images.folder, tmp_path / "images")
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as processes:
+        used, after = processes.submit(_computed_on, tmp_path / "images").result()
+    assert (used, after) == (os.cpu_count(), 1)
+
+
+def test_options_that_exclude_freeze(command: Command, images: ImageSet, tmp_path: Path) -> None:
+    options = ("--images", images.folder, "--freeze", "--masks", "1", "--out", tmp_path / "run")
+    code, _, error = command(main, "cnn4", *options)
+    assert code == 2
+    assert error == "error: --freeze computes embeddings once per image: use --masks 0 --time-shift 0 --shift-bands 0\n"

@@ -1,0 +1,122 @@
+"""Training by one function: what `ser-train` does, from Python.
+
+result = train_model("images", "resnet34", protocol="speaker", epochs=20)
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ser_images.data.common.folders import require_new
+from ser_images.data.protocols import PROTOCOLS
+from ser_images.train.training.config import TrainConfig
+from ser_images.train.training.options import require_one_of
+
+if TYPE_CHECKING:
+    from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A finished training.
+
+    Attributes:
+        folder: the run folder; with several folds, the folder of `fold-0`, `fold-1`, …
+        metrics: the content of `metrics.json`: of the test clips, or of the validation clips with `test=False`.
+    """
+
+    folder: Path
+    metrics: dict[str, Any]
+
+
+def train_model(
+    images: "ImageSet | Path | str",
+    architecture: str = "resnet34",
+    *,
+    protocol: str = "speaker",
+    fold: int = 0,
+    folds: str | Sequence[int] | None = None,
+    out: Path | str | None = None,
+    test: bool = True,
+    report: Callable[[str], None] = print,
+    jobs: int | None = None,
+    command: Sequence[str] = (),
+    **options: Any,
+) -> TrainResult:
+    """Train a network on an image set, evaluate it, and write a run folder: what `ser-train` does.
+
+    Arguments are checked before torch is imported.
+
+    Args:
+        images: an image set, or its folder.
+        architecture: such as `resnet34`.
+        protocol: how clips are split into training, validation and test: `speaker`, `loso`, `stratified`, `kfold`
+            or `leaky`.
+        fold: which fold is the test fold.
+        folds: train several folds instead: `"all"`, `"0,2"` or `[0, 2]`; finished ones in `out` are kept.
+        out: the run folder; None: `runs/ARCHITECTURE-PROTOCOL-FOLD`, without `-FOLD` for several folds.
+        test: evaluate on the test fold; otherwise on the validation clips, and the test fold is not used.
+        report: called with each line of progress.
+        jobs: folds trained at the same time; None: one per GPU, one on a machine without.
+        command: noted in `run.json` as the command of the run.
+        options: fields of `ser_images.train.training.config.TrainConfig`, such as `epochs=20`.
+
+    Returns:
+        The folder and its metrics.
+
+    Raises:
+        UserError: an unknown option, a value out of range, no image set, a split that is not possible or that shares
+            clips between its subsets, or an `out` that exists.
+
+    Example:
+        >>> result = train_model("images", "cnn4", epochs=1, out="runs/first")  # doctest: +SKIP
+        >>> result.metrics["uar"]  # doctest: +SKIP
+    """
+    config = TrainConfig.from_dict({"architecture": architecture, **options}, warn=True)
+    folder = run_folder(architecture, protocol, None if folds is not None else fold, out)
+    image_set = _image_set(images)
+    if folds is None:
+        return TrainResult(folder, _one_fold(image_set, config, protocol, fold, folder, report, test, command))
+    return TrainResult(folder, _folds(image_set, config, protocol, folds, folder, report, test, command, jobs))
+
+
+def run_folder(name: str, protocol: str, fold: int | None, out: Path | str | None = None) -> Path:
+    """Where a run goes; raises UserError where the protocol is unknown or the folder is taken.
+
+    Args:
+        name: of the architecture or recipe.
+        fold: None: several folds, whose folder may hold finished ones.
+    """
+    require_one_of("--protocol", protocol, PROTOCOLS)
+    default = Path("runs") / (f"{name}-{protocol}" if fold is None else f"{name}-{protocol}-{fold}")
+    folder = Path(out) if out else default
+    if fold is not None or (folder / "run.json").exists():
+        require_new(folder)
+    return folder
+
+
+def _image_set(images: "ImageSet | Path | str") -> "ImageSet":
+    from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+
+    return images if isinstance(images, ImageSet) else ImageSet.read(Path(images))
+
+
+def _one_fold(
+    images: "ImageSet", config: TrainConfig, protocol: str, fold: int, folder: Path, *arguments: Any
+) -> dict[str, Any]:
+    from ser_images.data.splits import make_split
+
+    make_split(images.rows, protocol, fold, config.seed)  # refuses a fold or a split that is not possible
+    from ser_images.train.runs.run import run
+
+    return run(images, config.resolved(), protocol, fold, folder, *arguments)
+
+
+def _folds(
+    images: "ImageSet", config: TrainConfig, protocol: str, folds: str | Sequence[int], folder: Path, *arguments: Any
+) -> dict[str, Any]:
+    from ser_images.train.runs.folds import cross_validate, folds_of
+
+    text = folds if isinstance(folds, str) else ",".join(map(str, folds))
+    return cross_validate(images, config.resolved(), protocol, folds_of(text, images, protocol), folder, *arguments)
