@@ -5,14 +5,14 @@ set -eu
 demo=${1:?usage: demo.sh FOLDER}
 rm -rf "$demo/run"
 
-echo "1. Recordings: 30 synthetic speakers, 8 emotions"
-ser-images synthesize "$demo/voices" --actors 30 --repetitions 1
+echo "1. Recordings: 40 synthetic speakers, 8 emotions"
+ser-images synthesize "$demo/voices" --actors 40 --repetitions 1
 echo
 echo "2. Images: one log-mel spectrogram per recording"
 ser-images build "$demo/voices" --corpus synthetic --out "$demo/images"
 echo
-echo "3. Training: a small network from random initialisation; 6 speakers are held out for the test"
-ser-train cnn4 --images "$demo/images" --protocol speaker --fold 0 --epochs 40 --lr 0.01 --out "$demo/run"
+echo "3. Training: a small network from random initialisation; 8 speakers are held out for the test"
+ser-train cnn4 --images "$demo/images" --protocol speaker --fold 0 --epochs 30 --lr 0.01 --out "$demo/run"
 echo
 echo "4. Prediction: one recording of a held-out speaker"
 python - "$demo" <<'END'
