@@ -1,4 +1,4 @@
-"""Reference pages from the code: replaces `<!-- commands -->`, `<!-- protocols -->` and `<!-- image spec -->`."""
+"""Reference pages from the code: each marker of `MARKERS`, such as `<!-- protocols -->`, is replaced by its table."""
 
 import dataclasses
 import inspect
@@ -103,4 +103,38 @@ def _fields(cls: Any) -> Iterator[str]:
         yield f"| `{field.name}` | {kind} | `{field.default!r}` |"
 
 
-MARKERS: dict[str, Callable[[], str]] = {"commands": commands, "protocols": protocols, "image spec": image_spec}
+def features() -> str:
+    """The features with their rows, bits and frames per second, from `features/table.py`."""
+    from ser_images.spectrogram_gen.features.table import FEATURES
+    from ser_images.spectrogram_gen.spec import ImageSpec
+
+    lines = ["| feature | what | rows | mel scale | frames per second | bits |", "|---|---|---|---|---|---|"]
+    for one in FEATURES.values():
+        spec = ImageSpec.of_feature(one.name)
+        rows = ", ".join(f"{group.count(spec)} {group.name}" for group in one.rows)
+        per_second = f"{spec.sample_rate_hz / spec.hop_length:.3g}"
+        lines.append(f"| `{one.name}` | {one.text} | {rows} | {one.mel_scale} | {per_second} | {spec.bit_depth} |")
+    return "\n".join(lines)
+
+
+def augmentations() -> str:
+    """The augmentations with the range that each draws from."""
+    from ser_images.spectrogram_gen.augment import AUGMENTATIONS
+
+    lines = ["| name | range |", "|---|---|"]
+    return "\n".join([*lines, *(f"| `{name}` | {_range(one)} |" for name, one in AUGMENTATIONS.items())])
+
+
+def _range(one: Any) -> str:
+    if one.minimum == -one.maximum:
+        return f"± {one.maximum:g} {one.unit}"
+    return f"{one.minimum:g} to {one.maximum:g} {one.unit}"
+
+
+MARKERS: dict[str, Callable[[], str]] = {
+    "commands": commands,
+    "protocols": protocols,
+    "image spec": image_spec,
+    "features": features,
+    "augmentations": augmentations,
+}

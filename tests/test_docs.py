@@ -22,6 +22,8 @@ import soundfile
 import typer
 
 from ser_images.data.corpora import synthetic
+from ser_images.spectrogram_gen.augment import AUGMENTATIONS
+from ser_images.spectrogram_gen.features.table import FEATURES
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -145,6 +147,16 @@ def test_every_fence_is_known(page: Path) -> None:
     assert len([name for name in languages if name in RUN]) == len(blocks(page))
 
 
+def test_every_file_named_in_the_text_exists() -> None:
+    named = {
+        (page.name, name)
+        for page in PAGES
+        for name in re.findall(r"\b(?:runs|benchmarks|tests|docs)/[\w/.-]+\.(?:py|sh|csv)\b", page.read_text())
+    }
+    assert {name for _, name in named} >= {"runs/ravdess.sh", "tests/test_house.py"}
+    assert [one for one in sorted(named) if not (ROOT / one[1]).exists()] == []
+
+
 def test_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().split()) <= MAX_WORDS
 
@@ -166,6 +178,11 @@ def test_documentation_builds_without_a_warning(tmp_path: Path) -> None:
     run(ROOT, sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site"))
     page = (tmp_path / "site" / "reference" / "commands" / "index.html").read_text()
     assert "--protocol" in page
+    page = (tmp_path / "site" / "reference" / "image-spec" / "index.html").read_text()
+    for name in (*FEATURES, *AUGMENTATIONS):
+        assert f"<td><code>{name}</code></td>" in page
+    for marker in ("<!-- features", "<!-- augmentations", "<!-- image spec"):
+        assert marker not in page
 
 
 PACKAGES = ("data", "spectrogram_gen", "export", "train", "predict")
