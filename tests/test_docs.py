@@ -21,8 +21,11 @@ import pytest
 import soundfile
 import typer
 
-from ser_images.data.corpora import synthetic
+from conftest import SMALL
+from ser_images.data.corpora import find_clips
 from ser_images.spectrogram_gen.augment import AUGMENTATIONS
+from ser_images.spectrogram_gen.dataset.build import build
+from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.features.table import FEATURES
 
 ROOT = Path(__file__).parent.parent
@@ -73,11 +76,13 @@ def run(folder: Path, *command: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What pages start with: recordings, their images, a run, a longer recording, a corpus in label folders."""
+def given(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What pages start with: recordings, their small images, a run, a longer recording, a corpus in label folders."""
     folder = tmp_path_factory.mktemp("given")
-    synthetic.write(folder / "recordings", actors=5, repetitions=1)
-    found = sorted((folder / "recordings").rglob("*.wav"))
+    recordings = folder / "recordings"
+    shutil.copytree(voices, recordings, ignore=shutil.ignore_patterns("03-01-??-02-*"))  # normal intensity only
+    found = sorted(recordings.rglob("*.wav"))
+    assert len(found) == 64
     for path in found[::2]:
         target = folder / "labelled" / path.stem.split("-")[2] / f"{path.parent.name[-2:]}_{path.stem}.wav"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +90,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(found[0], folder / "clip.wav")
     parts = [soundfile.read(path, dtype="float32")[0] for path in found[:20:4]]
     soundfile.write(folder / "meeting.wav", np.concatenate(parts), 48000)
-    run(folder, "bash", "-ec", "ser-images build recordings --corpus synthetic --out images")
+    build(find_clips(recordings, "synthetic").clips, recordings, folder / "images", SMALL, Plan())
     run(folder, "bash", "-ec", "ser-train cnn4 --images images --epochs 1 --lr 0.01 --out runs/first")
     return folder
 
