@@ -162,6 +162,18 @@ def test_every_file_named_in_the_text_exists() -> None:
     assert [one for one in sorted(named) if not (ROOT / one[1]).exists()] == []
 
 
+def test_the_tree_of_packages_is_as_it_is() -> None:
+    text = (ROOT / "docs/explanation/architecture.md").read_text()
+    tree = text.partition("## Tree\n\n```text\n")[2].partition("```")[0]
+    drawn, parents = set(), [""] * 4
+    for indent, name in re.findall(r"^( *)(\w+)/ ", tree, re.MULTILINE):
+        depth = len(indent) // 4
+        parents[depth] = f"{parents[depth - 1] if depth else ''}{name}/"
+        drawn.add(parents[depth])
+    there = {f"{path.parent.relative_to(ROOT)}/" for top in PACKAGES for path in (ROOT / top).rglob("__init__.py")}
+    assert drawn == there | {"ser_images/"}
+
+
 def test_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().split()) <= MAX_WORDS
 

@@ -2,5 +2,5 @@
 
 
 def counted(count: int, noun: str) -> str:
-    """The count and the noun, in the plural unless it is one: `1 speaker`, `1,440 clips`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    """The count and the noun, in the plural unless it is one: `1 speaker`, `1440 clips`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
