@@ -9,6 +9,7 @@ from types import UnionType
 from typing import Any
 
 import typer
+from griffe import Docstring, DocstringSectionKind
 
 APPS = {
     "ser-images": "ser_images.spectrogram_gen.cli",
@@ -16,6 +17,9 @@ APPS = {
     "ser-predict": "ser_images.predict.cli",
     "ser-export": "ser_images.export.cli",
 }
+
+OF_EVERY_COMMAND = ("version", "verbose", "quiet")
+"""Options that the page names once."""
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -51,8 +55,12 @@ def _usage(name: str, sub: str, command: Any) -> str:
 
 
 def _table(command: Any) -> str:
-    rows = [_row(parameter) for parameter in command.params if parameter.name != "help" and not parameter.hidden]
+    rows = [_row(parameter) for parameter in command.params if _is_shown(parameter)]
     return "\n".join(["| argument or option | default | |", "|---|---|---|", *rows]) if rows else ""
+
+
+def _is_shown(parameter: Any) -> bool:
+    return not parameter.hidden and parameter.name not in ("help", *OF_EVERY_COMMAND)
 
 
 def _row(parameter: Any) -> str:
@@ -90,17 +98,25 @@ def protocols() -> str:
 
 
 def image_spec() -> str:
-    """The fields of `ImageSpec` with type and default."""
+    """The fields of `ImageSpec` with type, default and meaning."""
     from ser_images.spectrogram_gen.spec import ImageSpec
 
-    lines = ["| field | type | default |", "|---|---|---|"]
+    lines = ["| field | type | default | meaning |", "|---|---|---|---|"]
     return "\n".join([*lines, *_fields(ImageSpec)])
 
 
 def _fields(cls: Any) -> Iterator[str]:
+    meanings = _attributes(cls)
     for field in dataclasses.fields(cls):
         kind = field.type if isinstance(field.type, (str, UnionType)) else field.type.__name__
-        yield f"| `{field.name}` | {kind} | `{field.default!r}` |"
+        yield f"| `{field.name}` | {kind} | `{field.default!r}` | {_escape(meanings[field.name])} |"
+
+
+def _attributes(cls: Any) -> dict[str, str]:
+    """The meaning of each attribute, from the section `Attributes` of the docstring."""
+    sections = Docstring(inspect.getdoc(cls) or "").parse("google", warnings=False)
+    found = next(section.value for section in sections if section.kind is DocstringSectionKind.attributes)
+    return {one.name: " ".join(one.description.split()) for one in found}
 
 
 def features() -> str:
