@@ -220,7 +220,7 @@ def _require_format(format: str, formats: Sequence[str], out: Path | None) -> No
     if format not in formats:
         raise UserError(f"--format {format}: expected one of {', '.join(formats)}")
     if out and format == "table":
-        raise UserError(f"--out {out}: a table is for the terminal; add --format {' or '.join(formats[1:])}")
+        raise UserError(f"--out {out}: a table is for the terminal; add --format with one of {', '.join(formats[1:])}")
 
 
 def _require_outputs(outputs: Sequence[Path | None], inputs: Sequence[Path]) -> None:

@@ -261,6 +261,9 @@ def test_one_class_is_refused_unless_wanted(
     assert code == 0
     assert error.startswith("warning: ")
     assert "--strict" not in error
+    assert "warning: no recording names its speaker: unseen speakers (--protocol speaker) cannot be tested" in error
+    _, _, error = command(main, *arguments, "--one-class", "--speaker-regex", "[a-z]+$|one|two")
+    assert "names its speaker" not in error
     code, _, error = command(main, "check", tmp_path / "source", "--corpus", "folder")
     assert code == 0
     assert error.startswith("warning: ")

@@ -170,11 +170,15 @@ def test_the_activation_map_covers_the_decisive_part() -> None:
     assert heat[16:, :16].max() == 0
 
 
-@pytest.mark.parametrize("options", [("--format", "xml"), ("--out", "table.txt")])
-def test_unknown_formats(command: Command, voices: Path, tiny_run: Path, options: tuple[str, str]) -> None:
-    code, out, error = command(main, "file", recording(voices), "--model", tiny_run, *options)
+@pytest.mark.parametrize(("name", "formats"), [("file", "csv, json, jsonl"), ("timeline", "csv, json, audacity")])
+def test_unknown_formats(command: Command, voices: Path, tiny_run: Path, name: str, formats: str) -> None:
+    arguments = (name, recording(voices), "--model", tiny_run)
+    code, out, error = command(main, *arguments, "--format", "xml")
     assert (code, out, error.count("\n")) == (2, "", 1)
-    assert "expected one of table, csv, json, jsonl" in error
+    assert error.startswith(f"error: --format xml: expected one of table, {formats}")
+    code, out, error = command(main, *arguments, "--out", "table.txt")
+    assert (code, out, error.count("\n")) == (2, "", 1)
+    assert error.startswith(f"error: --out table.txt: a table is for the terminal; add --format with one of {formats}")
 
 
 @pytest.mark.parametrize(("rate_hz", "channels"), [(8000, 1), (96000, 1), (48000, 6)])
