@@ -163,7 +163,7 @@ def test_show_plots_a_clip_and_a_contact_sheet(command: Command, voices: Path, t
 
 def test_synthesize(command: Command, tmp_path: Path) -> None:
     code, out, _ = command(main, "synthesize", tmp_path / "voices", "--actors", 1, "--repetitions", 1)
-    assert (code, out) == (0, f"30 recordings of 1 speakers in {tmp_path}/voices\n")
+    assert (code, out) == (0, f"30 recordings of 1 speaker in {tmp_path}/voices\n")
     code, _, error = command(main, "synthesize", tmp_path / "voices", "--actors", 100)
     assert (code, error) == (2, "error: --actors 100: expected 1 to 99\n")
 

@@ -123,7 +123,7 @@ def test_few_speakers_are_reported(run_folder: Path) -> None:
     assert written["interval_method"] == "binomial"
     low, high = written["intervals"]["accuracy"]
     assert high - low > 0.15
-    assert "warning: 1 speaker(s): intervals over speakers need 5" in (run_folder / "report.txt").read_text()
+    assert "warning: 1 test speaker: intervals over speakers need 5" in (run_folder / "report.txt").read_text()
     assert written["calibration"]["temperature"] == [1.0]
 
 
