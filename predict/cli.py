@@ -197,12 +197,14 @@ class _Predictions:
         self._model, self._paths, self.failed = model, paths, 0
 
     def __iter__(self) -> "Iterator[tuple[Path, Prediction]]":
+        from ser_images.predict.output.file_names import printable
+
         for path in self._paths:
             try:
                 prediction = self._model(path)
             except UserError as error:
                 self.failed += 1
-                LOGGER.error(error)
+                LOGGER.error(printable(str(error)))
                 continue
             _warn_if_cropped(path, prediction)
             yield path, prediction
