@@ -12,6 +12,7 @@ import typer
 
 from ser_images.data.common.command_line import LOGGER, command_line, new_app
 from ser_images.data.common.errors import UserError
+from ser_images.predict.output.file_names import printable
 
 if TYPE_CHECKING:
     from ser_images.predict.model import Model
@@ -200,7 +201,7 @@ class _Predictions:
                 prediction = self._model(path)
             except UserError as error:
                 self.failed += 1
-                LOGGER.error(error)
+                LOGGER.error(printable(str(error)))
                 continue
             _warn_if_cropped(path, prediction)
             yield path, prediction
@@ -208,10 +209,8 @@ class _Predictions:
 
 def _warn_if_cropped(path: Path, prediction: "Prediction") -> None:
     if prediction.cropped:
-        LOGGER.warning(
-            f"{path}: classified {prediction.classified_s:.1f} of {prediction.duration_s:.1f} s (the middle); "
-            "see ser-predict timeline"
-        )
+        classified = f"{prediction.classified_s:.1f} of {prediction.duration_s:.1f} s"
+        LOGGER.warning(f"{printable(path)}: classified {classified} (the middle); see ser-predict timeline")
 
 
 def _require_outputs(outputs: Sequence[Path | None], inputs: Sequence[Path]) -> None:
@@ -225,7 +224,6 @@ def _require_outputs(outputs: Sequence[Path | None], inputs: Sequence[Path]) -> 
 def _explain(model: "Model", model_path: Path, recording: Path, out: Path) -> None:
     from ser_images.data.common.errors import errors_name
     from ser_images.predict.output.explain import explain
-    from ser_images.predict.output.file_names import printable
     from ser_images.spectrogram_gen.audio import read_mono
 
     samples, rate_hz = read_mono(recording)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -92,7 +93,8 @@ def test_integers_and_floats_have_the_same_labels(voices: Path, model: Model) ->
 )
 def test_samples_to_mono(samples: NDArray[np.generic], expected: list[float]) -> None:
     mono = to_mono(samples)
-    assert (mono.dtype, mono.tolist()) == (np.float32, expected)
+    assert mono.dtype == np.float32
+    assert mono.tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -114,7 +116,7 @@ def test_samples_to_mono(samples: NDArray[np.generic], expected: list[float]) ->
         (np.zeros(16000), 16000, "silence"),
     ],
 )
-def test_other_samples_are_refused(model: Model, samples: object, rate_hz: float, message: str) -> None:
+def test_other_samples_are_refused(model: Model, samples: Any, rate_hz: Any, message: str) -> None:
     for refused in (lambda: model(samples, rate_hz), lambda: ser_images.render(samples, rate_hz)):
         with pytest.raises(UserError, match=message) as error:
             refused()
