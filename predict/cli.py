@@ -12,6 +12,7 @@ import typer
 
 from ser_images.data.common.command_line import LOGGER, command_line, new_app
 from ser_images.data.common.errors import UserError
+from ser_images.predict.output.file_names import printable
 
 if TYPE_CHECKING:
     from ser_images.predict.model import Model
@@ -197,8 +198,6 @@ class _Predictions:
         self._model, self._paths, self.failed = model, paths, 0
 
     def __iter__(self) -> "Iterator[tuple[Path, Prediction]]":
-        from ser_images.predict.output.file_names import printable
-
         for path in self._paths:
             try:
                 prediction = self._model(path)
@@ -212,10 +211,8 @@ class _Predictions:
 
 def _warn_if_cropped(path: Path, prediction: "Prediction") -> None:
     if prediction.cropped:
-        LOGGER.warning(
-            f"{path}: classified {prediction.classified_s:.1f} of {prediction.duration_s:.1f} s (the middle); "
-            "see ser-predict timeline"
-        )
+        classified = f"{prediction.classified_s:.1f} of {prediction.duration_s:.1f} s"
+        LOGGER.warning(f"{printable(path)}: classified {classified} (the middle); see ser-predict timeline")
 
 
 def _require_format(format: str, formats: Sequence[str], out: Path | None) -> None:
@@ -236,7 +233,6 @@ def _require_outputs(outputs: Sequence[Path | None], inputs: Sequence[Path]) -> 
 def _explain(model: "Model", model_path: Path, recording: Path, out: Path) -> None:
     from ser_images.data.common.errors import errors_name
     from ser_images.predict.output.explain import explain
-    from ser_images.predict.output.file_names import printable
     from ser_images.spectrogram_gen.audio import read_mono
 
     samples, rate_hz = read_mono(recording)

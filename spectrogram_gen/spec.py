@@ -50,6 +50,11 @@ class ImageSpec:
 
     Raises:
         UserError: a number that no image can be made with.
+
+    Example:
+        >>> from ser_images import ImageSpec
+        >>> ImageSpec(n_mels=64).n_rows, ImageSpec.of_feature("mfcc").n_rows
+        (64, 40)
     """
 
     sample_rate_hz: int = 16000
