@@ -21,6 +21,7 @@ import pytest
 import soundfile
 import typer
 
+from conftest import Shared
 from ser_images.data.corpora import synthetic
 
 ROOT = Path(__file__).parent.parent
@@ -71,9 +72,13 @@ def run(folder: Path, *command: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def given(shared: Shared) -> Path:
     """What pages start with: recordings, their images, a run, a longer recording, a corpus in label folders."""
-    folder = tmp_path_factory.mktemp("given")
+    return shared("given", write_given)
+
+
+def write_given(folder: Path) -> None:
+    folder.mkdir()
     synthetic.write(folder / "recordings", actors=5, repetitions=1)
     found = sorted((folder / "recordings").rglob("*.wav"))
     for path in found[::2]:
@@ -85,7 +90,6 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     soundfile.write(folder / "meeting.wav", np.concatenate(parts), 48000)
     run(folder, "bash", "-ec", "ser-images build recordings --corpus synthetic --out images")
     run(folder, "bash", "-ec", "ser-train cnn4 --images images --epochs 1 --lr 0.01 --out runs/first")
-    return folder
 
 
 @pytest.mark.slow
