@@ -56,7 +56,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
         folder, done = root / name / name, root / f"{name}.done"
         with FileLock(root / f"{name}.lock"):
             if not done.exists():
-                folder.parent.mkdir()
+                folder.parent.mkdir(exist_ok=True)
                 make(folder)
                 done.touch()
         return folder

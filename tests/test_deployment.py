@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Command
+from conftest import Command, Shared
 from ser_images.predict.cli import main
 
 pytestmark = pytest.mark.slow
@@ -28,11 +28,13 @@ def pip(python: Path, *arguments: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def environment(distributions: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("environment")
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    pip(folder / "bin" / "python", "--constraint", "constraints.txt", str(next(distributions.glob("*.whl"))))
-    return folder
+def environment(distributions: Path, shared: Shared) -> Path:
+    return shared("base_environment", lambda folder: install_wheel(next(distributions.glob("*.whl")), folder))
+
+
+def install_wheel(wheel: Path, folder: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+    pip(folder / "bin" / "python", "--constraint", "constraints.txt", str(wheel))
 
 
 def run(environment: Path, *command: object) -> subprocess.CompletedProcess[str]:

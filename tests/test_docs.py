@@ -21,7 +21,7 @@ import pytest
 import soundfile
 import typer
 
-from conftest import SMALL
+from conftest import SMALL, Shared
 from ser_images.data.corpora import find_clips
 from ser_images.spectrogram_gen.augment import AUGMENTATIONS
 from ser_images.spectrogram_gen.dataset.build import build
@@ -76,9 +76,12 @@ def run(folder: Path, *command: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def given(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def given(shared: Shared, voices: Path) -> Path:
     """What pages start with: recordings, their small images, a run, a longer recording, a corpus in label folders."""
-    folder = tmp_path_factory.mktemp("given")
+    return shared("given", lambda folder: write_given(folder, voices))
+
+
+def write_given(folder: Path, voices: Path) -> None:
     recordings = folder / "recordings"
     shutil.copytree(voices, recordings, ignore=shutil.ignore_patterns("03-01-??-02-*"))  # normal intensity only
     found = sorted(recordings.rglob("*.wav"))
@@ -92,7 +95,6 @@ def given(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     soundfile.write(folder / "meeting.wav", np.concatenate(parts), 48000)
     build(find_clips(recordings, "synthetic").clips, recordings, folder / "images", SMALL, Plan())
     run(folder, "bash", "-ec", "ser-train cnn4 --images images --epochs 1 --lr 0.01 --out runs/first")
-    return folder
 
 
 @pytest.mark.slow

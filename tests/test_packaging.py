@@ -9,6 +9,8 @@ from zipfile import ZipFile
 
 import pytest
 
+from conftest import Shared
+
 pytestmark = pytest.mark.slow
 
 FILES = {
@@ -29,19 +31,20 @@ Project = tuple[Path, Path]
 
 
 @pytest.fixture(scope="module")
-def environment(distributions: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def environment(distributions: Path, shared: Shared) -> Path:
     """The bin folder of a fresh environment with the wheel; dependencies are found where this test finds them."""
-    folder = tmp_path_factory.mktemp("environment")
+    return shared("environment", lambda folder: install_wheel(next(distributions.glob("*.whl")), folder)) / "bin"
+
+
+def install_wheel(wheel: Path, folder: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     packages = next(folder.glob("lib/python*/site-packages"))
-    wheel = next(distributions.glob("*.whl"))
     pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python", "install", "--quiet"]
     install = [*pip, "--no-deps", "--no-index", wheel]
     subprocess.run(install, check=True, env=os.environ | {"PYTHONWARNINGS": "ignore"})
     found = [path for path in sys.path if path.endswith("site-packages")]
     # their own .pth files, the editable one too, stay unread
     (packages / "dependencies.pth").write_text("\n".join(found))
-    return folder / "bin"
 
 
 @pytest.fixture(params=VARIANTS)
