@@ -77,10 +77,10 @@ def build(
     from ser_images.data.common.progress import progress_bar
     from ser_images.spectrogram_gen.console import print_build
     from ser_images.spectrogram_gen.dataset.build import build as build_images
-    from ser_images.spectrogram_gen.dataset.plan import plan_of
+    from ser_images.spectrogram_gen.dataset.plan import make_plan
 
     image_spec = _spec(feature, spec)
-    plan = plan_of(_n_variants(variants, augment), augmentations, labels, seed)
+    plan = make_plan(_n_variants(variants, augment), augmentations, labels, seed)
     listing = _find(source, corpus, channel, speaker_regex, speakers, one_class)
     with progress_bar("rendering", len(listing.clips)) as progress:
         summary = build_images(listing.clips, source, out, image_spec, plan, jobs, progress)
@@ -129,7 +129,7 @@ def show(
     """Plot a clip with its variants, waveform and image, and a contact sheet by class."""
     listing = _find(source, corpus, channel, speaker_regex, speakers, one_class=True)
     from ser_images.data.common.folders import require_writable
-    from ser_images.spectrogram_gen.dataset.plan import plan_of
+    from ser_images.spectrogram_gen.dataset.plan import make_plan
     from ser_images.spectrogram_gen.inspect.show import clip_figure, contact_sheet
     from ser_images.spectrogram_gen.spec import ImageSpec
 
@@ -137,7 +137,7 @@ def show(
     if clip and clip not in by_name:
         raise UserError(f"--clip {clip}: no such clip in {source}; there is, for example, {next(iter(by_name))}")
     require_writable(out)
-    spec, plan = ImageSpec(), plan_of(_n_variants(variants, augment), augmentations, labels, seed)
+    spec, plan = ImageSpec(), make_plan(_n_variants(variants, augment), augmentations, labels, seed)
     clip_figure(by_name[clip] if clip else listing.clips[0], spec, plan).savefig(out / "clip.png", dpi=110)
     contact_sheet(listing.clips, spec, labels).savefig(out / "contact_sheet.png", dpi=110)
     typer.echo(f"{out / 'clip.png'}\n{out / 'contact_sheet.png'}")

@@ -72,7 +72,7 @@ def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def images(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> ImageSet:
     """Their small pictures, one variant beside each original."""
     folder = tmp_path_factory.mktemp("images")
-    build(find_clips(voices, "synthetic").clips, voices, folder, SMALL, Plan(augment=1))
+    build(find_clips(voices, "synthetic").clips, voices, folder, SMALL, Plan(n_variants=1))
     return ImageSet.read(folder)
 
 

@@ -39,7 +39,7 @@ def one_image_set(images: Sequence[Path]) -> Path:
 
 
 def recipe(
-    name: Annotated[str, typer.Argument(help="Recipe, such as c-bilstm (a wrong name lists them), or a TOML file.")],
+    name: Annotated[str, typer.Argument(help="Recipe, such as c-bilstm (an unknown name lists them), or a TOML file.")],
     images: Images,
     out: Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs/NAME-PROTOCOL")] = None,
     protocol: Protocol = "",

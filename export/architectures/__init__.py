@@ -40,5 +40,5 @@ def architecture(name: str) -> Architecture:
         return found
     raise UserError(
         f"architecture {name!r}: expected one of {', '.join(ARCHITECTURES)}, a network of torchvision or fastai "
-        f"such as resnet18 or xresnet50, or one of timm where that is installed"
+        f"such as resnet18 or xresnet50, or one of timm where that is installed; see ser-train networks"
     )

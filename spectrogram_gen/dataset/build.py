@@ -1,6 +1,6 @@
 """Build an image set from clips: parallel, resumable, never half-written.
 
-    summary = build(listing.clips, source, Path("images"), ImageSpec(), Plan(augment=4))
+    summary = build(listing.clips, source, Path("images"), ImageSpec(), Plan(n_variants=4))
 
 Every image is written under a temporary name and moved into place; its row is appended to a journal at once.
 A second build compares rows and renders only missing and stale images: another spec, another recording

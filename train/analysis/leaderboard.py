@@ -64,7 +64,7 @@ def find_image_sets(recipes: Sequence[Recipe], root: Path) -> dict[str, ImageSet
     existing = [ImageSet.read(manifest.parent) for manifest in sorted(root.glob(f"*/{MANIFEST}"))]
     found, missing = dict[str, ImageSet](), defaultdict[str, list[str]](list)
     for recipe in recipes:
-        fitting = [image_set for image_set in existing if recipe.images.missing_in(image_set) is None]
+        fitting = [image_set for image_set in existing if recipe.images.difference(image_set) is None]
         if fitting:
             found[recipe.name] = fitting[0]
         else:
