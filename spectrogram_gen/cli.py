@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ser_images.data.common.command_line import command_line, new_app
-from ser_images.data.common.errors import UserError
+from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.spectrogram_gen.features.table import FEATURES
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def build(
 
     image_spec = _spec(feature, spec)
     plan = make_plan(_n_variants(variants, augment), augmentations, labels, seed)
-    listing = _find(source, corpus, channel, speaker_regex, speakers, one_class)
+    listing = _find_clips(source, corpus, channel, speaker_regex, speakers, one_class)
     with progress_bar("rendering", len(listing.clips)) as progress:
         summary = build_images(listing.clips, source, out, image_spec, plan, jobs, progress)
     print_build(summary, listing, out)
@@ -99,7 +99,7 @@ def check(
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 on any problem.")] = False,
 ) -> None:
     """Count the clips of a corpus; list silent, clipped, duplicate, unreadable and unnamed ones."""
-    listing = _find(source, corpus, channel, speaker_regex, speakers, one_class=True)
+    listing = _find_clips(source, corpus, channel, speaker_regex, speakers, one_class=True)
     from ser_images.data.common.progress import progress_bar
     from ser_images.spectrogram_gen.console import print_survey
     from ser_images.spectrogram_gen.inspect.check import survey
@@ -127,7 +127,7 @@ def show(
     augment: Augment = None,
 ) -> None:
     """Plot a clip with its variants, waveform and image, and a contact sheet by class."""
-    listing = _find(source, corpus, channel, speaker_regex, speakers, one_class=True)
+    listing = _find_clips(source, corpus, channel, speaker_regex, speakers, one_class=True)
     from ser_images.data.common.folders import require_writable
     from ser_images.spectrogram_gen.dataset.plan import make_plan
     from ser_images.spectrogram_gen.inspect.show import clip_figure, contact_sheet
@@ -178,7 +178,7 @@ def synthesize(
     typer.echo(f"{count} recordings of {actors} speakers in {out}")
 
 
-def _find(
+def _find_clips(
     source: Path, corpus: str, channel: str, speaker_regex: str, speakers: Path | None, one_class: bool
 ) -> "Listing":
     from ser_images.data.corpora import find_clips
@@ -198,7 +198,7 @@ def _spec(feature: str, path: Path | None) -> "ImageSpec":
 
     if feature and path:
         raise UserError('--feature and --spec exclude each other: the spec has a field "feature"')
-    return ImageSpec.from_json(_read_text(path)) if path else ImageSpec.of_feature(feature or "mel")
+    return _read_spec(path) if path else ImageSpec.of_feature(feature or "mel")
 
 
 def _n_variants(variants: int, augment: int | None) -> int:
@@ -218,11 +218,15 @@ def _speakers(regex: str, table: Path | None) -> "Speakers | None":
     return speakers_from_csv(table) if table else None
 
 
-def _read_text(path: Path) -> str:
+def _read_spec(path: Path) -> "ImageSpec":
+    from ser_images.spectrogram_gen.spec import ImageSpec
+
     try:
-        return path.read_text()
+        text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from error
+        raise UserError(f"{path}: cannot be read ({error}); give a JSON file such as spec.json") from error
+    with prefix_errors(path):
+        return ImageSpec.from_json(text)
 
 
 def main() -> None:

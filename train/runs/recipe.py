@@ -17,7 +17,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-from ser_images.data.common.errors import UserError, errors_name
+from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.data.labels import SCHEMES, scheme_of
 from ser_images.data.protocols import PROTOCOLS
 from ser_images.export.architectures import architecture
@@ -117,13 +117,13 @@ class Recipe:
         path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
         if not path.is_file():
             raise UserError(f"recipe {name}: expected a TOML file, or one of {', '.join(names())}")
-        with errors_name(path):
+        with prefix_errors(path):
             content = _read_toml(path)
             images, training = content.pop("images", {}), content.pop("training", {})
-            head = from_mapping(_Head, content)
-            with errors_name("[images]"):
+            head = from_mapping(_RecipeHeader, content)
+            with prefix_errors("[images]"):
                 options = ImageSetOptions.from_dict(images)
-            with errors_name("[training]"):
+            with prefix_errors("[training]"):
                 config = TrainConfig.from_dict(training, warn=True).resolved()
             architecture(config.architecture)
         return cls(path.stem, head.title, head.system, head.protocol, options, config)
@@ -160,7 +160,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _Head:
+class _RecipeHeader:
     """The keys at the top of a recipe file."""
 
     title: str = ""
