@@ -6,18 +6,21 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 DEMO ?= .demo
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 
-.PHONY: demo quick test lint links types docs check format clean
+.PHONY: demo quick test coverage lint links types docs check format clean
 
 demo: $(VENV)/.train
 	PATH="$(abspath $(BIN)):$$PATH" sh demo.sh $(DEMO)
 
 quick: $(VENV)/.dev
-	$(PYTEST) --dist load -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test: $(VENV)/.dev
-	$(PYTEST) --dist loadfile
+	$(PYTEST)
+
+coverage: $(VENV)/.dev  # of the test processes alone, without the commands that they start
+	$(PYTEST) --cov --cov-report term:skip-covered
 
 lint: $(VENV)/.dev types
 	$(BIN)/ruff check .
@@ -30,6 +33,7 @@ links:
 
 types: $(VENV)/.dev links
 	$(BIN)/mypy
+	$(BIN)/mypy tests
 
 docs: $(VENV)/.docs links
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir site

@@ -1,4 +1,4 @@
-"""Reference pages from the code: replaces `<!-- commands -->`, `<!-- protocols -->` and `<!-- image spec -->`."""
+"""Reference pages from the code: each marker of `MARKERS`, such as `<!-- protocols -->`, is replaced by its table."""
 
 import dataclasses
 import inspect
@@ -9,6 +9,7 @@ from types import UnionType
 from typing import Any
 
 import typer
+from griffe import Docstring, DocstringSectionKind
 
 APPS = {
     "ser-images": "ser_images.spectrogram_gen.cli",
@@ -16,6 +17,9 @@ APPS = {
     "ser-predict": "ser_images.predict.cli",
     "ser-export": "ser_images.export.cli",
 }
+
+OF_EVERY_COMMAND = ("version", "verbose", "quiet")
+"""Options that the page names once."""
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -51,8 +55,12 @@ def _usage(name: str, sub: str, command: Any) -> str:
 
 
 def _table(command: Any) -> str:
-    rows = [_row(parameter) for parameter in command.params if parameter.name != "help" and not parameter.hidden]
+    rows = [_row(parameter) for parameter in command.params if _is_shown(parameter)]
     return "\n".join(["| argument or option | default | |", "|---|---|---|", *rows]) if rows else ""
+
+
+def _is_shown(parameter: Any) -> bool:
+    return not parameter.hidden and parameter.name not in ("help", *OF_EVERY_COMMAND)
 
 
 def _row(parameter: Any) -> str:
@@ -90,17 +98,59 @@ def protocols() -> str:
 
 
 def image_spec() -> str:
-    """The fields of `ImageSpec` with type and default."""
+    """The fields of `ImageSpec` with type, default and meaning."""
     from ser_images.spectrogram_gen.spec import ImageSpec
 
-    lines = ["| field | type | default |", "|---|---|---|"]
+    lines = ["| field | type | default | meaning |", "|---|---|---|---|"]
     return "\n".join([*lines, *_fields(ImageSpec)])
 
 
 def _fields(cls: Any) -> Iterator[str]:
+    meanings = _attributes(cls)
     for field in dataclasses.fields(cls):
         kind = field.type if isinstance(field.type, (str, UnionType)) else field.type.__name__
-        yield f"| `{field.name}` | {kind} | `{field.default!r}` |"
+        yield f"| `{field.name}` | {kind} | `{field.default!r}` | {_escape(meanings[field.name])} |"
 
 
-MARKERS: dict[str, Callable[[], str]] = {"commands": commands, "protocols": protocols, "image spec": image_spec}
+def _attributes(cls: Any) -> dict[str, str]:
+    """The meaning of each attribute, from the section `Attributes` of the docstring."""
+    sections = Docstring(inspect.getdoc(cls) or "").parse("google", warnings=False)
+    found = next(section.value for section in sections if section.kind is DocstringSectionKind.attributes)
+    return {one.name: " ".join(one.description.split()) for one in found}
+
+
+def features() -> str:
+    """The features with their rows, bits and frames per second, from `features/table.py`."""
+    from ser_images.spectrogram_gen.features.table import FEATURES
+    from ser_images.spectrogram_gen.spec import ImageSpec
+
+    lines = ["| feature | what | rows | mel scale | frames per second | bits |", "|---|---|---|---|---|---|"]
+    for one in FEATURES.values():
+        spec = ImageSpec.of_feature(one.name)
+        rows = ", ".join(f"{group.count(spec)} {group.name}" for group in one.rows)
+        per_second = f"{spec.sample_rate_hz / spec.hop_length:.3g}"
+        lines.append(f"| `{one.name}` | {one.text} | {rows} | {one.mel_scale} | {per_second} | {spec.bit_depth} |")
+    return "\n".join(lines)
+
+
+def augmentations() -> str:
+    """The augmentations with the range that each draws from."""
+    from ser_images.spectrogram_gen.augment import AUGMENTATIONS
+
+    lines = ["| name | range |", "|---|---|"]
+    return "\n".join([*lines, *(f"| `{name}` | {_range(one)} |" for name, one in AUGMENTATIONS.items())])
+
+
+def _range(one: Any) -> str:
+    if one.minimum == -one.maximum:
+        return f"± {one.maximum:g} {one.unit}"
+    return f"{one.minimum:g} to {one.maximum:g} {one.unit}"
+
+
+MARKERS: dict[str, Callable[[], str]] = {
+    "commands": commands,
+    "protocols": protocols,
+    "image spec": image_spec,
+    "features": features,
+    "augmentations": augmentations,
+}

@@ -33,7 +33,7 @@ def write(
     clips: Annotated[Path | None, typer.Option(help="Recordings for the test of --with-frontend.")] = None,
     out: Annotated[Path | None, typer.Option(help="New zip or hub-folder; beside the run by default.")] = None,
 ) -> None:
-    """Convert a run's model to another format (the word write may be left out)."""
+    """Convert a run's model (the word write may be left out)."""
     if to not in TARGETS:
         raise UserError(f"--to {to}: expected one of {', '.join(TARGETS)}")
     if with_frontend and to != "onnx":
@@ -94,7 +94,10 @@ def compare(
     clips: Annotated[Path, typer.Option(help="Recordings: files or a folder of them.")],
     out: Annotated[Path | None, typer.Option(help="Also write the table to this JSON file.")] = None,
 ) -> None:
-    """Compare all formats on the same recordings: labels, differences, size, cold start, latency, memory."""
+    """Compare all formats of a model on the same recordings.
+
+    Prints labels, differences of probabilities, size, cold start, latency and memory.
+    """
     import json
 
     from ser_images.data.common.folders import file_moved_into_place, require_replaceable, require_writable
@@ -115,7 +118,10 @@ def compare(
 
 @app.command()
 def verify(run: Run) -> None:
-    """Check every file against SHA256SUMS, and that the model loads, fits its bundle and computes probabilities."""
+    """Check the files of a run, and that its model works.
+
+    Every file must match SHA256SUMS; the model must load, fit its bundle and compute probabilities.
+    """
     import numpy as np
 
     from ser_images.export.models import open_model

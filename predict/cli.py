@@ -12,6 +12,7 @@ import typer
 
 from ser_images.data.common.command_line import LOGGER, command_line, new_app
 from ser_images.data.common.errors import UserError
+from ser_images.predict.output.file_names import printable
 
 if TYPE_CHECKING:
     from ser_images.predict.model import Model
@@ -31,7 +32,7 @@ Top = Annotated[int | None, typer.Option(min=1, help="Show only the most probabl
 
 @app.callback()
 def _predict() -> None:
-    """Sound to emotion: recordings, long recordings and the live microphone."""
+    """Predict emotions from recordings and from the microphone."""
 
 
 @app.command()
@@ -48,7 +49,7 @@ def file(
         Path | None, typer.Option(help="Plot the first recording's image and the parts that decided (Grad-CAM).")
     ] = None,
 ) -> None:
-    """Classify recordings: every label with its probability, best first.
+    """Classify recordings: every label with its probability.
 
     Of a recording longer than the model's images, the middle is classified, with a warning; see `timeline`. A recording
     that can't be classified is a line on stderr; the others go on, and the exit code is 1 (2 if none could be).
@@ -56,8 +57,7 @@ def file(
     from ser_images.data.corpora.sound_files import recordings
     from ser_images.predict.output.prediction_formats import FORMATS, write_predictions
 
-    if format not in FORMATS or (out and format == "table"):
-        raise UserError(f"--format {format}: expected one of {', '.join(FORMATS)} (with --out: not table)")
+    _require_format(format, FORMATS, out)
     found = recordings(paths)
     inputs = [*found, model]
     _require_outputs([explain, out], inputs)
@@ -96,7 +96,10 @@ def timeline(
     out: Annotated[Path | None, typer.Option(help="File to write instead of standard output.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Plot waveform, spectrogram and emotion over time.")] = None,
 ) -> None:
-    """Detect speech and label each segment with an emotion: start, end, label, confidence (no diarisation)."""
+    """Label the speech in a long recording, segment by segment.
+
+    Detects speech; each segment has a start, an end, a label and a confidence, but no speaker (no diarisation).
+    """
     from ser_images.data.common.folders import file_moved_into_place
     from ser_images.data.common.progress import progress_bar
     from ser_images.predict.model import Model
@@ -104,10 +107,7 @@ def timeline(
     from ser_images.predict.output.segment_formats import SEGMENT_FORMATS, to_text
     from ser_images.spectrogram_gen.audio import duration_s
 
-    if (format != "table" and format not in SEGMENT_FORMATS) or (out and format == "table"):
-        raise UserError(
-            f"--format {format}: expected one of table, {', '.join(SEGMENT_FORMATS)} (with --out: not table)"
-        )
+    _require_format(format, ("table", *SEGMENT_FORMATS), out)
     _require_outputs([plot, out], [path, model])
     length_s = duration_s(path)
     loaded = Model.load(model, model_format, trust_pickle, min_confidence)
@@ -132,7 +132,7 @@ def live(
     model_format: ModelFormat = None,
     trust_pickle: TrustPickle = False,
     min_confidence: MinConfidence = 0.0,
-    device: Annotated[str | None, typer.Option(help="Index or part of the name, of ser-predict devices.")] = None,
+    device: Annotated[str | None, typer.Option(help="Index or part of the name, from ser-predict devices.")] = None,
     window: Annotated[
         float | None,
         typer.Option(min=0.5, max=30, help="Seconds of sound in a window.", show_default="as the model's images"),
@@ -143,7 +143,10 @@ def live(
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Print a JSON object per result, no display.")] = False,
     once: Annotated[bool, typer.Option("--once", help="Wait for one utterance, classify it, stop.")] = False,
 ) -> None:
-    """Classify speech from the microphone as it comes. Ctrl-C stops, with a summary."""
+    """Classify speech from the microphone.
+
+    Ctrl-C stops and prints a summary.
+    """
     import json
 
     from ser_images.predict.live.display import display
@@ -182,7 +185,7 @@ def _print_utterance(prediction: "Prediction", name: str, model: "Model", jsonl:
 
 @app.command()
 def devices() -> None:
-    """List the input devices; * marks the one that ser-predict live uses by default."""
+    """List the input devices; * marks the default."""
     from ser_images.predict.live.microphone import input_devices
 
     for device in input_devices():
@@ -202,7 +205,7 @@ class _Predictions:
                 prediction = self._model(path)
             except UserError as error:
                 self.failed += 1
-                LOGGER.error(error)
+                LOGGER.error(printable(str(error)))
                 continue
             _warn_if_cropped(path, prediction)
             yield path, prediction
@@ -210,10 +213,15 @@ class _Predictions:
 
 def _warn_if_cropped(path: Path, prediction: "Prediction") -> None:
     if prediction.cropped:
-        LOGGER.warning(
-            f"{path}: classified {prediction.classified_s:.1f} of {prediction.duration_s:.1f} s (the middle); "
-            "see ser-predict timeline"
-        )
+        classified = f"{prediction.classified_s:.1f} of {prediction.duration_s:.1f} s"
+        LOGGER.warning(f"{printable(path)}: classified {classified} (the middle); see ser-predict timeline")
+
+
+def _require_format(format: str, formats: Sequence[str], out: Path | None) -> None:
+    if format not in formats:
+        raise UserError(f"--format {format}: expected one of {', '.join(formats)}")
+    if out and format == "table":
+        raise UserError(f"--out {out}: a table is for the terminal; add --format {' or '.join(formats[1:])}")
 
 
 def _require_outputs(outputs: Sequence[Path | None], inputs: Sequence[Path]) -> None:
@@ -227,7 +235,6 @@ def _require_outputs(outputs: Sequence[Path | None], inputs: Sequence[Path]) -> 
 def _explain(model: "Model", model_path: Path, recording: Path, out: Path) -> None:
     from ser_images.data.common.errors import prefix_errors
     from ser_images.predict.output.explain import explain
-    from ser_images.predict.output.file_names import printable
     from ser_images.spectrogram_gen.audio import read_mono
 
     samples, rate_hz = read_mono(recording)

@@ -37,6 +37,12 @@ class Model:
     Attributes:
         bundle: its labels, its spec, and how it was trained.
         min_confidence: predictions of lower confidence are `uncertain`.
+
+    Example:
+        >>> import ser_images
+        >>> model = ser_images.Model.load("runs/first")    # what ser_images.load does
+        >>> model("clip.wav").label in model.labels
+        True
     """
 
     def __init__(self, bundle: Bundle, network: Callable[[Images], Probabilities], min_confidence: float = 0.0) -> None:

@@ -3,13 +3,12 @@
 ser-images build ravdess --out images --variants 4
 """
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ser_images.data.common.command_line import command_line, new_app
+from ser_images.data.common.command_line import LOGGER, command_line, new_app
 from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.spectrogram_gen.features.table import FEATURES
 
@@ -33,7 +32,7 @@ Augment = Annotated[int | None, typer.Option("--augment", min=0, max=999, hidden
 Augmentations = Annotated[
     str, typer.Option(help="Augmentations of a variant: all, or some of stretch,pitch,shift,noise,gain.")
 ]
-Labels = Annotated[str, typer.Option(help="emotion (8) or gender-emotion (16).")]
+Labels = Annotated[str, typer.Option(help="Classes: emotion (8 in RAVDESS) or gender-emotion (16).")]
 Seed = Annotated[int, typer.Option(min=0, help="Random seed.")]
 SpeakerRegex = Annotated[str, typer.Option(help="Corpus folder: regular expression whose group is the speaker.")]
 SpeakerTable = Annotated[
@@ -70,10 +69,13 @@ def build(
     speaker_regex: SpeakerRegex = "",
     speakers: SpeakerTable = None,
     one_class: OneClass = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where a recording failed.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if a recording failed.")] = False,
     augment: Augment = None,
 ) -> None:
-    """Render every recording and its variants as PNG, with spec.json and manifest.csv."""
+    """Render every recording and its variants as images (PNG).
+
+    Also writes spec.json, which defines the images, and manifest.csv, with one row per image.
+    """
     from ser_images.data.common.progress import progress_bar
     from ser_images.spectrogram_gen.console import print_build
     from ser_images.spectrogram_gen.dataset.build import build as build_images
@@ -85,6 +87,7 @@ def build(
     with progress_bar("rendering", len(listing.clips)) as progress:
         summary = build_images(listing.clips, source, out, image_spec, plan, jobs, progress)
     print_build(summary, listing, out)
+    _warn_without_speakers(listing)
     if strict and (summary.failed or listing.unparsed):
         raise typer.Exit(1)
 
@@ -98,7 +101,10 @@ def check(
     speakers: SpeakerTable = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 on any problem.")] = False,
 ) -> None:
-    """Count the clips of a corpus; list silent, clipped, duplicate, unreadable and unnamed ones."""
+    """Count clips, labels and speakers; list problems.
+
+    Problems are recordings that are silent, clipped, duplicate or unreadable, and names without a label.
+    """
     listing = _find_clips(source, corpus, channel, speaker_regex, speakers, one_class=True)
     from ser_images.data.common.progress import progress_bar
     from ser_images.spectrogram_gen.console import print_survey
@@ -126,7 +132,7 @@ def show(
     speakers: SpeakerTable = None,
     augment: Augment = None,
 ) -> None:
-    """Plot a clip with its variants, waveform and image, and a contact sheet by class."""
+    """Plot one clip with its variants, and images of every class."""
     listing = _find_clips(source, corpus, channel, speaker_regex, speakers, one_class=True)
     from ser_images.data.common.folders import require_writable
     from ser_images.spectrogram_gen.dataset.plan import make_plan
@@ -145,11 +151,14 @@ def show(
 
 @app.command()
 def download(
-    corpus: Annotated[str, typer.Argument(help="ravdess.")],
+    corpus: Annotated[str, typer.Argument(help="Name of the corpus: ravdess.")],
     out: Annotated[Path, typer.Option(help="Folder to unpack into.")] = Path("ravdess"),
     song: Annotated[bool, typer.Option("--song", help="The sung recordings too.")] = False,
 ) -> None:
-    """Download a corpus from its public record, with size and checksum verified; an interrupted download resumes."""
+    """Download a corpus (RAVDESS) from its public record.
+
+    Size and checksum are verified. An interrupted download resumes.
+    """
     from ser_images.data.common.progress import progress_bar
     from ser_images.data.download import RAVDESS_SONG, RAVDESS_SPEECH, fetch
 
@@ -169,13 +178,14 @@ def synthesize(
     repetitions: Annotated[int, typer.Option(help="Renditions of each statement, emotion and intensity.")] = 2,
     seed: Seed = 0,
 ) -> None:
-    """Make a corpus of synthetic voices, with file names as in RAVDESS."""
+    """Write a corpus of synthetic voices, named as in RAVDESS."""
     from ser_images.data.common.progress import progress_bar
+    from ser_images.data.common.text import counted
     from ser_images.data.corpora.synthetic import names, write
 
     with progress_bar("synthesising", sum(1 for _ in names(actors, repetitions))) as progress:
         count = write(out, actors, repetitions, seed, progress)
-    typer.echo(f"{count} recordings of {actors} speakers in {out}")
+    typer.echo(f"{counted(count, 'recording')} of {counted(actors, 'speaker')} in {out}")
 
 
 def _find_clips(
@@ -193,6 +203,14 @@ def _find_clips(
     return listing
 
 
+def _warn_without_speakers(listing: "Listing") -> None:
+    if not any(clip.speaker for clip in listing.clips):
+        LOGGER.warning(
+            "no recording names its speaker: unseen speakers (--protocol speaker) cannot be tested; build again with "
+            "--speaker-regex or --speakers"
+        )
+
+
 def _spec(feature: str, path: Path | None) -> "ImageSpec":
     from ser_images.spectrogram_gen.spec import ImageSpec
 
@@ -204,7 +222,7 @@ def _spec(feature: str, path: Path | None) -> "ImageSpec":
 def _n_variants(variants: int, augment: int | None) -> int:
     if augment is None:
         return variants
-    logging.getLogger("ser_images").warning("--augment is called --variants now; the next version drops the old name")
+    LOGGER.warning("--augment is called --variants now; the next version drops the old name")
     return augment
 
 

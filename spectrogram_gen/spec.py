@@ -39,7 +39,8 @@ class ImageSpec:
         n_fft: samples in one Hann window.
         hop_length: samples from one column of the image to the next.
         n_mels: mel bands, each filter of area 1 in Hz, on the mel scale of the feature.
-        min_hz, max_hz: the lowest edge of the first band and the highest edge of the last.
+        min_hz: the lowest edge of the first band.
+        max_hz: the highest edge of the last band.
         max_db: level of white, in dB of a band's power. The window sums to 1, so a constant of 1 has
             power 1 in its FFT bin.
         range_db: dB from black to white.
@@ -49,6 +50,11 @@ class ImageSpec:
 
     Raises:
         UserError: a number that no image can be made with.
+
+    Example:
+        >>> from ser_images import ImageSpec
+        >>> ImageSpec(n_mels=64).n_rows, ImageSpec.of_feature("mfcc").n_rows
+        (64, 40)
     """
 
     sample_rate_hz: int = 16000

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import soundfile
+from filelock import FileLock
 
 from ser_images.data.corpora import find_clips, synthetic
 from ser_images.spectrogram_gen.dataset.build import build
@@ -24,78 +25,88 @@ if TYPE_CHECKING:
     import torch
 
 SMALL = ImageSpec(n_mels=32, hop_length=1500)
-"""Pictures of 32 x 32, so that a ResNet34 trains on them in seconds."""
+"""Images of 32 x 32, so that a ResNet34 trains on them in seconds."""
 
-os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="ser-images-state-")
-"""The notes of which runs the user wrote are the tests' own, not those of whoever runs them."""
+if "PYTEST_XDIST_WORKER" not in os.environ:  # the workers inherit it
+    os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="ser-images-state-")
+"""The list of runs that a user wrote is the tests' own, not the one of whoever runs them."""
 
 SLOW_FIXTURES = {"run_folder", "distributions"}
-SLOW_FILES = {"test_folds", "test_report", "test_learner_pickle", "test_architectures", "test_allocator"}
-"""What takes seconds: a ResNet34 that is trained, processes that import fastai, packages that are built."""
+"""A ResNet34 that is trained, and packages that are built: the tests that need them are marked slow."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark those tests slow; further ones carry the mark themselves."""
     for item in items:
-        if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())) or item.path.stem in SLOW_FILES:
+        if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
 
 
 Command = Callable[..., tuple[int, str, str]]
+Shared = Callable[[str, Callable[[Path], object]], Path]
 
 
 @pytest.fixture(scope="session")
-def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """`shared(name, make)`: the folder that `make` wrote, once for all processes of pytest-xdist."""
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    root.mkdir(exist_ok=True)
+
+    def get(name: str, make: Callable[[Path], object]) -> Path:
+        folder, done = root / name / name, root / f"{name}.done"
+        with FileLock(root / f"{name}.lock"):
+            if not done.exists():
+                folder.parent.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def distributions(shared: Shared, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the sdist, and the wheel that was built from it."""
-    root, source = Path(__file__).parent.parent, tmp_path_factory.mktemp("source")
+    return shared("distributions", lambda out: build_distributions(tmp_path_factory.mktemp("source"), out))
+
+
+def build_distributions(source: Path, out: Path) -> None:
+    root = Path(__file__).parent.parent
     files = subprocess.run(["git", "ls-files", "-z"], cwd=root, check=True, capture_output=True, text=True).stdout
     for name in filter(None, files.split("\0")):  # a build writes into its source folder
         if (root / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(root / name, source / name)
-    out = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    return out
 
 
 @pytest.fixture(scope="session")
-def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def voices(shared: Shared) -> Path:
     """Four synthetic actors, one repetition: 120 recordings."""
-    folder = tmp_path_factory.mktemp("voices")
-    assert synthetic.write(folder, actors=4, repetitions=1) == 120
-    return folder
+    return shared("voices", lambda folder: synthetic.write(folder, actors=4, repetitions=1))
 
 
 @pytest.fixture(scope="session")
-def images(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> ImageSet:
-    """Their small pictures, one variant beside each original."""
-    folder = tmp_path_factory.mktemp("images")
-    build(find_clips(voices, "synthetic").clips, voices, folder, SMALL, Plan(n_variants=1))
-    return ImageSet.read(folder)
+def images(shared: Shared, voices: Path) -> ImageSet:
+    """Their small images, one variant beside each original."""
+    clips, plan = find_clips(voices, "synthetic").clips, Plan(n_variants=1)
+    return ImageSet.read(shared("images", lambda folder: build(clips, voices, folder, SMALL, plan)))
 
 
 @pytest.fixture(scope="session")
-def run_folder(images: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of two epochs under the protocol `speaker`."""
+def run_folder(shared: Shared, images: ImageSet) -> Path:
+    """A run of two epochs of ResNet34 under the protocol `speaker`."""
     from ser_images.train.runs.run import run
     from ser_images.train.training.config import TrainConfig
 
-    out = tmp_path_factory.mktemp("runs") / "small"
-    run(
-        images,
-        TrainConfig(weights="none", epochs=2, lr=1e-3, schedule="one-cycle"),
-        "speaker",
-        0,
-        out,
-        report=lambda _: None,
-    )
-    return out
+    config = TrainConfig(weights="none", epochs=2, lr=1e-3, schedule="one-cycle")
+    return shared("run_folder", lambda out: run(images, config, "speaker", 0, out, report=lambda _: None))
 
 
-def tiny_body(pretrained: bool = False) -> "torch.nn.Module":
-    """As torchvision's functions, for a network of stock layers that answers at once and takes 10 KB."""
+def tiny_network(pretrained: bool = False) -> "torch.nn.Module":
+    """Like a function of torchvision: a fast network of stock layers of 10 KB."""
     from torch import nn
 
     layers = [nn.Conv2d(3, 8, 5, stride=2), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(3)]
@@ -107,14 +118,14 @@ def add_tiny_architecture() -> None:
     from ser_images.export.architectures import ARCHITECTURES
     from ser_images.export.architectures.image.image_model import ImageModel
 
-    ARCHITECTURES["tiny"] = ImageModel(tiny_body, {"n_in": 1, "lin_ftrs": [], "ps": 0})
+    ARCHITECTURES["tiny"] = ImageModel(tiny_network, {"n_in": 1, "lin_ftrs": [], "ps": 0})
 
 
 @pytest.fixture(scope="session")
-def tiny_run(images: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_run(shared: Shared, images: ImageSet) -> Path:
     """A run's bundle of a tiny network that was trained in a second; `model.onnx` and all, but no plots."""
     add_tiny_architecture()
-    return write_tiny_run(images, tmp_path_factory.mktemp("runs") / "tiny")
+    return shared("tiny_run", lambda out: write_tiny_run(images, out))
 
 
 def write_tiny_run(images: ImageSet, out: Path) -> Path:
@@ -129,11 +140,11 @@ def write_tiny_run(images: ImageSet, out: Path) -> Path:
     from ser_images.export.formats.torch_models import TorchModel
 
     rows = [row for row in images.rows if row.variant == "original"]
-    pictures = load_images(images, rows)
+    grey_images = load_images(images, rows)
     targets = torch.tensor([images.labels.index(row.label) for row in rows])
     torch.manual_seed(0)
     network = ARCHITECTURES["tiny"].network(len(images.labels), images.spec.n_rows)
-    grey = (torch.from_numpy(pictures)[:, None] / 255 - 0.3) / 0.2
+    grey = (torch.from_numpy(grey_images)[:, None] / 255 - 0.3) / 0.2
     optimiser = torch.optim.Adam(network.parameters(), 0.01, weight_decay=1e-3)
     for _ in range(40):
         optimiser.zero_grad()
@@ -145,10 +156,10 @@ def write_tiny_run(images: ImageSet, out: Path) -> Path:
     bundle = Bundle(model_id(network), "tiny", images.labels, images.spec, normalisation, training=training)
     clips = [row.clip for row in rows]
     with new_run_folder(out) as folder:
-        sides = {"train": clips[::2], "validation": clips[1::2], "test": clips[1::2]}
-        (folder / "run.json").write_text(json.dumps({"clips": sides}))
+        subsets = {"train": clips[::2], "validation": clips[1::2], "test": clips[1::2]}
+        (folder / "run.json").write_text(json.dumps({"clips": subsets}))
         write_bundle(folder, plain_learner(network, images.labels, images.spec, normalisation), bundle)
-    add_onnx(out, network, bundle, pictures, TorchModel(network, bundle)(pictures))
+    add_onnx(out, network, bundle, grey_images, TorchModel(network, bundle)(grey_images))
     return out
 
 
@@ -168,15 +179,15 @@ def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
 
 
 def require_sound_bundle(run: Path, recording: Path, command: Command) -> None:
-    """ONNX and safetensors say the same label, and `ser-export verify` has nothing against the run."""
+    """ONNX and safetensors predict the same label, and `ser-export verify` finds no fault."""
     from ser_images.export.cli import main as export_main
     from ser_images.predict.cli import main as predict_main
 
-    said = [
+    outputs = [
         command(predict_main, "file", recording, "--model", run, "--form", form, "--format", "csv")
         for form in ("onnx", "safetensors")
     ]
-    labels = {out.splitlines()[1].split(",")[1] for _, out, _ in said}
+    labels = {out.splitlines()[1].split(",")[1] for _, out, _ in outputs}
     assert len(labels) == 1, labels
     assert command(export_main, "verify", run)[0] == 0
 

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 STEPS = """
 import resource, sys
 import numpy as np
@@ -29,5 +31,5 @@ def faults(keeping: str) -> int:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the allocator of glibc")
-def test_what_a_step_frees_is_there_for_the_next():
+def test_what_a_step_frees_is_there_for_the_next() -> None:
     assert 10 * faults("keeping") < faults("as it comes")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +14,13 @@ import soundfile
 from numpy.typing import NDArray
 
 import ser_images
-from ser_images import Model, UserError, api
+from ser_images import Model, UserError
 from ser_images.spectrogram_gen.audio import Samples, read_mono, trim
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.spectrogram_gen.samples import to_mono
 
 Write = Callable[..., Path]
+Clip = tuple[Samples, int]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +29,7 @@ def model(tiny_run: Path) -> Model:
 
 
 @pytest.fixture(scope="module")
-def clip(voices: Path) -> tuple[Samples, int]:
+def clip(voices: Path) -> Clip:
     return read_mono(next(voices.rglob("*.wav")))
 
 
@@ -41,7 +44,7 @@ def test_the_import_is_light() -> None:
 
 
 def test_every_name_resolves() -> None:
-    for name in set(ser_images.__all__) - {"train_model"}:
+    for name in ser_images.__all__:
         assert getattr(ser_images, name).__doc__
     assert ser_images._MODULES.keys() == set(ser_images.__all__)
     assert set(ser_images.__all__) < set(dir(ser_images))
@@ -50,19 +53,51 @@ def test_every_name_resolves() -> None:
         _ = ser_images.no_such_name
 
 
-def test_the_examples_work(
-    tiny_run: Path, voices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clip: tuple[Samples, int]
-) -> None:
+RECORDS = {"LiveResult": "model.listen(", "Prediction": "prediction.label", "Segment": "segment.start_s"}
+"""Names without an example of their own: what the example of `load` does with them."""
+
+
+@pytest.mark.parametrize("name", ser_images.__all__)
+def test_every_name_has_an_example(name: str) -> None:
+    documented = "load" if name in RECORDS else name
+    (test,) = doctest.DocTestFinder(recurse=False).find(getattr(ser_images, documented), documented)
+    source = "".join(example.source for example in test.examples)
+    assert RECORDS.get(name, name.lower()) in source.lower()
+    assert not [example for example in test.examples if doctest.SKIP in example.options]
+
+
+@pytest.fixture
+def folder(tiny_run: Path, images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clip: Clip) -> Path:
+    """The files that the examples name, in the current folder."""
     samples, rate_hz = clip
     sound = trim(samples, rate_hz, 25)
     pause = np.random.default_rng(0).normal(0, 1e-4, 2 * rate_hz)
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/first").symlink_to(tiny_run)
+    (tmp_path / "images").symlink_to(images.folder)
     soundfile.write(tmp_path / "clip.wav", samples, rate_hz)
     soundfile.write(tmp_path / "meeting.wav", np.concatenate([pause, sound, pause]), rate_hz)
     monkeypatch.chdir(tmp_path)
-    failed, tried = doctest.testmod(api)
-    assert (failed, tried > 10) == (0, True)
+    return tmp_path
+
+
+def run_example(name: str) -> doctest.TestResults:
+    (test,) = doctest.DocTestFinder(recurse=False).find(getattr(ser_images, name), name)
+    return doctest.DocTestRunner(verbose=False).run(test)
+
+
+@pytest.mark.parametrize("name", sorted(set(ser_images.__all__) - RECORDS.keys() - {"train_model"}))
+def test_the_examples_work(name: str, folder: Path) -> None:
+    failed, tried = run_example(name)
+    assert failed == 0
+    assert tried > 1
+
+
+@pytest.mark.slow
+def test_the_example_of_train_model_works(folder: Path) -> None:
+    (folder / "runs/first").unlink()
+    assert run_example("train_model") == (0, 3)
+    assert ser_images.load("runs/first").bundle.architecture == "cnn4"
 
 
 def test_integers_and_floats_have_the_same_labels(voices: Path, model: Model) -> None:
@@ -92,7 +127,8 @@ def test_integers_and_floats_have_the_same_labels(voices: Path, model: Model) ->
 )
 def test_samples_to_mono(samples: NDArray[np.generic], expected: list[float]) -> None:
     mono = to_mono(samples)
-    assert (mono.dtype, mono.tolist()) == (np.float32, expected)
+    assert mono.dtype == np.float32
+    assert mono.tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -114,7 +150,7 @@ def test_samples_to_mono(samples: NDArray[np.generic], expected: list[float]) ->
         (np.zeros(16000), 16000, "silence"),
     ],
 )
-def test_other_samples_are_refused(model: Model, samples: object, rate_hz: float, message: str) -> None:
+def test_other_samples_are_refused(model: Model, samples: Any, rate_hz: Any, message: str) -> None:
     for refused in (lambda: model(samples, rate_hz), lambda: ser_images.render(samples, rate_hz)):
         with pytest.raises(UserError, match=message) as error:
             refused()
@@ -126,7 +162,7 @@ def test_a_file_has_its_own_sample_rate(model: Model, voices: Path) -> None:
         model(next(voices.rglob("*.wav")), 16000)
 
 
-def test_a_prediction_has_its_labels_best_first(model: Model, clip: tuple[Samples, int]) -> None:
+def test_a_prediction_has_its_labels_best_first(model: Model, clip: Clip) -> None:
     prediction = model(*clip)
     probabilities = prediction.probabilities
     assert list(probabilities.values()) == sorted(probabilities.values(), reverse=True)
@@ -136,7 +172,7 @@ def test_a_prediction_has_its_labels_best_first(model: Model, clip: tuple[Sample
     assert prediction.duration_s == pytest.approx(clip[0].size / clip[1])
 
 
-def test_render_is_the_image_of_the_model(model: Model, clip: tuple[Samples, int]) -> None:
+def test_render_is_the_image_of_the_model(model: Model, clip: Clip) -> None:
     image = ser_images.render(*clip, model.spec)
     assert np.array_equal(np.array(image), model.image(*clip))
     stereo = np.stack([clip[0], clip[0]], axis=1)

@@ -22,7 +22,8 @@ SPEC = ImageSpec()
 )  # fmt: skip
 def test_formats_of_libsndfile(write_wav: Write, tone: Samples, suffix: str, subtype: str, tolerance: float) -> None:
     samples, rate_hz = read_mono(write_wav(f"tone.{suffix}", tone, subtype=subtype))
-    assert (rate_hz, samples.dtype) == (16000, np.float32)
+    assert rate_hz == 16000
+    assert samples.dtype == np.float32
     assert abs(np.sqrt(np.mean(samples**2)) - np.sqrt(np.mean(tone**2))) < tolerance
 
 
@@ -172,7 +173,7 @@ def read_or_reason(path: Path) -> tuple[str, Samples | None, int]:
         return str(error), None, 0
 
 
-def xing_frames(content: bytes) -> int:
+def xing_frames(content: bytearray) -> int:
     """Where an MP3's first frame says how many frames there are: after `Xing` or `Info` and four bytes of flags."""
     return max(content.find(b"Xing"), content.find(b"Info")) + 8
 

@@ -61,6 +61,7 @@ def test_the_exact_files(recordings: Path, tmp_path: Path) -> None:
             assert image.size == (32, 32)
 
 
+@pytest.mark.slow
 def test_same_seed_same_bytes_whatever_the_number_of_workers(recordings: Path, tmp_path: Path) -> None:
     for name, jobs in (("one", 1), ("two", 2)):
         make(recordings, tmp_path / name, jobs=jobs)
@@ -113,6 +114,7 @@ def test_one_unreadable_file_never_stops_the_rest(recordings: Path, tmp_path: Pa
         make(recordings, tmp_path / "none")
 
 
+@pytest.mark.slow
 def test_a_killed_build_leaves_no_half_image_and_goes_on(voices: Path, tmp_path: Path) -> None:
     out = tmp_path / "images"
     code = "import sys; from ser_images.spectrogram_gen.cli import main; main()"

@@ -61,6 +61,15 @@ def test_every_command_has_short_help_and_a_version(name: str, command: Command)
     assert command(main, "--version") == (0, f"ser-images {installed_version()}\n", "")
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_cuts_no_sentence(name: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    listed = command(main_of(name), "-h")[1].partition("Commands:")[2].strip().splitlines()
+    assert listed
+    assert [line for line in listed if not line.endswith(".")] == []
+    assert [line for line in listed if line.endswith("...")] == []
+
+
 def test_the_options_go_before_and_after_the_command(command: Command) -> None:
     main = toy()
     printed = "write first zip\n"

@@ -21,7 +21,12 @@ import pytest
 import soundfile
 import typer
 
-from ser_images.data.corpora import synthetic
+from conftest import SMALL
+from ser_images.data.corpora import find_clips
+from ser_images.spectrogram_gen.augment import AUGMENTATIONS
+from ser_images.spectrogram_gen.dataset.build import build
+from ser_images.spectrogram_gen.dataset.plan import Plan
+from ser_images.spectrogram_gen.features.table import FEATURES
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -71,11 +76,13 @@ def run(folder: Path, *command: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What pages start with: recordings, their images, a run, a longer recording, a corpus in label folders."""
+def given(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What pages start with: recordings, their small images, a run, a longer recording, a corpus in label folders."""
     folder = tmp_path_factory.mktemp("given")
-    synthetic.write(folder / "recordings", actors=5, repetitions=1)
-    found = sorted((folder / "recordings").rglob("*.wav"))
+    recordings = folder / "recordings"
+    shutil.copytree(voices, recordings, ignore=shutil.ignore_patterns("03-01-??-02-*"))  # normal intensity only
+    found = sorted(recordings.rglob("*.wav"))
+    assert len(found) == 64
     for path in found[::2]:
         target = folder / "labelled" / path.stem.split("-")[2] / f"{path.parent.name[-2:]}_{path.stem}.wav"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +90,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(found[0], folder / "clip.wav")
     parts = [soundfile.read(path, dtype="float32")[0] for path in found[:20:4]]
     soundfile.write(folder / "meeting.wav", np.concatenate(parts), 48000)
-    run(folder, "bash", "-ec", "ser-images build recordings --corpus synthetic --out images")
+    build(find_clips(recordings, "synthetic").clips, recordings, folder / "images", SMALL, Plan())
     run(folder, "bash", "-ec", "ser-train cnn4 --images images --epochs 1 --lr 0.01 --out runs/first")
     return folder
 
@@ -145,6 +152,28 @@ def test_every_fence_is_known(page: Path) -> None:
     assert len([name for name in languages if name in RUN]) == len(blocks(page))
 
 
+def test_every_file_named_in_the_text_exists() -> None:
+    named = {
+        (page.name, name)
+        for page in PAGES
+        for name in re.findall(r"\b(?:runs|benchmarks|tests|docs)/[\w/.-]+\.(?:py|sh|csv)\b", page.read_text())
+    }
+    assert {name for _, name in named} >= {"runs/ravdess.sh", "tests/test_house.py"}
+    assert [one for one in sorted(named) if not (ROOT / one[1]).exists()] == []
+
+
+def test_the_tree_of_packages_is_as_it_is() -> None:
+    text = (ROOT / "docs/explanation/architecture.md").read_text()
+    tree = text.partition("## Tree\n\n```text\n")[2].partition("```")[0]
+    drawn, parents = set(), [""] * 4
+    for indent, name in re.findall(r"^( *)(\w+)/ ", tree, re.MULTILINE):
+        depth = len(indent) // 4
+        parents[depth] = f"{parents[depth - 1] if depth else ''}{name}/"
+        drawn.add(parents[depth])
+    there = {f"{path.parent.relative_to(ROOT)}/" for top in PACKAGES for path in (ROOT / top).rglob("__init__.py")}
+    assert drawn == there | {"ser_images/"}
+
+
 def test_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().split()) <= MAX_WORDS
 
@@ -166,6 +195,11 @@ def test_documentation_builds_without_a_warning(tmp_path: Path) -> None:
     run(ROOT, sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site"))
     page = (tmp_path / "site" / "reference" / "commands" / "index.html").read_text()
     assert "--protocol" in page
+    page = (tmp_path / "site" / "reference" / "image-spec" / "index.html").read_text()
+    for name in (*FEATURES, *AUGMENTATIONS):
+        assert f"<td><code>{name}</code></td>" in page
+    for marker in ("<!-- features", "<!-- augmentations", "<!-- image spec"):
+        assert marker not in page
 
 
 PACKAGES = ("data", "spectrogram_gen", "export", "train", "predict")

@@ -24,6 +24,7 @@ from ser_images.train.training.embeddings import FOLDER, compute_embeddings
 from ser_images.train.training.loaders import data_loaders
 
 
+@pytest.mark.slow
 def test_the_backbone_keeps_its_weights_and_the_head_learns(command: Command, images: ImageSet, tmp_path: Path) -> None:
     """Two folds in parallel; each has its own normalisation, hence its own embeddings."""
     folder, first, run = tmp_path / "images", tmp_path / "first.safetensors", tmp_path / "run"
@@ -79,6 +80,7 @@ def _computed_on(folder: Path) -> tuple[float, int]:
     return float(cache.values.min()), torch.get_num_threads()
 
 
+@pytest.mark.slow
 def test_a_fold_that_others_wait_for_uses_every_processor(images: ImageSet, tmp_path: Path) -> None:
     shutil.copytree(images.folder, tmp_path / "images")
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as processes:

@@ -195,6 +195,7 @@ def test_the_image_rendered_in_the_graph(command: Command, run: Path, few_voices
         open_model(run / "model.frontend.onnx")
 
 
+@pytest.mark.slow
 def test_sound_longer_than_the_window_too(run: Path, few_voices: Path, tmp_path: Path) -> None:
     two = [read_mono(path) for path in sorted(few_voices.iterdir())[:2]]
     long = tmp_path / "long.wav"

@@ -1,5 +1,7 @@
 """The log-mel spectrogram against librosa's own functions."""
 
+from typing import Any
+
 import librosa
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ SPECS = [
 
 @pytest.mark.parametrize("spec", SPECS)
 def test_filters_are_librosa_s(spec: ImageSpec) -> None:
-    scale = {"fmin": spec.min_hz, "fmax": spec.max_hz, "htk": spec.feature == "fbank"}
+    scale: dict[str, Any] = {"fmin": spec.min_hz, "fmax": spec.max_hz, "htk": spec.feature == "fbank"}
     theirs = librosa.filters.mel(sr=spec.sample_rate_hz, n_fft=spec.n_fft, n_mels=spec.n_mels, **scale)
     assert np.abs(mel_filters(spec) - theirs).max() < 1e-7
     edges = librosa.mel_frequencies(n_mels=spec.n_mels + 2, **scale)

@@ -20,6 +20,8 @@ from ser_images.train.runs.folds import cross_validate, parse_folds
 from ser_images.train.runs.results import METRICS, Fold, Result
 from ser_images.train.training.config import TrainConfig
 
+pytestmark = pytest.mark.slow
+
 RECIPE = TrainConfig(architecture="tiny", weights="none", epochs=2, lr=1e-2, schedule="one-cycle", ema_decay=0)
 add_tiny_architecture()
 FOLD_FILES = {"model.onnx", "model.safetensors", "run.json", "SHA256SUMS"}
@@ -97,7 +99,6 @@ cross_validate(ImageSet.read(Path(sys.argv[1])), config, "speaker", [1], Path(sy
 """
 
 
-@pytest.mark.slow
 def test_a_fold_killed_before_its_onnx_gets_it_on_resumption(images: ImageSet, tmp_path: Path) -> None:
     out = tmp_path / "run"
     command = [sys.executable, "-W", "ignore", "-c", KILLED_BEFORE_ONNX, str(images.folder), str(out)]
@@ -129,7 +130,6 @@ def test_an_onnx_that_the_sums_do_not_list_is_written_again(images: ImageSet, on
     assert len((one_fold / "fold-1" / "model.onnx").read_bytes()) > 1000
 
 
-@pytest.mark.slow
 def test_every_clip_is_tested_once_and_a_stopped_run_goes_on(images: ImageSet, tmp_path: Path) -> None:
     out, lines = tmp_path / "all", list[str]()
     stop_after_two = iter([silent, silent])
@@ -202,7 +202,6 @@ def test_validation_alone(images: ImageSet, tmp_path: Path) -> None:
     assert metrics["sd_of_folds"]["uar"] is None
 
 
-@pytest.mark.slow
 def test_two_folds_at_a_time(command: Command, images: ImageSet, tmp_path: Path) -> None:
     given = ("mlp", "--images", images.folder, "--weights", "none", "--epochs", 1, "--lr", 0.001)
     code, output, error = command(main, *given, "--folds", "0,2", "--jobs", 2, "--out", tmp_path)
@@ -217,7 +216,6 @@ def test_two_folds_at_a_time(command: Command, images: ImageSet, tmp_path: Path)
     assert one.metrics["accuracy"] == pytest.approx(one.predictions.right.mean())
 
 
-@pytest.mark.slow
 def test_a_killed_process_leaves_no_training_running(images: ImageSet, tmp_path: Path) -> None:
     command = [
         sys.executable,

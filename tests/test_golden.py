@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from ser_images.data.corpora import synthetic
+from ser_images.data.synthesis.voice import RATE_HZ
 from ser_images.spectrogram_gen.audio import Samples, pad_or_trim, prepare
 from ser_images.spectrogram_gen.augment import Step, apply_to_recording, apply_to_voice
 from ser_images.spectrogram_gen.features.table import FEATURES
@@ -38,7 +40,7 @@ def sound(length: str) -> tuple[Samples, int]:
     """Synthetic speech as 16-bit samples: one utterance, or two and a quiet one, longer than an image, at 48 kHz."""
     first, second, third = (synthetic.recording(f"03-01-0{emotion}-01-01-01-01", seed=0) for emotion in (5, 3, 4))
     samples = first if length == "short" else np.concatenate([first, second, 0.2 * third])
-    return (np.rint(samples * 32767) / 32768).astype(np.float32), synthetic.RATE_HZ
+    return (np.rint(samples * 32767) / 32768).astype(np.float32), RATE_HZ
 
 
 def rendered(case: str) -> Image.Image:
@@ -47,7 +49,7 @@ def rendered(case: str) -> Image.Image:
     return render_prepared(prepare(*sound(length), spec), spec, steps)
 
 
-def unrounded(case: str, change: float = 0.0) -> np.ndarray:  # type: ignore[type-arg]  # of any size
+def unrounded(case: str, change: float = 0.0) -> NDArray[np.float64]:
     """The values of an image before they are rounded, first row at the bottom; of samples with noise of `change`."""
     feature, length, steps = CASES[case]
     spec = ImageSpec.of_feature(feature)
@@ -62,7 +64,7 @@ def golden(case: str) -> Image.Image:
     return Image.open(FOLDER / f"{case}.png")
 
 
-def differing(case: str, grey: np.ndarray) -> int:  # type: ignore[type-arg]
+def differing(case: str, grey: NDArray[np.float64]) -> int:
     """How many pixels of a golden image are not a rounding of the values that this version renders."""
     white = ImageSpec.of_feature(CASES[case][0]).white
     return int((np.abs(grey - unrounded(case)) > 0.5 + MAX_ROUNDING * white).sum())
@@ -71,7 +73,7 @@ def differing(case: str, grey: np.ndarray) -> int:  # type: ignore[type-arg]
 @pytest.mark.parametrize("case", CASES)
 def test_golden_images(case: str) -> None:
     with golden(case) as image:
-        assert image.text["renderer_version"] == str(RENDERER_VERSION), "run python tests/test_golden.py"  # type: ignore[attr-defined]
+        assert image.text["renderer_version"] == str(RENDERER_VERSION), "run python tests/test_golden.py"
         now = rendered(case)
         assert (image.mode, image.size) == (now.mode, now.size)
         grey = np.asarray(image).astype(np.float64)

@@ -148,6 +148,7 @@ def test_one_channel(command: Command, write_wav: Write, tone: Samples, tmp_path
     assert "1 clips" in command(main, "check", tmp_path / "r", "--channel", "speech")[1]
 
 
+@pytest.mark.slow
 def test_show_plots_a_clip_and_a_contact_sheet(command: Command, voices: Path, tmp_path: Path) -> None:
     clip = "03-01-05-01-02-01-03"
     arguments = ["show", voices, "--corpus", "synthetic", "--variants", 2]
@@ -163,7 +164,7 @@ def test_show_plots_a_clip_and_a_contact_sheet(command: Command, voices: Path, t
 
 def test_synthesize(command: Command, tmp_path: Path) -> None:
     code, out, _ = command(main, "synthesize", tmp_path / "voices", "--actors", 1, "--repetitions", 1)
-    assert (code, out) == (0, f"30 recordings of 1 speakers in {tmp_path}/voices\n")
+    assert (code, out) == (0, f"30 recordings of 1 speaker in {tmp_path}/voices\n")
     code, _, error = command(main, "synthesize", tmp_path / "voices", "--actors", 100)
     assert (code, error) == (2, "error: --actors 100: expected 1 to 99\n")
 
@@ -174,6 +175,7 @@ def test_download_knows_one_corpus(command: Command, tmp_path: Path) -> None:
     assert "corpus 'emodb': expected ravdess" in error
 
 
+@pytest.mark.slow
 def test_the_old_name_of_variants_works_with_a_warning(command: Command, voices: Path, tmp_path: Path) -> None:
     source = voices / "Actor_01"
     for name, option in (("new", "--variants"), ("old", "--augment")):

@@ -5,7 +5,8 @@ import pytest
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.leaks import Leaks, find_leaks, require_no_leak
-from ser_images.data.splits import PROTOCOLS, Split, make_split
+from ser_images.data.protocols import PROTOCOLS
+from ser_images.data.splits import Split, make_split
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ ROWS = [
 
 
 def split_of(train: list[int], valid: list[int], test: list[int]) -> Split:
-    return Split(*(np.array(subset, np.intp) for subset in (train, valid, test)))
+    train_rows, valid_rows, test_rows = (np.array(subset, np.intp) for subset in (train, valid, test))
+    return Split(train_rows, valid_rows, test_rows)
 
 
 CLEAN = split_of([0, 1], [2], [3])

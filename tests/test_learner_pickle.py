@@ -26,6 +26,8 @@ with learner.no_bar():
 json.dump({"labels": list(learner.dls.vocab), "probabilities": probabilities}, sys.stdout)
 """
 
+pytestmark = pytest.mark.slow
+
 
 def pickled(path: Path) -> bytes:
     with zipfile.ZipFile(path) as archive:

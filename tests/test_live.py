@@ -46,6 +46,7 @@ def three(voices: Path) -> Samples:
     return np.concatenate([*parts, rng.normal(0, 1e-4, 3 * RATE_HZ).astype(np.float32)])
 
 
+@pytest.mark.slow
 def test_live_labels_are_those_of_the_recorded_sound(
     sound: Sound, three: Samples, tiny_run: Path, tmp_path: Path
 ) -> None:
@@ -66,8 +67,8 @@ def test_live_labels_are_those_of_the_recorded_sound(
     assert rate_hz == RATE_HZ or rate_hz == 44100
     model = Model.load(tiny_run)
     for window in spoken:
-        sound = samples[round(window["start_s"] * rate_hz) : round(window["end_s"] * rate_hz)]
-        prediction = model(sound, rate_hz)
+        window_samples = samples[round(window["start_s"] * rate_hz) : round(window["end_s"] * rate_hz)]
+        prediction = model(window_samples, rate_hz)
         assert window["label"] == prediction.label
         assert window["confidence"] == pytest.approx(prediction.confidence, abs=1e-3)
         assert (window["model"], window["spec"]) == (model.bundle.model_id, model.spec.hash)
@@ -83,6 +84,7 @@ def test_live_labels_are_those_of_the_recorded_sound(
     assert error.rstrip().endswith("; 0 blocks dropped")
 
 
+@pytest.mark.slow
 def test_one_utterance(sound: Sound, voices: Path, tiny_run: Path, tmp_path: Path) -> None:
     samples, _ = read_mono(next(voices.rglob("*.wav")))
     record = tmp_path / "once.wav"
@@ -95,6 +97,7 @@ def test_one_utterance(sound: Sound, voices: Path, tiny_run: Path, tmp_path: Pat
     assert prediction["label"] == Model.load(tiny_run)(record).label
 
 
+@pytest.mark.slow
 def test_lines_without_a_terminal_and_ctrl_c(sound: Sound, three: Samples, tiny_run: Path) -> None:
     live = sound.start("live", "--model", tiny_run)
     sound.wait_for_a_recorder()
@@ -121,6 +124,7 @@ def test_a_device_that_is_not_there(sound: Sound, tiny_run: Path) -> None:
         assert error.startswith(f"error: --device {device}: no such input")
 
 
+@pytest.mark.slow
 def test_a_muted_microphone_is_a_warning(sound: Sound, tiny_run: Path) -> None:
     sound.pactl("set-source-mute", "vmic.monitor", "1")
     live = sound.start("live", "--model", tiny_run, "--jsonl", "--seconds", 3)
@@ -163,6 +167,7 @@ def test_bad_input(sound: Sound, tiny_run: Path, tmp_path: Path, options: list[s
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.slow
 def test_nobody_spoke(sound: Sound, tiny_run: Path) -> None:
     live = sound.start("live", "--model", tiny_run, "--once", "--seconds", 1)
     _, error = live.communicate(timeout=30)
@@ -170,6 +175,7 @@ def test_nobody_spoke(sound: Sound, tiny_run: Path) -> None:
     assert error == "error: nobody spoke within 1 s; see ser-predict devices for other inputs\n"
 
 
+@pytest.mark.slow
 def test_unplugged_in_the_middle(sound: Sound, tiny_run: Path, tmp_path: Path) -> None:
     module = sound.pactl("load-module", "module-null-sink", "sink_name=usb", f"rate={RATE_HZ}")
     sound.pactl("set-default-source", "usb.monitor")

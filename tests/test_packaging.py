@@ -35,12 +35,12 @@ def environment(distributions: Path, tmp_path_factory: pytest.TempPathFactory) -
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     packages = next(folder.glob("lib/python*/site-packages"))
     wheel = next(distributions.glob("*.whl"))
-    install = ["-m", "pip", "--python", folder / "bin" / "python", "install", "--quiet", "--no-deps", "--no-index"]
-    subprocess.run([sys.executable, *install, wheel], check=True, env=os.environ | {"PYTHONWARNINGS": "ignore"})
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python", "install", "--quiet"]
+    install = [*pip, "--no-deps", "--no-index", wheel]
+    subprocess.run(install, check=True, env=os.environ | {"PYTHONWARNINGS": "ignore"})
     found = [path for path in sys.path if path.endswith("site-packages")]
-    (packages / "dependencies.pth").write_text(
-        "\n".join(found)
-    )  # its own .pth files, the editable one too, stay unread
+    # their own .pth files, the editable one too, stay unread
+    (packages / "dependencies.pth").write_text("\n".join(found))
     return folder / "bin"
 
 

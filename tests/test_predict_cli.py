@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,7 +70,7 @@ def test_a_folder_and_one_bad_file_among_good_ones(
     assert error.count("\n") == 1
 
 
-def rows_of(out: str, kind: str) -> list[dict[str, object]]:
+def rows_of(out: str, kind: str) -> list[dict[str, Any]]:
     if kind == "json":
         return list(json.loads(out))
     if kind == "jsonl":

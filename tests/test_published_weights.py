@@ -14,7 +14,7 @@ import torch
 from conftest import Command, require_sound_bundle
 from ser_images.data.common.errors import UserError
 from ser_images.data.corpora import find_clips
-from ser_images.export.architectures import CAMPPLUS
+from ser_images.export.architectures.speech.campplus import CAMPPLUS
 from ser_images.export.architectures.speech.pretrained_speech import FBANK_SPEC
 from ser_images.export.architectures.speech.whisper import LAYERS, WhisperBackbone, positions
 from ser_images.spectrogram_gen.dataset.build import build
@@ -96,6 +96,7 @@ def fbank(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["campplus", "campplus-whisper"])
 def test_from_images_to_prediction(name: str, command: Command, fbank: Path, voices: Path, tmp_path: Path) -> None:
     """Unseen synthetic speakers are classified above chance; ONNX and safetensors agree."""

@@ -122,6 +122,7 @@ def test_a_recipe_s_defaults_are_those_of_ser_train(tiny: Path) -> None:
     assert (changed.seed, changed.weights, changed.epochs) == (3, "first.safetensors", 1)
 
 
+@pytest.mark.slow
 def test_a_recipe_as_published_and_otherwise(command: Command, images: ImageSet, tiny: Path, tmp_path: Path) -> None:
     arguments = (main, "recipe", tiny, "--images", images.folder)
     code, output, _ = command(*arguments, "--out", tmp_path / "published")
@@ -165,6 +166,7 @@ def test_variants_of_other_augmentations(images: ImageSet) -> None:
     assert "its variants use" in str(only_gain.difference(images))
 
 
+@pytest.mark.slow
 def test_the_leaderboard(command: Command, images: ImageSet, tiny: Path, tmp_path: Path) -> None:
     root, out = tmp_path / "sets", tmp_path / "board"
     root.mkdir()

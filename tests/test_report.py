@@ -34,6 +34,8 @@ from ser_images.train.runs.folds import cross_validate
 from ser_images.train.runs.results import Result, interval_method, read_interval
 from ser_images.train.training.config import TrainConfig
 
+pytestmark = pytest.mark.slow
+
 RECIPE = TrainConfig(
     architecture="tiny", weights="none", epochs=12, lr=0.03, schedule="one-cycle", ema_decay=0, masks=0
 )
@@ -382,7 +384,7 @@ def with_paths(folds: Path, column: str, path: str) -> tuple[Result, str]:
     """The first fold, all its clips wrong, and this path in a column of its predictions; a pattern of their file."""
     (first, *_) = Result.read(folds).folds
     predictions = first.predictions
-    rows = tuple(replace(row, **{column: path}) for row in predictions.rows)  # type: ignore[arg-type]
+    rows = tuple(replace(row, **{column: path}) for row in predictions.rows)
     wrong = np.roll(np.eye(len(predictions.labels), dtype=np.float32)[predictions.targets], 1, axis=1)
     changed = replace(first, predictions=replace(predictions, rows=rows, probabilities=wrong))
     return Result(folds, (changed,)), re.escape(str(first.folder / "predictions.csv"))

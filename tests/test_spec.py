@@ -1,12 +1,14 @@
 import json
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ser_images.data.common.errors import UserError
 from ser_images.export.bundle.bundle import Bundle, Normalisation
-from ser_images.spectrogram_gen.spec import FEATURES, MEL_BAND_FEATURES, ImageSpec
+from ser_images.spectrogram_gen.features.table import FEATURES
+from ser_images.spectrogram_gen.spec import MEL_BAND_FEATURES, ImageSpec
 
 
 def test_json_both_ways() -> None:
@@ -21,7 +23,7 @@ def test_the_default_image_is_128_by_128_of_3_s() -> None:
 
 
 def test_every_number_changes_the_hash() -> None:
-    changed = {"n_fft": 2048, "max_hz": 7000.0, "min_hz": 50.0, "bit_depth": 16, "feature": "mfcc"}
+    changed: dict[str, Any] = {"n_fft": 2048, "max_hz": 7000.0, "min_hz": 50.0, "bit_depth": 16, "feature": "mfcc"}
     hashes = {ImageSpec().hash}
     for field in fields(ImageSpec):
         value = changed[field.name] if field.name in changed else getattr(ImageSpec(), field.name) + 1

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.labels import EMOTIONS
-from ser_images.data.splits import PROTOCOLS, RAVDESS_FOLDS, Split, make_split, n_folds
+from ser_images.data.protocols import PROTOCOLS
+from ser_images.data.splits import RAVDESS_FOLDS, Split, make_split, n_folds
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ def mean_pitch_hz(samples: "np.ndarray[tuple[int], np.dtype[np.float32]]") -> fl
     return float(np.median(pitches))
 
 
+@pytest.mark.slow
 def test_same_seed_same_bytes(tmp_path: Path) -> None:
     for folder, seed in (("one", 7), ("two", 7), ("three", 8)):
         synthetic.write(tmp_path / folder, actors=1, repetitions=1, seed=seed)

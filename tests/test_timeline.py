@@ -108,7 +108,7 @@ def test_speech_is_detected_at_any_level_and_sample_rate(voices: Path, gain_db: 
     assert len(segments) == 1
 
 
-def cut(samples: Samples, size: int) -> Iterator[Samples]:
+def blocks_of(samples: Samples, size: int) -> Iterator[Samples]:
     return (samples[start : start + size] for start in range(0, samples.size, size))
 
 
@@ -117,7 +117,7 @@ def test_speech_probabilities_do_not_depend_on_the_block_size(long: Long) -> Non
     found = []
     for size in (rate_hz // 50, rate_hz * 5, samples.size):
         detector = SpeechDetector(rate_hz)
-        found.append([probability for block in cut(samples, size) for probability in detector(block)])
+        found.append([probability for block in blocks_of(samples, size) for probability in detector(block)])
     shortest = min(map(len, found))
     for probabilities in found[1:]:
         assert probabilities[:shortest] == pytest.approx(found[0][:shortest], abs=0.02)
@@ -138,7 +138,16 @@ def conversation(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return path
 
 
-@pytest.mark.parametrize("block", [480, 2400, 7919, 48000, 10**9])
+@pytest.mark.parametrize(
+    "block",
+    [
+        480,
+        10**9,
+        pytest.param(2400, marks=pytest.mark.slow),
+        pytest.param(7919, marks=pytest.mark.slow),
+        pytest.param(48000, marks=pytest.mark.slow),
+    ],
+)
 def test_a_stream_and_its_file_have_the_same_segments(conversation: Path, tiny_run: Path, block: int) -> None:
     model = Model.load(tiny_run)
     expected = timeline(conversation, model)
@@ -148,18 +157,18 @@ def test_a_stream_and_its_file_have_the_same_segments(conversation: Path, tiny_r
 
     samples, rate_hz = read_mono(conversation)
     stream = StreamClassifier(model, rate_hz)
-    segments = [segment for piece in cut(samples, block) for segment in stream.feed(piece)] + stream.finish()
+    segments = [segment for piece in blocks_of(samples, block) for segment in stream.feed(piece)] + stream.finish()
     assert segments == list(expected)
     assert stream.end_s == expected.duration_s
 
-    live = LiveStream(model, rate_hz).results(cut(samples, block))
+    live = LiveStream(model, rate_hz).results(blocks_of(samples, block))
     assert [segment for result in live for segment in result.segments] == list(expected)
 
 
 def test_live_results_report_speech_where_the_segments_are(conversation: Path, tiny_run: Path) -> None:
     """Within a second: a pause of 0.9 s ends a segment, and a segment begins with its sound, not with its detection."""
     samples, rate_hz = read_mono(conversation)
-    results = list(LiveStream(Model.load(tiny_run), rate_hz).results(cut(samples, 2400)))
+    results = list(LiveStream(Model.load(tiny_run), rate_hz).results(blocks_of(samples, 2400)))
     segments = [segment for result in results for segment in result.segments]
     speaking = [result for result in results if result.prediction]
     assert len(speaking) > 20
@@ -215,7 +224,8 @@ def test_windows_widen_where_speech_begins_and_ends() -> None:
     plan = WindowPlan(3, 1)
     assert list(plan.feed(SpeechSegment(5, 6))) == [Window(5, 6, BEFORE_S, AFTER_S)]
     first, second = plan.feed(SpeechSegment(7, 10.25))
-    assert (first.start_s, first.before_s, first.after_s) == (7, pytest.approx(1 - AFTER_S), 0)
+    assert (first.start_s, first.after_s) == (7, 0)
+    assert first.before_s == pytest.approx(1 - AFTER_S)
     assert (second.start_s, second.before_s, second.after_s) == (7.25, 0, AFTER_S)
 
 
@@ -240,7 +250,7 @@ def test_memory_does_not_grow_with_speech(voices: Path, tiny_run: Path) -> None:
     voice = trim(read_mono(next(voices.rglob("*.wav")))[0], RATE_HZ, 25)
     stream = StreamClassifier(Model.load(tiny_run), RATE_HZ)
     segments, buffered_s = [], []
-    for block in cut(np.tile(voice, 40), RATE_HZ):
+    for block in blocks_of(np.tile(voice, 40), RATE_HZ):
         segments += stream.feed(block)
         buffered_s.append(stream.buffered_s)
     segments += stream.finish()

@@ -51,6 +51,7 @@ def test_the_exact_files_of_a_run(run_folder: Path) -> None:
     assert names(run_folder.parent) == {run_folder.name}
 
 
+@pytest.mark.slow
 def test_a_run_whose_onnx_fails_is_kept_and_says_so(
     command: Command, images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,8 +60,8 @@ def test_a_run_whose_onnx_fails_is_kept_and_says_so(
     arguments = ("resnet34", "--images", images.folder, "--weights", "none", "--epochs", 1, "--lr", 0.001, "--out", out)
     code, _, error = command(main, *arguments)
     assert code == 2
-    assert error.startswith(f"error: {out / 'model.onnx'}: differs from the network that it was made of by up to ")
-    assert error.endswith("not written; the rest of the run is whole\n")
+    assert error.startswith(f"error: {out / 'model.onnx'}: differs from the PyTorch network by up to ")
+    assert error.endswith("not written; the other files of the run are complete\n")
     assert names(out) == FILES - {"model.onnx"}
     assert "model.onnx" not in BundleFiles.open(out)
 
@@ -123,7 +124,7 @@ def test_few_speakers_are_reported(run_folder: Path) -> None:
     assert written["interval_method"] == "binomial"
     low, high = written["intervals"]["accuracy"]
     assert high - low > 0.15
-    assert "warning: 1 speaker(s): intervals over speakers need 5" in (run_folder / "report.txt").read_text()
+    assert "warning: 1 test speaker: intervals over speakers need 5" in (run_folder / "report.txt").read_text()
     assert written["calibration"]["temperature"] == [1.0]
 
 
@@ -168,6 +169,7 @@ def test_run_json_records_what_made_the_run(run_folder: Path, images: ImageSet) 
     assert len(history(run_folder)) == 2
 
 
+@pytest.mark.slow
 def test_same_seed_same_split_and_same_first_loss(images: ImageSet, tmp_path: Path) -> None:
     for name, seed in (("one", 3), ("two", 3), ("three", 4)):
         run(images, replace(QUICK, seed=seed, mixup=0.2), "kfold", 0, tmp_path / name, silent)
@@ -237,6 +239,7 @@ def test_a_training_that_diverges_is_reported_and_not_kept(images: ImageSet, tmp
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
@@ -269,6 +272,7 @@ def test_options(
         assert any(line.startswith("learning rate: valley") for line in lines)
 
 
+@pytest.mark.slow
 def test_no_test_leaves_the_test_fold_unused(images: ImageSet, tmp_path: Path) -> None:
     run(images, QUICK, "speaker", 0, tmp_path / "run", silent, test=False)
     content = json.loads((tmp_path / "run/run.json").read_text())
@@ -278,6 +282,7 @@ def test_no_test_leaves_the_test_fold_unused(images: ImageSet, tmp_path: Path) -
     assert json.loads((tmp_path / "run/metrics.json").read_text())["subset"] == "validation"
 
 
+@pytest.mark.slow
 def test_refit_is_calibrated_without_and_trained_with_the_validation_clips(images: ImageSet, tmp_path: Path) -> None:
     lines: list[str] = []
     once = replace(QUICK, architecture="mlp", keep="last", epochs=2)
@@ -297,11 +302,12 @@ def test_refit_is_calibrated_without_and_trained_with_the_validation_clips(image
 def test_refit_needs_no_choice_of_an_epoch(images: ImageSet, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--refit leaves no clips to choose an epoch: use --keep last"):
         replace(QUICK, refit=True)
-    with pytest.raises(UserError, match="which --no-test needs for its metrics: leave one out"):
+    with pytest.raises(UserError, match="which the metrics of --no-test need: leave one out"):
         run(images, replace(QUICK, keep="last", refit=True), "speaker", 0, tmp_path / "run", silent, test=False)
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_leaky_says_so_loudly(images: ImageSet, tmp_path: Path) -> None:
     lines: list[str] = []
     run(images, QUICK, "leaky", 0, tmp_path / "run", lines.append)
@@ -416,6 +422,7 @@ def test_a_run_that_exists_is_left_alone(command: Command, images: ImageSet, run
     assert {path.name: path.read_bytes() for path in run_folder.iterdir()} == before
 
 
+@pytest.mark.slow
 def test_the_command_line_trains(command: Command, images: ImageSet, tmp_path: Path) -> None:
     out = tmp_path / "run"
     arguments = ["resnet34", "--images", images.folder, "--weights", "none", "--epochs", 1, "--lr", 0.001, "--out", out]

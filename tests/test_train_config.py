@@ -122,6 +122,7 @@ def test_old_names_and_values_are_read(caplog: pytest.LogCaptureFixture) -> None
     assert "weights: voices is now called speech; the old value will be removed in the next version" in lines
 
 
+@pytest.mark.slow
 def test_old_options_of_the_command_line(
     command: Command, images: ImageSet, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -188,6 +189,7 @@ def test_a_second_image_set_is_refused(command: Command, images: ImageSet, argum
     assert "build them together with ser-images build" in error
 
 
+@pytest.mark.slow
 def test_train_model_is_what_the_command_does(images: ImageSet, tmp_path: Path) -> None:
     lines: list[str] = []
     result = train_model(
@@ -201,6 +203,7 @@ def test_train_model_is_what_the_command_does(images: ImageSet, tmp_path: Path) 
     assert lines[0].startswith("protocol stratified, fold 0: train ")
 
 
+@pytest.mark.slow
 def test_train_model_with_several_folds(images: ImageSet, tmp_path: Path) -> None:
     result = train_model(
         images, "mlp", folds=[0, 2], out=tmp_path, report=lambda _: None, epochs=1, lr=0.01, test=False

@@ -7,20 +7,20 @@ from torchvision.models import resnet18, resnet34
 
 from conftest import Command
 from ser_images.data.common.errors import UserError
-from ser_images.export.architectures import RESNET34
+from ser_images.export.architectures.image.resnet34 import RESNET34
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.cli import main
 from ser_images.train.training.first_weights import load_weights
 
 
 @pytest.fixture(scope="module")
-def model() -> torch.nn.Module:
+def model() -> torch.nn.Sequential:
     from fastai.vision.learner import create_vision_model
 
     return create_vision_model(resnet34, 8, pretrained=False, n_in=1, lin_ftrs=[])
 
 
-def test_a_run_s_own_weights_come_back(model: torch.nn.Module, tmp_path: Path) -> None:
+def test_a_run_s_own_weights_come_back(model: torch.nn.Sequential, tmp_path: Path) -> None:
     changed = {name: value + 1 for name, value in model.state_dict().items()}
     torch.save(changed, tmp_path / "own.pth")
     load_weights(model, tmp_path / "own.pth", RESNET34.key_map)
@@ -28,7 +28,7 @@ def test_a_run_s_own_weights_come_back(model: torch.nn.Module, tmp_path: Path) -
         torch.testing.assert_close(value, changed[name])
 
 
-def test_weights_of_a_run_come_back_without_a_pickle(model: torch.nn.Module, run_folder: Path) -> None:
+def test_weights_of_a_run_come_back_without_a_pickle(model: torch.nn.Sequential, run_folder: Path) -> None:
     from safetensors.torch import load_file
 
     load_weights(model, run_folder / "model.safetensors", RESNET34.key_map)
@@ -38,7 +38,7 @@ def test_weights_of_a_run_come_back_without_a_pickle(model: torch.nn.Module, run
 
 @pytest.mark.parametrize("kind", ["folder", "zip"])
 def test_a_run_folder_or_its_zip_gives_its_weights(
-    kind: str, model: torch.nn.Module, run_folder: Path, tmp_path: Path
+    kind: str, model: torch.nn.Sequential, run_folder: Path, tmp_path: Path
 ) -> None:
     from safetensors.torch import load_file
 
@@ -49,14 +49,14 @@ def test_a_run_folder_or_its_zip_gives_its_weights(
             for file in run_folder.iterdir():
                 archive.write(file, file.name)
     with torch.no_grad():
-        for value in model.parameters():
-            value.zero_()
+        for parameter in model.parameters():
+            parameter.zero_()
     load_weights(model, path, RESNET34.key_map)
     for name, value in load_file(run_folder / "model.safetensors").items():
         torch.testing.assert_close(model.state_dict()[name], value)
 
 
-def test_a_folder_that_is_no_run_gives_no_weights(model: torch.nn.Module, tmp_path: Path) -> None:
+def test_a_folder_that_is_no_run_gives_no_weights(model: torch.nn.Sequential, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no run of ser-train and no bundle"):
         load_weights(model, tmp_path, RESNET34.key_map)
 
@@ -73,7 +73,7 @@ def test_the_command_line_starts_from_a_run(
     assert (trained["0.0.weight"] - first["0.0.weight"]).abs().max() < 1e-6
 
 
-def test_torchvision_s_weights_fit_and_colours_are_summed(model: torch.nn.Module, tmp_path: Path) -> None:
+def test_torchvision_s_weights_fit_and_colours_are_summed(model: torch.nn.Sequential, tmp_path: Path) -> None:
     theirs = resnet34(weights=None)
     torch.save(theirs.state_dict(), tmp_path / "theirs.pth")
     head = model.state_dict()["1.3.weight" if "1.3.weight" in model.state_dict() else "1.4.weight"].clone()
@@ -91,7 +91,7 @@ def test_torchvision_s_weights_fit_and_colours_are_summed(model: torch.nn.Module
         torch.testing.assert_close(model[0](grey), features(grey.expand(-1, 3, -1, -1)), rtol=1e-3, atol=1e-4)
 
 
-def test_weights_of_another_network_or_none(model: torch.nn.Module, tmp_path: Path) -> None:
+def test_weights_of_another_network_or_none(model: torch.nn.Sequential, tmp_path: Path) -> None:
     torch.save(resnet18(weights=None).state_dict(), tmp_path / "smaller.pth")
     (tmp_path / "text.pth").write_text("no weights")
     (tmp_path / "text.safetensors").write_text("no weights")
@@ -108,7 +108,7 @@ def test_weights_of_another_network_or_none(model: torch.nn.Module, tmp_path: Pa
             load_weights(model, tmp_path / name, RESNET34.key_map)
 
 
-def test_a_file_that_would_run_code_is_refused(model: torch.nn.Module, tmp_path: Path) -> None:
+def test_a_file_that_would_run_code_is_refused(model: torch.nn.Sequential, tmp_path: Path) -> None:
     class Malicious:
         def __reduce__(self) -> tuple[object, tuple[str]]:
             import os

@@ -18,13 +18,11 @@ from ser_images.train.cli_options import RenamedOptions, with_config_options
 from ser_images.train.cli_recipes import Images, Jobs, NoTest, one_image_set
 
 app = new_app("train")
-for command in (*cli_recipes.COMMANDS, *cli_results.COMMANDS):
-    app.command(cls=RenamedOptions)(command)
 
 
 @app.callback()
 def _train() -> None:
-    """Train a network on an image set: ser-train resnet34 --images DIR (see ser-train resnet34 --help)."""
+    """Train a network: ser-train resnet34 --images IMAGES. All options: ser-train resnet34 --help."""
 
 
 @app.command(cls=RenamedOptions)
@@ -53,7 +51,9 @@ def train(
     no_test: NoTest = False,
     **options: Any,
 ) -> None:
-    """Find a learning rate, train, evaluate on the test fold, and write a run folder (the word train may be left out).
+    """Train a network, evaluate it and write a run folder.
+
+    The word train may be left out. Without --lr, a learning rate is found first.
 
     The best epoch and early stopping are chosen on validation clips of training speakers, never on the test fold.
     """
@@ -65,6 +65,10 @@ def train(
         report=typer.echo, jobs=jobs, command=["ser-train", *sys.argv[1:]], **options,
     )  # fmt: skip
     typer.echo(f"run folder: {result.folder}")
+
+
+for command in (*cli_recipes.COMMANDS, *cli_results.COMMANDS):  # after train, so that --help lists it first
+    app.command(cls=RenamedOptions)(command)
 
 
 def main() -> None:

@@ -49,7 +49,10 @@ def recipe(
     seed: Seed = 0,
     no_test: NoTest = False,
 ) -> None:
-    """Train a recipe as it was published, or under another protocol; finished folds are kept."""
+    """Train a recipe as published, or under another protocol.
+
+    Finished folds are kept: run it again to resume.
+    """
     from ser_images.train.api import run_folder
 
     folder = one_image_set(images)
@@ -85,7 +88,9 @@ def leaderboard(
     weights: Weights = "",
     seed: Seed = 0,
 ) -> None:
-    """Train recipes as published and on unseen speakers, and write one table; run it again to resume.
+    """Train several recipes and write one table.
+
+    Each is trained as published and with unseen speakers. Run it again to resume.
 
     --weights replaces ImageNet weights in recipes that start from them.
     """

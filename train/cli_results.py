@@ -18,7 +18,10 @@ def report(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="HTML file to write.", show_default="RUN/report.html")] = None,
 ) -> None:
-    """Write metrics, plots and worst mistakes of a run, or of all its folds, into one HTML file."""
+    """Write metrics, plots and worst mistakes as one HTML file.
+
+    Of one run, or of all folds of a cross-validation together.
+    """
     from ser_images.spectrogram_gen.dataset.image_set import ImageSet
     from ser_images.train.analysis.report import write_report
     from ser_images.train.runs.results import Result
@@ -32,7 +35,9 @@ def robustness(
     run: Run,
     recordings: Annotated[Path, typer.Argument(help="The folder that its image set was built from.")],
 ) -> None:
-    """Evaluate a run's test clips with corrupted sound: gain, noise, telephone, codecs.
+    """Evaluate a run's test clips with corrupted sound.
+
+    Corruptions are gain, noise, a telephone band and codecs.
 
     Prints a table and writes robustness.csv and robustness.png into the run; ser-train report shows them.
     """
@@ -52,8 +57,9 @@ def robustness(
 
 
 def compare(runs: Annotated[list[Path], typer.Argument(help="Run folders.")]) -> None:
-    """Print the metrics of several runs, and McNemar's test of each two with the same test clips.
+    """Print the metrics of several runs side by side.
 
+    Two runs with the same test clips are compared by McNemar's test.
     Runs that differ only in their seed also get mean and standard deviation.
     """
     from ser_images.train.console import print_comparison

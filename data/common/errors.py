@@ -10,6 +10,14 @@ class UserError(Exception):
 
     Its message is one line: what was found, where, what was expected and what to do next. Any other
     exception is a bug and keeps its traceback.
+
+    Example:
+        >>> import ser_images
+        >>> try:
+        ...     ser_images.load("nowhere")
+        ... except ser_images.UserError as error:
+        ...     print(error)
+        nowhere: no such file or folder; give the folder of a run, or a bundle
     """
 
 

@@ -18,7 +18,14 @@ BLOCK_S = 5.0
 
 @dataclass(frozen=True)
 class Timeline:
-    """The segments of a recording, in order, and its length; iterating over it gives the segments."""
+    """The segments of a recording, in order, and its length; iterating over it gives the segments.
+
+    Example:
+        >>> import ser_images
+        >>> timeline = ser_images.load("runs/first").timeline("meeting.wav")
+        >>> len(timeline), timeline.duration_s > timeline.segments[0].end_s
+        (1, True)
+    """
 
     segments: tuple[Segment, ...]
     duration_s: float

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, classification_report, confusion_matrix, f1_score
 
+from ser_images.data.common.text import counted
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
 from ser_images.train.evaluation.intervals import MIN_SPEAKERS, interval_method, intervals
 from ser_images.train.evaluation.predictions import Predictions
@@ -57,8 +58,8 @@ def _few_speakers_warning(speakers: Sequence[str]) -> str:
     if interval_method(speakers) == "speakers":
         return ""
     return (
-        f"warning: {len(set(speakers))} speaker(s): intervals over speakers need {MIN_SPEAKERS}; those in metrics.json "
-        f"are binomial, and do not cover how speakers differ\n"
+        f"warning: {counted(len(set(speakers)), 'test speaker')}: intervals over speakers need {MIN_SPEAKERS}; those "
+        f"in metrics.json are binomial, and do not cover how speakers differ\n"
     )
 
 

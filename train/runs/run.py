@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_images.data.common.errors import UserError
+from ser_images.data.common.text import counted
 from ser_images.data.leaks import Leaks, require_no_leak
 from ser_images.data.splits import Split, make_split
 from ser_images.export.bundle.bundle import LEARNER, ONNX, Bundle
@@ -103,7 +104,8 @@ def _report_split(image_set: ImageSet, split: Split, protocol: str, fold: int, r
     names = ("train", "validation", "test")
     subsets = [subset_rows(image_set, indices) for indices in (split.train, split.valid, split.test)]
     counts = ", ".join(
-        f"{name} {len({row.clip for row in rows})} clips of {len({row.speaker for row in rows})} speakers"
+        f"{name} {counted(len({row.clip for row in rows}), 'clip')}"
+        f" of {counted(len({row.speaker for row in rows}), 'speaker')}"
         for name, rows in zip(names, subsets, strict=True)
     )
     report(f"protocol {protocol}, fold {fold}: {counts}")

@@ -19,7 +19,7 @@ class CpuAutocast(Callback):
 
     def before_batch(self) -> None:
         self.autocast = torch.autocast("cpu", torch.bfloat16)
-        self.autocast.__enter__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        self.autocast.__enter__()  # torch leaves it untyped
 
     def after_pred(self) -> None:
         self.learn.pred = to_float(self.pred)
