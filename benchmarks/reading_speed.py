@@ -18,7 +18,7 @@ from train_speed import make_benchmark_learner
 
 from ser_images.data.common.command_line import command_line
 from ser_images.train.training.config import TrainConfig
-from ser_images.train.training.loaders import MEMORY
+from ser_images.train.training.loaders import MAX_CACHE_BYTES
 
 
 def epoch(learner: Any, seed: int) -> tuple[float, list[float]]:
@@ -38,7 +38,7 @@ def main() -> None:
     config = TrainConfig(arguments.architecture, weights="none", schedule="one-cycle", epoch_over="images")
     with tempfile.TemporaryDirectory() as scratch:
         learners = {}
-        for name, memory in (("cached", MEMORY), ("files", 0)):
+        for name, memory in (("cached", MAX_CACHE_BYTES), ("files", 0)):
             set_seed(config.seed, reproducible=True)
             learners[name] = make_benchmark_learner(arguments.images, config, Path(scratch), memory)
         epochs = {name: [epoch(learner, 0)] for name, learner in learners.items()}

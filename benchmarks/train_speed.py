@@ -23,7 +23,7 @@ from ser_images.data.splits import make_split
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.learner import make_learner
-from ser_images.train.training.loaders import MEMORY, data_loaders, normalisation_of, subset_rows
+from ser_images.train.training.loaders import MAX_CACHE_BYTES, compute_normalisation, data_loaders, subset_rows
 
 WARM_UP = 2
 
@@ -43,11 +43,11 @@ class Stopwatch(Callback):
             raise CancelFitException
 
 
-def make_benchmark_learner(folder: Path, config: TrainConfig, scratch: Path, memory: int = MEMORY) -> Any:
+def make_benchmark_learner(folder: Path, config: TrainConfig, scratch: Path, memory: int = MAX_CACHE_BYTES) -> Any:
     """The learner that `ser-train` would make for the image set in `folder`, with the protocol `stratified`."""
     images = ImageSet.read(folder)
     split = make_split(images.rows, "stratified")
-    normalisation = normalisation_of(images, subset_rows(images, split.train))
+    normalisation = compute_normalisation(images, subset_rows(images, split.train))
     loaders = data_loaders(
         images, split, normalisation, config.epoch_over, config.batch_size, default_device(), memory=memory
     )

@@ -1,4 +1,4 @@
-"""Download a corpus from its public record: resumed, verified, unpacked whole or not at all.
+"""Download a corpus from its public record: resumable, verified, unpacked atomically.
 
 fetch(RAVDESS_SPEECH, Path("ravdess"))
 """
@@ -93,7 +93,7 @@ def _download(archive: Archive, part: Path, progress: Callable[[int], None]) -> 
                 progress(size)
             reason = f"the connection ended after {_size(part):,} of {archive.size:,} bytes"
         except requests.RequestException as error:
-            reason = _in_short(error)
+            reason = _short_reason(error)
         failures = 0 if _size(part) > have else failures + 1
         if failures == TRIES or reason.startswith("the server answered 4"):
             raise UserError(
@@ -118,7 +118,7 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _in_short(error: requests.RequestException) -> str:
+def _short_reason(error: requests.RequestException) -> str:
     if error.response is not None:
         return f"the server answered {error.response.status_code} {error.response.reason}"
     return f"no connection ({type(error).__name__}); check the network"

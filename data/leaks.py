@@ -67,4 +67,4 @@ def require_no_leak(rows: Sequence[SplitRow], split: Split, protocol: str) -> Le
 
 
 def _shared(subsets: Sequence[set[str]]) -> set[str]:
-    return set[str]().union(*(one & other for one, other in combinations(subsets, 2)))
+    return set[str]().union(*(first & second for first, second in combinations(subsets, 2)))

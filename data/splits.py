@@ -2,7 +2,8 @@
 
     split = make_split(image_set.rows, "speaker", fold=0, seed=0)
 
-Clips are kept whole, by default speakers too. Validation and test use original images only.
+All variants of a clip are in one subset; so are, by default, all clips of a speaker. Validation and test use original
+images only.
 """
 
 from collections import Counter
@@ -76,9 +77,7 @@ def make_split(rows: Sequence[SplitRow], protocol: str, fold: int = 0, seed: int
 
     Args:
         rows: one per image; those of one clip are kept together under every protocol but `leaky`.
-        protocol: `speaker`: five folds of whole speakers (the published ones for RAVDESS); `loso`: one
-            speaker a fold; `kfold`: five stratified folds of clips; `stratified`: one stratified split
-            80/20 of clips; `leaky`: images at random, 80/20, to reproduce published results.
+        protocol: a key of `PROTOCOLS`.
         fold: the part that is the test subset.
         seed: random seed; the published folds of RAVDESS do not use it.
 
@@ -96,9 +95,9 @@ def make_split(rows: Sequence[SplitRow], protocol: str, fold: int = 0, seed: int
     if by_speaker:
         _require_speakers(clips, protocol)
     folds = _folds(clips, protocol, seed)
-    test = folds[_checked(fold, len(folds), protocol)]
+    test = folds[_require_fold(fold, len(folds), protocol)]
     others = [clip for clip in clips if clip.clip not in test]
-    valid = _part(others, min(VALIDATION_PARTS, _rarest(others)), by_speaker, seed)[0]
+    valid = _stratified_parts(others, min(VALIDATION_PARTS, _rarest(others)), by_speaker, seed)[0]
     train = {clip.clip for clip in others} - valid
     return _without_duplicates(rows, train, valid, test)
 
@@ -109,7 +108,7 @@ def n_folds(rows: Sequence[SplitRow], protocol: str) -> int:
 
 
 def _clips(rows: Sequence[SplitRow]) -> list[SplitRow]:
-    """One row per clip."""
+    """The first row of each clip."""
     return list({row.clip: row for row in rows}.values())
 
 
@@ -126,10 +125,10 @@ def _folds(clips: Sequence[SplitRow], protocol: str, seed: int) -> list[set[str]
     if protocol == "speaker" and {clip.corpus for clip in clips} == {"ravdess"}:
         folds = [{clip.clip for clip in clips if clip.speaker in actors} for actors in RAVDESS_FOLDS]
         return [fold for fold in folds if fold]
-    return _part(clips, K, protocol == "speaker", seed)
+    return _stratified_parts(clips, K, protocol == "speaker", seed)
 
 
-def _part(clips: Sequence[SplitRow], parts: int, by_speaker: bool, seed: int) -> list[set[str]]:
+def _stratified_parts(clips: Sequence[SplitRow], parts: int, by_speaker: bool, seed: int) -> list[set[str]]:
     """The clips in stratified parts, of whole speakers with `by_speaker`; the names in each."""
     labels = [clip.label for clip in clips]
     if by_speaker:
@@ -145,7 +144,7 @@ def _part(clips: Sequence[SplitRow], parts: int, by_speaker: bool, seed: int) ->
 
 
 def _leaky(n_rows: int, fold: int, seed: int) -> Split:
-    _checked(fold, 1, "leaky")
+    _require_fold(fold, 1, "leaky")
     others, test = next(ShuffleSplit(1, test_size=TEST_FRACTION, random_state=seed).split(np.zeros(n_rows)))
     n_valid = len(others) // VALIDATION_PARTS
     return Split(others[n_valid:], others[:n_valid], test)
@@ -155,13 +154,13 @@ def _without_duplicates(rows: Sequence[SplitRow], train: set[str], valid: set[st
     """Indices of each subset; a clip with the samples of a clip in validation or test is left out."""
     in_test = {row.sample_hash for row in rows if row.clip in test}
     in_valid = {row.sample_hash for row in rows if row.clip in valid}
-    doubled = {row.clip for row in rows if row.clip in valid and row.sample_hash in in_test}
-    doubled |= {row.clip for row in rows if row.clip in train and row.sample_hash in in_test | in_valid}
+    duplicated = {row.clip for row in rows if row.clip in valid and row.sample_hash in in_test}
+    duplicated |= {row.clip for row in rows if row.clip in train and row.sample_hash in in_test | in_valid}
     return Split(
-        _indices(index for index, row in enumerate(rows) if row.clip in train - doubled),
-        _indices(index for index, row in enumerate(rows) if row.clip in valid - doubled and _is_original(row)),
+        _indices(index for index, row in enumerate(rows) if row.clip in train - duplicated),
+        _indices(index for index, row in enumerate(rows) if row.clip in valid - duplicated and _is_original(row)),
         _indices(index for index, row in enumerate(rows) if row.clip in test and _is_original(row)),
-        tuple(sorted(doubled)),
+        tuple(sorted(duplicated)),
     )
 
 
@@ -173,7 +172,7 @@ def _is_original(row: SplitRow) -> bool:
     return row.variant == "original"
 
 
-def _checked(fold: int, folds: int, protocol: str) -> int:
+def _require_fold(fold: int, folds: int, protocol: str) -> int:
     if not 0 <= fold < folds:
         raise UserError(f"--fold {fold}: protocol {protocol} has the folds 0 to {folds - 1} on these images")
     return fold

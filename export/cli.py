@@ -102,14 +102,14 @@ def compare(
 
     from ser_images.data.common.folders import file_moved_into_place, require_replaceable, require_writable
     from ser_images.data.corpora.sound_files import recordings
-    from ser_images.export.bench.compare import compare as compare_forms
+    from ser_images.export.bench.compare import compare as compare_formats
     from ser_images.export.console import print_comparison
 
     found = recordings([clips])
     if out:
         require_writable(out.parent)
         require_replaceable(out, [run, *found])
-    rows = compare_forms(run, found)
+    rows = compare_formats(run, found)
     print_comparison(rows, len(found))
     if out:
         with file_moved_into_place(out, [run, *found]) as file:

@@ -15,7 +15,7 @@ def print_comparison(rows: Sequence[FormatResult], recordings: int) -> None:
         table.add_column(heading, justify="left" if heading == "format" else "right")
     for row in rows:
         table.add_row(
-            row.form, str(row.equal_labels), f"{row.difference:.1e}", f"{row.size_mb:.1f}",
+            row.format, str(row.equal_labels), f"{row.difference:.1e}", f"{row.size_mb:.1f}",
             f"{row.cold_s:.2f}", f"{row.warm_ms:.1f}", f"{row.peak_mb:.0f}",
         )  # fmt: skip
     Console().print(table)

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_images.data.common.errors import UserError, errors_name
+from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.data.common.paths import resolve_below
 from ser_images.export.bundle.bundle import FRONTEND, INT8, LEARNER, ONNX, WEIGHTS, Bundle
 from ser_images.export.bundle.files import BundleFiles
 from ser_images.export.bundle.run_folder import add_onnx, seal
 from ser_images.export.formats.fastai_learner import plain_learner
-from ser_images.export.formats.fastai_pickle import why_not_pickled, write_learner
+from ser_images.export.formats.fastai_pickle import pickle_obstacle, write_learner
 from ser_images.export.formats.int8 import Comparison, write_int8
 from ser_images.export.formats.onnx import Images, OnnxModel, in_batches, write_frontend_onnx
 from ser_images.export.formats.torch_models import TorchModel
@@ -90,7 +90,7 @@ def to_torch(run: Path) -> None:
         UserError: no run, or a model that plain fastai could not load.
     """
     _, bundle, network = _network(run)
-    if reason := why_not_pickled(bundle):
+    if reason := pickle_obstacle(bundle):
         raise UserError(f"{run}: {reason}, so plain fastai could not load a pickle of it; use {ONNX} or {WEIGHTS}")
     write_learner(plain_learner(network, bundle.labels, bundle.spec, bundle.normalisation), run / LEARNER)
     seal(run, LEARNER)
@@ -98,7 +98,7 @@ def to_torch(run: Path) -> None:
 
 def _sound(path: Path, bundle: Bundle) -> Samples:
     samples, rate_hz = read_mono(path)
-    with errors_name(path):
+    with prefix_errors(path):
         return prepare(samples, rate_hz, bundle.spec)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ser_images.data.common.errors import UserError, errors_name
+from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.export.bundle.bundle import BUNDLE, INT8, LEARNER, ONNX, WEIGHTS, Bundle
 from ser_images.export.bundle.files import BundleFiles
 from ser_images.export.formats.onnx import Images, OnnxModel, Probabilities
@@ -20,9 +20,9 @@ from ser_images.export.formats.onnx import Images, OnnxModel, Probabilities
 Model = Callable[[Images], Probabilities]
 """Images (n, rows, frames), uint8 or uint16 as in their spec, to float32 probabilities (n, labels)."""
 
-FORMS = {"onnx": ONNX, "safetensors": WEIGHTS, "int8": INT8, "pickle": LEARNER}
+MODEL_FORMATS = {"onnx": ONNX, "safetensors": WEIGHTS, "int8": INT8, "pickle": LEARNER}
 """The formats of a model and the file of each; the first two are exact and contain no code."""
-_FORM_OF_SUFFIX = {".onnx": "onnx", ".safetensors": "safetensors", ".pkl": "pickle"}
+_FORMAT_BY_SUFFIX = {".onnx": "onnx", ".safetensors": "safetensors", ".pkl": "pickle"}
 MAX_SUM_ERROR = 1e-3
 """How far the sum of one image's probabilities may be from 1; float32 and 8-bit models stay below 1e-5."""
 
@@ -63,56 +63,56 @@ _NEXT = "the model is damaged or wrong, use another"
 
 
 def open_model(
-    path: Path, form: str | None = None, trust_pickle: bool = False, fast_start: bool = False
+    path: Path, format: str | None = None, trust_pickle: bool = False, fast_start: bool = False
 ) -> tuple[Bundle, Model]:
     """The model of a run folder, of its zip, or in a single file; its outputs are checked, see `CheckedModel`.
 
     Args:
         path: a folder or a zip with SHA256SUMS, or an .onnx, .safetensors or .pkl file.
-        form: a key of `FORMS`; None: the file's own, or the first of ONNX and safetensors that the bundle has.
+        format: a key of `MODEL_FORMATS`; None: the file's own, or ONNX, else safetensors.
         trust_pickle: load learner.pkl although this user did not write it on this machine.
         fast_start: for a few images only, see `OnnxModel.open`.
 
     Raises:
         UserError: no model, or one that is damaged, altered, of another program or not to be trusted.
     """
-    if form not in (None, *FORMS):
-        raise UserError(f"form {form!r}: expected one of {', '.join(FORMS)}")
-    form_of_file = _FORM_OF_SUFFIX.get(path.suffix.lower()) if path.is_file() else None
-    if form_of_file == "pickle":
+    if format not in (None, *MODEL_FORMATS):
+        raise UserError(f"format {format!r}: expected one of {', '.join(MODEL_FORMATS)}")
+    file_format = _FORMAT_BY_SUFFIX.get(path.suffix.lower()) if path.is_file() else None
+    if file_format == "pickle":
         bundle, model = _from_bundle(path.parent, "pickle", trust_pickle, fast_start)
-    elif form_of_file:
-        with errors_name(path):
-            bundle, model = _from_file(path, form_of_file, fast_start)
+    elif file_format:
+        with prefix_errors(path):
+            bundle, model = _from_file(path, file_format, fast_start)
     else:
-        bundle, model = _from_bundle(path, form, trust_pickle, fast_start)
+        bundle, model = _from_bundle(path, format, trust_pickle, fast_start)
     return bundle, CheckedModel(model, len(bundle.labels), path)
 
 
 def open_bundle(path: Path) -> tuple[BundleFiles, Bundle]:
     """The checked files of a run folder or zip, and the bundle in them; raises UserError as `open_model`."""
-    with _unknown_pickle_names_first(path):
+    with _report_unknown_pickle_names_first(path):
         files = BundleFiles.open(path)
     return files, _read_bundle(files)
 
 
 def read_network(files: BundleFiles, bundle: Bundle) -> Any:
     """The bundle's network with its weights, on the CPU; raises UserError where they are missing or do not fit."""
-    from ser_images.export.formats.safetensors import network_of
+    from ser_images.export.formats.safetensors import load_network
 
     content = files.read(WEIGHTS)
-    with errors_name(files.path / WEIGHTS):
-        return network_of(bundle, content)
+    with prefix_errors(files.path / WEIGHTS):
+        return load_network(bundle, content)
 
 
 def _read_bundle(files: BundleFiles) -> Bundle:
     content = files.read(BUNDLE)
-    with errors_name(files.path / BUNDLE):
+    with prefix_errors(files.path / BUNDLE):
         return Bundle.from_json(content)
 
 
 @contextmanager
-def _unknown_pickle_names_first(path: Path) -> Iterator[None]:
+def _report_unknown_pickle_names_first(path: Path) -> Iterator[None]:
     """Where a run's files were changed, report unknown names in its pickle rather than the change itself."""
     try:
         yield
@@ -124,35 +124,37 @@ def _unknown_pickle_names_first(path: Path) -> Iterator[None]:
         raise
 
 
-def _from_file(path: Path, form: str, fast_start: bool) -> tuple[Bundle, Model]:
-    if form == "onnx":
+def _from_file(path: Path, format: str, fast_start: bool) -> tuple[Bundle, Model]:
+    if format == "onnx":
         model = _require_image_input(OnnxModel.open(path, fast_start))
         return model.bundle, model
-    from ser_images.export.formats.safetensors import bundle_in_weights, network_of
+    from ser_images.export.formats.safetensors import bundle_in_weights, load_network
     from ser_images.export.formats.torch_models import TorchModel
 
     bundle = bundle_in_weights(path)
-    return bundle, TorchModel(network_of(bundle, path.read_bytes()), bundle)
+    return bundle, TorchModel(load_network(bundle, path.read_bytes()), bundle)
 
 
-def _from_bundle(path: Path, form: str | None, trust_pickle: bool, fast_start: bool) -> tuple[Bundle, Model]:
-    if form == "pickle":
+def _from_bundle(path: Path, format: str | None, trust_pickle: bool, fast_start: bool) -> tuple[Bundle, Model]:
+    if format == "pickle":
         files, bundle = open_bundle(path)
         return bundle, _from_pickle(files, bundle, trust_pickle)
     files = BundleFiles.listed(path)
-    with _unknown_pickle_names_first(path), files.checked_meanwhile():
+    with _report_unknown_pickle_names_first(path), files.checked_in_background():
         bundle = _read_bundle(files)
-        form = form or next((form for form in ("onnx", "safetensors") if FORMS[form] in files), "onnx")
-        if form == "safetensors":
+        format = format or next(
+            (format for format in ("onnx", "safetensors") if MODEL_FORMATS[format] in files), "onnx"
+        )
+        if format == "safetensors":
             from ser_images.export.formats.torch_models import TorchModel
 
             return bundle, TorchModel(read_network(files, bundle), bundle)
-        return bundle, _from_onnx(files, FORMS[form], bundle, fast_start)
+        return bundle, _from_onnx(files, MODEL_FORMATS[format], bundle, fast_start)
 
 
 def _from_onnx(files: BundleFiles, name: str, bundle: Bundle, fast_start: bool) -> Model:
     source = files.local(name) or files.read(name)
-    with errors_name(files.path / name):
+    with prefix_errors(files.path / name):
         model = _require_image_input(OnnxModel.open(source, fast_start))
         if model.bundle != bundle:
             raise UserError(f"has the bundle of model {model.bundle.model_id}, not this {BUNDLE}: files are mixed up")
@@ -166,7 +168,7 @@ def _require_image_input(model: OnnxModel) -> OnnxModel:
 
 
 def _from_pickle(files: BundleFiles, bundle: Bundle, trust_pickle: bool) -> Model:
-    from ser_images.export.bundle.trust import is_ours
+    from ser_images.export.bundle.trust import is_own_run
     from ser_images.export.formats.fastai_pickle import read_learner
     from ser_images.export.formats.pickle_names import require_known_names
     from ser_images.export.formats.torch_models import FastaiModel
@@ -175,11 +177,11 @@ def _from_pickle(files: BundleFiles, bundle: Bundle, trust_pickle: bool) -> Mode
     if path is None:
         raise UserError(f"{files.path / LEARNER}: a pickle is not read from a zip; use its ONNX, or unpack it first")
     require_known_names(path)
-    if not (trust_pickle or is_ours(files.path)):
+    if not (trust_pickle or is_own_run(files.path)):
         raise UserError(
             f"{path}: a pickle that you did not write here, and loading a pickle can run any code; use the bundle's "
             f"ONNX or safetensors, or --trust-pickle where you trust its author"
         )
     learner = read_learner(path)
-    with errors_name(path):
+    with prefix_errors(path):
         return FastaiModel(learner, bundle)

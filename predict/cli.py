@@ -22,7 +22,9 @@ FEW = 20
 """Up to this many recordings, a model that loads faster and predicts a little more slowly is done earlier."""
 app = new_app()
 ModelPath = Annotated[Path, typer.Option("--model", help="Run folder, a bundle's zip, or one model file.")]
-Form = Annotated[str | None, typer.Option(help="onnx, int8, safetensors or pickle; ONNX by default.")]
+ModelFormat = Annotated[
+    str | None, typer.Option("--form", help="Model format: onnx, int8, safetensors or pickle; ONNX by default.")
+]
 TrustPickle = Annotated[bool, typer.Option(help="Load a pickle from elsewhere: it runs the code in it.")]
 MinConfidence = Annotated[float, typer.Option(min=0, max=1, help="Predictions below this are `uncertain`.")]
 Top = Annotated[int | None, typer.Option(min=1, help="Show only the most probable labels, this many.")]
@@ -37,7 +39,7 @@ def _predict() -> None:
 def file(
     paths: Annotated[list[Path], typer.Argument(help="Sound files, or folders of them.")],
     model: ModelPath,
-    form: Form = None,
+    model_format: ModelFormat = None,
     trust_pickle: TrustPickle = False,
     top: Top = None,
     min_confidence: MinConfidence = 0.0,
@@ -63,7 +65,7 @@ def file(
     from ser_images.predict.model import Model
     from ser_images.predict.output.console import print_prediction
 
-    loaded = Model.load(model, form, trust_pickle, min_confidence, fast_start=len(found) <= FEW)
+    loaded = Model.load(model, model_format, trust_pickle, min_confidence, fast_start=len(found) <= FEW)
     predictions = _Predictions(loaded, found)
     if format == "table":
         for path, prediction in predictions:
@@ -83,7 +85,7 @@ def file(
 def timeline(
     path: Annotated[Path, typer.Argument(help="A sound file of any length.")],
     model: ModelPath,
-    form: Form = None,
+    model_format: ModelFormat = None,
     trust_pickle: TrustPickle = False,
     min_confidence: MinConfidence = 0.0,
     hop: Annotated[float, typer.Option(min=0.1, max=10, help="Seconds from one window to the next.")] = 1.0,
@@ -108,7 +110,7 @@ def timeline(
     _require_format(format, ("table", *SEGMENT_FORMATS), out)
     _require_outputs([plot, out], [path, model])
     length_s = duration_s(path)
-    loaded = Model.load(model, form, trust_pickle, min_confidence)
+    loaded = Model.load(model, model_format, trust_pickle, min_confidence)
     with progress_bar("classifying", round(length_s)) as show:
         found = loaded.timeline(path, hop_s=hop, margin=margin, progress=lambda now_s: show(round(now_s)))
     if format == "table":
@@ -127,7 +129,7 @@ def timeline(
 @app.command()
 def live(
     model: ModelPath,
-    form: Form = None,
+    model_format: ModelFormat = None,
     trust_pickle: TrustPickle = False,
     min_confidence: MinConfidence = 0.0,
     device: Annotated[str | None, typer.Option(help="Index or part of the name, from ser-predict devices.")] = None,
@@ -155,7 +157,7 @@ def live(
     if record:
         require_new_recording(record)
     microphone = Microphone(device)
-    loaded = Model.load(model, form, trust_pickle, min_confidence)
+    loaded = Model.load(model, model_format, trust_pickle, min_confidence)
     if once:
         prediction = one_utterance(microphone, loaded, seconds, record)
         _print_utterance(prediction, microphone.name, loaded, jsonl)
@@ -231,12 +233,12 @@ def _require_outputs(outputs: Sequence[Path | None], inputs: Sequence[Path]) -> 
 
 
 def _explain(model: "Model", model_path: Path, recording: Path, out: Path) -> None:
-    from ser_images.data.common.errors import errors_name
+    from ser_images.data.common.errors import prefix_errors
     from ser_images.predict.output.explain import explain
     from ser_images.spectrogram_gen.audio import read_mono
 
     samples, rate_hz = read_mono(recording)
-    with errors_name(recording):
+    with prefix_errors(recording):
         image = model.image(samples, rate_hz)
     explain(model_path, image, model.predict_image(image), printable(Path(recording.name)), out)
 

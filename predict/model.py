@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ser_images.data.common.errors import UserError, errors_name
+from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.bundle.files import SUMS
 from ser_images.export.formats.onnx import Images, Probabilities
@@ -54,7 +54,7 @@ class Model:
     def load(
         cls,
         path: str | os.PathLike[str],
-        form: str | None = None,
+        format: str | None = None,
         trust_pickle: bool = False,
         min_confidence: float = 0.0,
         fast_start: bool = False,
@@ -63,7 +63,7 @@ class Model:
 
         Args:
             path: the folder or the file.
-            form: `onnx`, `int8`, `safetensors` or `pickle`; None: ONNX where it is there.
+            format: `onnx`, `int8`, `safetensors` or `pickle`; None: ONNX where it is there.
             trust_pickle: load a learner.pkl from elsewhere; unpickling runs the code in it.
             min_confidence: predictions of lower confidence are `uncertain`.
             fast_start: for a few recordings: loads sooner, then predicts a little more slowly.
@@ -73,7 +73,7 @@ class Model:
         """
         path = Path(path)
         _require_single_run(path)
-        return cls(*open_model(path, form, trust_pickle, fast_start), min_confidence)
+        return cls(*open_model(path, format, trust_pickle, fast_start), min_confidence)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -100,7 +100,7 @@ class Model:
             if rate_hz is not None:
                 raise UserError(f"{path}: rate_hz is for samples; a file has its own")
             samples, file_rate_hz = read_mono(path)
-            with errors_name(path):
+            with prefix_errors(path):
                 return self._predict(samples, file_rate_hz)
         return self._predict(to_mono(sound), require_rate_hz(rate_hz))
 

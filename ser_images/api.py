@@ -14,7 +14,7 @@ from ser_images.spectrogram_gen.spec import ImageSpec
 def load(
     path: str | os.PathLike[str],
     *,
-    form: str | None = None,
+    format: str | None = None,
     trust_pickle: bool = False,
     min_confidence: float = 0.0,
     fast_start: bool = False,
@@ -22,7 +22,7 @@ def load(
     """The model of a run folder, of a bundle's zip, or of a single file such as model.onnx.
 
     Args:
-        form: `onnx`, `int8`, `safetensors` or `pickle`; None: ONNX where it is there.
+        format: `onnx`, `int8`, `safetensors` or `pickle`; None: ONNX where it is there.
         trust_pickle: load a learner.pkl from elsewhere; unpickling runs the code in it.
         min_confidence: predictions of lower confidence are `uncertain`.
         fast_start: for a few recordings: loads sooner, then predicts a little more slowly.
@@ -47,7 +47,7 @@ def load(
         >>> [segment for result in results for segment in result.segments] == list(model.timeline("meeting.wav"))
         True
     """
-    return Model.load(path, form, trust_pickle, min_confidence, fast_start)
+    return Model.load(path, format, trust_pickle, min_confidence, fast_start)
 
 
 def render(samples: ArrayLike, rate_hz: float, spec: ImageSpec | None = None) -> Image:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ser_images.data.common.command_line import LOGGER, command_line, new_app
-from ser_images.data.common.errors import UserError
+from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.spectrogram_gen.features.table import FEATURES
 
 if TYPE_CHECKING:
@@ -79,11 +79,11 @@ def build(
     from ser_images.data.common.progress import progress_bar
     from ser_images.spectrogram_gen.console import print_build
     from ser_images.spectrogram_gen.dataset.build import build as build_images
-    from ser_images.spectrogram_gen.dataset.plan import plan_of
+    from ser_images.spectrogram_gen.dataset.plan import make_plan
 
     image_spec = _spec(feature, spec)
-    plan = plan_of(_n_variants(variants, augment), augmentations, labels, seed)
-    listing = _find(source, corpus, channel, speaker_regex, speakers, one_class)
+    plan = make_plan(_n_variants(variants, augment), augmentations, labels, seed)
+    listing = _find_clips(source, corpus, channel, speaker_regex, speakers, one_class)
     with progress_bar("rendering", len(listing.clips)) as progress:
         summary = build_images(listing.clips, source, out, image_spec, plan, jobs, progress)
     print_build(summary, listing, out)
@@ -105,7 +105,7 @@ def check(
 
     Problems are recordings that are silent, clipped, duplicate or unreadable, and names without a label.
     """
-    listing = _find(source, corpus, channel, speaker_regex, speakers, one_class=True)
+    listing = _find_clips(source, corpus, channel, speaker_regex, speakers, one_class=True)
     from ser_images.data.common.progress import progress_bar
     from ser_images.spectrogram_gen.console import print_survey
     from ser_images.spectrogram_gen.inspect.check import survey
@@ -133,9 +133,9 @@ def show(
     augment: Augment = None,
 ) -> None:
     """Plot one clip with its variants, and images of every class."""
-    listing = _find(source, corpus, channel, speaker_regex, speakers, one_class=True)
+    listing = _find_clips(source, corpus, channel, speaker_regex, speakers, one_class=True)
     from ser_images.data.common.folders import require_writable
-    from ser_images.spectrogram_gen.dataset.plan import plan_of
+    from ser_images.spectrogram_gen.dataset.plan import make_plan
     from ser_images.spectrogram_gen.inspect.show import clip_figure, contact_sheet
     from ser_images.spectrogram_gen.spec import ImageSpec
 
@@ -143,7 +143,7 @@ def show(
     if clip and clip not in by_name:
         raise UserError(f"--clip {clip}: no such clip in {source}; there is, for example, {next(iter(by_name))}")
     require_writable(out)
-    spec, plan = ImageSpec(), plan_of(_n_variants(variants, augment), augmentations, labels, seed)
+    spec, plan = ImageSpec(), make_plan(_n_variants(variants, augment), augmentations, labels, seed)
     clip_figure(by_name[clip] if clip else listing.clips[0], spec, plan).savefig(out / "clip.png", dpi=110)
     contact_sheet(listing.clips, spec, labels).savefig(out / "contact_sheet.png", dpi=110)
     typer.echo(f"{out / 'clip.png'}\n{out / 'contact_sheet.png'}")
@@ -188,7 +188,7 @@ def synthesize(
     typer.echo(f"{counted(count, 'recording')} of {counted(actors, 'speaker')} in {out}")
 
 
-def _find(
+def _find_clips(
     source: Path, corpus: str, channel: str, speaker_regex: str, speakers: Path | None, one_class: bool
 ) -> "Listing":
     from ser_images.data.corpora import find_clips
@@ -216,7 +216,7 @@ def _spec(feature: str, path: Path | None) -> "ImageSpec":
 
     if feature and path:
         raise UserError('--feature and --spec exclude each other: the spec has a field "feature"')
-    return ImageSpec.from_json(_read_text(path)) if path else ImageSpec.of_feature(feature or "mel")
+    return _read_spec(path) if path else ImageSpec.of_feature(feature or "mel")
 
 
 def _n_variants(variants: int, augment: int | None) -> int:
@@ -236,11 +236,15 @@ def _speakers(regex: str, table: Path | None) -> "Speakers | None":
     return speakers_from_csv(table) if table else None
 
 
-def _read_text(path: Path) -> str:
+def _read_spec(path: Path) -> "ImageSpec":
+    from ser_images.spectrogram_gen.spec import ImageSpec
+
     try:
-        return path.read_text()
+        text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from error
+        raise UserError(f"{path}: cannot be read ({error}); give a JSON file such as spec.json") from error
+    with prefix_errors(path):
+        return ImageSpec.from_json(text)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Samples as other programs hold them to mono float32: integers scaled, channels averaged, anything else refused.
+"""Convert samples to mono float32: integers are scaled, channels averaged, other types and shapes refused.
 
 samples = to_mono(stereo_int16)
 """
@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ser_images.data.common.errors import UserError
-from ser_images.spectrogram_gen.audio import Samples
-
-MAX_CHANNELS = 64
+from ser_images.spectrogram_gen.audio import MAX_CHANNELS, Samples
 
 
 def to_mono(samples: ArrayLike) -> Samples:

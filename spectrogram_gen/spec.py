@@ -19,7 +19,7 @@ RENDERER_VERSION = 1
 Raise it whenever any image of any spec changes by a grey value: another level, window, filter or rounding. The golden
 images in tests/golden then change too. Image sets of an earlier version are refused; bundles load with a warning.
 """
-BANDS = tuple(name for name, feature in FEATURES.items() if feature.only_mel_bands)
+MEL_BAND_FEATURES = tuple(name for name, feature in FEATURES.items() if feature.only_mel_bands)
 """The features whose rows are all mel bands."""
 _ADDED_FIELDS: dict[str, Any] = {"feature": "mel", "n_coefficients": 40}
 """Fields added later, with the value that earlier specs imply; left out of JSON at that value, so hashes stay."""
@@ -90,7 +90,7 @@ class ImageSpec:
             raise UserError(f"image spec: bit_depth is {self.bit_depth}, expected 8 or 16")
         if self.feature not in FEATURES:
             raise UserError(f"image spec: feature is {self.feature!r}, expected one of {', '.join(FEATURES)}")
-        if not 1 <= self.n_coefficients <= self.n_mels and self.feature not in BANDS:
+        if not 1 <= self.n_coefficients <= self.n_mels and self.feature not in MEL_BAND_FEATURES:
             raise UserError(f"image spec: n_coefficients is {self.n_coefficients}, expected 1 to n_mels, {self.n_mels}")
 
     @property
@@ -157,9 +157,9 @@ class ImageSpec:
         """A spec of exactly these values; raises UserError where one is missing, unknown or no number."""
         known = {field.name for field in fields(cls)}
         if (_ADDED_FIELDS | values).keys() != known:
-            odd = sorted((_ADDED_FIELDS | values).keys() ^ known)
+            differing = sorted((_ADDED_FIELDS | values).keys() ^ known)
             raise UserError(
-                f"image spec: {', '.join(odd)} missing or unknown; another version wrote it: "
+                f"image spec: {', '.join(differing)} missing or unknown; another version wrote it: "
                 f"build the images again with this one"
             )
         for name, value in values.items():

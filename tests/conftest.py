@@ -91,7 +91,7 @@ def voices(shared: Shared) -> Path:
 @pytest.fixture(scope="session")
 def images(shared: Shared, voices: Path) -> ImageSet:
     """Their small images, one variant beside each original."""
-    clips, plan = find_clips(voices, "synthetic").clips, Plan(augment=1)
+    clips, plan = find_clips(voices, "synthetic").clips, Plan(n_variants=1)
     return ImageSet.read(shared("images", lambda folder: build(clips, voices, folder, SMALL, plan)))
 
 

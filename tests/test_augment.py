@@ -4,7 +4,7 @@ import pytest
 from ser_images.data.common.errors import UserError
 from ser_images.spectrogram_gen.audio import Samples, normalize_rms
 from ser_images.spectrogram_gen.augment import AUGMENTATIONS, Step, draw, gain, noise, pitch, shift, stretch
-from ser_images.spectrogram_gen.dataset.plan import plan_of
+from ser_images.spectrogram_gen.dataset.plan import make_plan
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 SPEC = ImageSpec()
@@ -73,14 +73,14 @@ def test_draws_lie_in_their_ranges_and_all_occur() -> None:
 
 
 def test_only_named_augmentations_are_drawn() -> None:
-    plan = plan_of(augment=3, augmentations="gain,noise", labels="emotion", seed=0)
+    plan = make_plan(n_variants=3, augmentations="gain,noise", labels="emotion", seed=0)
     assert plan.augmentations == ("noise", "gain")
     for seed in range(20):
         assert {step.name for step in draw(np.random.default_rng(seed), plan.augmentations)} <= {"noise", "gain"}
     with pytest.raises(UserError, match="--augmentations 'echo': expected all, or some of stretch, pitch"):
-        plan_of(1, "echo", "emotion", 0)
+        make_plan(1, "echo", "emotion", 0)
     with pytest.raises(UserError, match="--labels mood: expected one of emotion, gender-emotion"):
-        plan_of(1, "all", "mood", 0)
+        make_plan(1, "all", "mood", 0)
 
 
 def test_a_seed_draws_the_same() -> None:

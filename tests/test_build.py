@@ -34,7 +34,7 @@ def recordings(voices: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def make(source: Path, out: Path, plan: Plan = Plan(augment=2), spec: ImageSpec = SMALL, jobs: int = 1) -> Summary:  # noqa: B008  # frozen
+def make(source: Path, out: Path, plan: Plan = Plan(n_variants=2), spec: ImageSpec = SMALL, jobs: int = 1) -> Summary:  # noqa: B008  # frozen
     return build(find_clips(source, "synthetic").clips, source, out, spec, plan, jobs)
 
 
@@ -65,7 +65,7 @@ def test_the_exact_files(recordings: Path, tmp_path: Path) -> None:
 def test_same_seed_same_bytes_whatever_the_number_of_workers(recordings: Path, tmp_path: Path) -> None:
     for name, jobs in (("one", 1), ("two", 2)):
         make(recordings, tmp_path / name, jobs=jobs)
-    make(recordings, tmp_path / "other", Plan(augment=2, seed=1))
+    make(recordings, tmp_path / "other", Plan(n_variants=2, seed=1))
     one, two, other = (contents(tmp_path / name) for name in ("one", "two", "other"))
     assert one == two
     assert {name for name in one if one[name] != other[name]} == {
@@ -85,13 +85,13 @@ def test_a_second_run_renders_only_what_is_missing_or_stale(recordings: Path, tm
     first, second = sorted(recordings.iterdir())[:2]
     first.write_bytes(second.read_bytes())
     assert make(recordings, out) == Summary(rendered=3, kept=15)
-    assert make(recordings, out, Plan(augment=3)) == Summary(rendered=6, kept=18)
-    assert make(recordings, out, Plan(augment=1)) == Summary(kept=12, removed=12)
-    assert make(recordings, out, Plan(augment=1, seed=1)) == Summary(rendered=6, kept=6)
+    assert make(recordings, out, Plan(n_variants=3)) == Summary(rendered=6, kept=18)
+    assert make(recordings, out, Plan(n_variants=1)) == Summary(kept=12, removed=12)
+    assert make(recordings, out, Plan(n_variants=1, seed=1)) == Summary(rendered=6, kept=6)
     first.unlink()
-    assert make(recordings, out, Plan(augment=1, seed=1)) == Summary(kept=10, removed=2)
+    assert make(recordings, out, Plan(n_variants=1, seed=1)) == Summary(kept=10, removed=2)
     finer = ImageSpec(n_mels=40, hop_length=1500)
-    assert make(recordings, out, Plan(augment=1, seed=1), finer) == Summary(rendered=10)
+    assert make(recordings, out, Plan(n_variants=1, seed=1), finer) == Summary(rendered=10)
     assert len(ImageSet.read(out).rows) == len(list(out.rglob("*.png"))) == 10
 
 
@@ -135,18 +135,18 @@ def test_a_killed_build_leaves_no_half_image_and_goes_on(voices: Path, tmp_path:
     with (out / JOURNAL).open("a") as journal:
         journal.write("calm/half-a-line")
     clips = find_clips(recordings, "synthetic").clips
-    summary = build(clips, recordings, out, ImageSpec(), Plan(augment=3))
+    summary = build(clips, recordings, out, ImageSpec(), Plan(n_variants=3))
     assert summary.rendered + summary.kept == 120
     assert summary.kept >= 16
     fresh = tmp_path / "fresh"
-    build(clips, recordings, fresh, ImageSpec(), Plan(augment=3), jobs=2)
+    build(clips, recordings, fresh, ImageSpec(), Plan(n_variants=3), jobs=2)
     assert contents(out) == contents(fresh)
 
 
 def test_a_folder_of_something_else_is_left_alone(recordings: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/thesis.txt").write_text("years of work")
-    with pytest.raises(UserError, match="holds other things than an image set"):
+    with pytest.raises(UserError, match="holds files, but no image set"):
         make(recordings, tmp_path / "mine")
     assert contents(tmp_path / "mine") == {"thesis.txt": b"years of work"}
     with pytest.raises(UserError, match="cannot be written"):
@@ -213,7 +213,7 @@ def test_a_manifest_that_names_a_file_outside_of_the_set_is_refused(
         (out / "happy" / "link.png").symlink_to(victim)
     rewrite_manifest(out, image.get(kind, "happy/link.png"))
     for use in (lambda: make(recordings, out, Plan()), lambda: ImageSet.read(out)):
-        with pytest.raises(UserError, match=r"manifest\.csv: .* (leads out of|is no path below)") as error:
+        with pytest.raises(UserError, match=r"manifest\.csv: .* (leads out of|is not a path below)") as error:
             use()
         assert "\n" not in str(error.value)
     assert victim.read_text() == "years of work"
@@ -266,7 +266,7 @@ def test_names_that_a_manifest_cannot_hold_fail_alone(recordings: Path, tmp_path
         Path(os.fsdecode(path)).parent.mkdir(parents=True, exist_ok=True)
         with open(path, "wb") as file:  # noqa: PTH123
             file.write(content)
-    summary = build(find_clips(source, "folder").clips, source, tmp_path / "images", SMALL, Plan(augment=1))
+    summary = build(find_clips(source, "folder").clips, source, tmp_path / "images", SMALL, Plan(n_variants=1))
     assert (summary.rendered, len(summary.failed)) == (2, 2)
     reasons = sorted(summary.failed.values())
     assert reasons[0].endswith("caf\\udce9.wav: its name is not valid UTF-8; rename it")

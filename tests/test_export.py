@@ -259,9 +259,9 @@ def test_compare(command: Command, run_folder: Path, few_voices: Path, tmp_path:
     code, printed, _ = command(main, "compare", run_folder, "--clips", few_voices, "--out", out)
     assert code == 0
     rows = json.loads(out.read_text())
-    assert [row["form"] for row in rows] == ["pickle", "onnx", "safetensors"]
+    assert [row["format"] for row in rows] == ["pickle", "onnx", "safetensors"]
     for row in rows:
-        assert row["form"] in printed
+        assert row["format"] in printed
         assert row["equal_labels"] == 12
         assert row["difference"] < 1e-4
         assert row["size_mb"] == pytest.approx(85, abs=2)

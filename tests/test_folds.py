@@ -16,7 +16,7 @@ from ser_images.export.bundle.files import BundleFiles
 from ser_images.export.models import open_model
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.train.cli import main
-from ser_images.train.runs.folds import cross_validate, folds_of
+from ser_images.train.runs.folds import cross_validate, parse_folds
 from ser_images.train.runs.results import METRICS, Fold, Result
 from ser_images.train.training.config import TrainConfig
 
@@ -139,7 +139,7 @@ def test_every_clip_is_tested_once_and_a_stopped_run_goes_on(images: ImageSet, t
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        cross_validate(images, RECIPE, "speaker", folds_of("all", images, "speaker"), out, first)
+        cross_validate(images, RECIPE, "speaker", parse_folds("all", images, "speaker"), out, first)
     assert {path.name for path in out.iterdir()} == {"fold-0", "fold-1"}
     before = stamps(out)
 

@@ -16,7 +16,7 @@ def test_a_path_below_the_root(tmp_path: Path) -> None:
     "name", ["", "..", "../a.png", "happy/../../a.png", "/etc/passwd", "C:\\a.png", "a\\b", "a\0b"]
 )
 def test_a_path_that_leaves_the_root_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UserError, match=r"manifest\.csv: .* (leads out of|is no path below)"):
+    with pytest.raises(UserError, match=r"manifest\.csv: .* (leads out of|is not a path below)"):
         resolve_below(tmp_path, name, tmp_path / "manifest.csv")
 
 

@@ -16,7 +16,7 @@ from conftest import Command
 from ser_images.data.common.errors import UserError
 from ser_images.export.bundle.files import write_sums
 from ser_images.export.formats.fastai_pickle import read_learner
-from ser_images.export.formats.pickle_names import imported_names, pickle_of_known_names, require_known_names
+from ser_images.export.formats.pickle_names import imported_names, require_known_names, restricted_pickle
 from ser_images.export.models import open_model
 from ser_images.predict.cli import main
 
@@ -113,7 +113,7 @@ def test_what_the_walk_misses_is_not_imported_either(tmp_path: Path) -> None:
     path, target = tmp_path / "thing.pkl", tmp_path / "written"
     path.write_bytes(archive(Writes(os.system, f"touch {target}"), 2))
     with pytest.raises(pickle.UnpicklingError, match=r"imports \w+.system"):
-        torch.load(path, pickle_module=pickle_of_known_names(), weights_only=False)
+        torch.load(path, pickle_module=restricted_pickle(), weights_only=False)
     assert not target.exists()
 
 
@@ -159,7 +159,7 @@ def test_a_dotted_name_below_torch_is_refused(import_it: bytes, tmp_path: Path) 
     with pytest.raises(UserError, match="would import"):
         read_learner(path)
     with pytest.raises(pickle.UnpicklingError, match=r"it imports torch.nn.modules.module.*subprocess.Popen, as no"):
-        pickle_of_known_names().load(io.BytesIO(opcodes))
+        restricted_pickle().load(io.BytesIO(opcodes))
     assert not target.exists()
 
 
@@ -191,7 +191,7 @@ def test_inst_with_a_dotted_name(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"would import torch.nn.modules.module.torch.ctypes"):
         require_known_names(in_archive(opcodes, tmp_path / "learner.pkl"))
     with pytest.raises(pickle.UnpicklingError, match="as no learner"):
-        pickle_of_known_names().load(io.BytesIO(opcodes))
+        restricted_pickle().load(io.BytesIO(opcodes))
 
 
 def test_a_chain_of_getattr_is_refused(tmp_path: Path) -> None:
@@ -216,12 +216,12 @@ def test_a_chain_of_getattr_is_refused(tmp_path: Path) -> None:
 def test_what_a_module_of_torch_imported_is_not_its_own(module: str, name: str) -> None:
     opcodes = b"\x80\x04" + text(module) + text(name) + b"\x93."
     with pytest.raises(pickle.UnpicklingError, match=f"it imports {module}.{name}, which is defined elsewhere"):
-        pickle_of_known_names().load(io.BytesIO(opcodes))
+        restricted_pickle().load(io.BytesIO(opcodes))
 
 
 def test_a_layer_is_found() -> None:
     opcodes = b"\x80\x04" + text("torch.nn.modules.linear") + text("Linear") + b"\x93."
-    assert pickle_of_known_names().load(io.BytesIO(opcodes)) is torch.nn.Linear
+    assert restricted_pickle().load(io.BytesIO(opcodes)) is torch.nn.Linear
 
 
 def test_a_number_of_the_extension_registry_is_unknown() -> None:

@@ -239,9 +239,9 @@ def test_no_model(command: Command, voices: Path, tmp_path: Path) -> None:
         assert command(main, "file", path, "--model", model) == (2, "", f"error: {model}: {message}\n")
 
 
-def test_an_unknown_form(command: Command, voices: Path, tiny_run: Path) -> None:
+def test_an_unknown_model_format(command: Command, voices: Path, tiny_run: Path) -> None:
     code, _, error = command(main, "file", recording(voices), "--model", tiny_run, "--form", "tflite")
-    assert (code, error) == (2, "error: form 'tflite': expected one of onnx, safetensors, int8, pickle\n")
+    assert (code, error) == (2, "error: format 'tflite': expected one of onnx, safetensors, int8, pickle\n")
 
 
 @pytest.fixture

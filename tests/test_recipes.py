@@ -21,7 +21,7 @@ system = "D"
 protocol = "stratified"
 
 [images]
-augment = {augment}
+variants = {variants}
 {images}
 [training]
 architecture = "tiny"
@@ -39,9 +39,16 @@ def tiny(images: ImageSet, tmp_path: Path) -> Path:
 
 
 def write_recipe(path: Path, images: ImageSet, options: str = "", training: str = "") -> Path:
-    augment = len({row.variant for row in images.rows}) - 1
-    path.write_text(TINY.format(augment=augment, images=options, training=training))
+    variants = len({row.variant for row in images.rows}) - 1
+    path.write_text(TINY.format(variants=variants, images=options, training=training))
     return path
+
+
+def test_the_old_key_of_variants_is_read_with_a_warning(tiny: Path, caplog: pytest.LogCaptureFixture) -> None:
+    current = Recipe.read(str(tiny))
+    tiny.write_text(tiny.read_text().replace("variants =", "augment ="))
+    assert Recipe.read(str(tiny)) == current
+    assert "augment is now called variants" in caplog.text
 
 
 def test_each_published_system_has_its_recipe() -> None:
@@ -60,8 +67,8 @@ def test_image_sets_have_different_names() -> None:
     assert len({options.name for options in every}) == len(every)
     assert ImageSetOptions().name == "mel"
     assert ImageSetOptions().command(Path("x")) == "ser-images build RECORDINGS --out x"
-    assert ImageSetOptions("mfcc", augment=3, augmentations="noise,shift").command(Path("x")) == (
-        "ser-images build RECORDINGS --out x --feature mfcc --augment 3 --augmentations noise,shift"
+    assert ImageSetOptions("mfcc", variants=3, augmentations="noise,shift").command(Path("x")) == (
+        "ser-images build RECORDINGS --out x --feature mfcc --variants 3 --augmentations noise,shift"
     )
 
 
@@ -69,7 +76,7 @@ def test_image_sets_have_different_names() -> None:
     ("options", "training", "message"),
     [
         ("", "learning_rate = 1", "[training]: unknown key 'learning_rate': expected some of architecture, weights"),
-        ("pictures = 1", "", "[images]: unknown key 'pictures': expected some of feature, labels, augment"),
+        ("pictures = 1", "", "[images]: unknown key 'pictures': expected some of feature, labels, variants"),
         ("", "[testing]", "unknown key 'testing': expected some of title, system, protocol"),
         ("", "batch_size = '32'", "[training]: batch_size is '32': expected a whole number"),
         ("", "mixup = true", "[training]: mixup is True: expected a number"),
@@ -145,18 +152,18 @@ def test_another_image_set_is_refused(command: Command, images: ImageSet, tmp_pa
         assert error == (
             f"error: {images.folder}: not the image set of recipe {name}: {reason}; build it: {command_line}\n"
         )
-    assert ImageSetOptions(augment=9).missing_in(images) is not None
-    assert ImageSetOptions(augment=9).missing_in(images) != ImageSetOptions(
-        augment=8, labels="gender-emotion"
-    ).missing_in(images)
+    assert ImageSetOptions(variants=9).difference(images) is not None
+    assert ImageSetOptions(variants=9).difference(images) != ImageSetOptions(
+        variants=8, labels="gender-emotion"
+    ).difference(images)
 
 
 def test_variants_of_other_augmentations(images: ImageSet) -> None:
-    augment = len({row.variant for row in images.rows}) - 1
-    assert augment
-    assert ImageSetOptions(augment=augment).missing_in(images) is None
-    only_gain = ImageSetOptions(augment=augment, augmentations="gain")
-    assert "its variants use" in str(only_gain.missing_in(images))
+    variants = len({row.variant for row in images.rows}) - 1
+    assert variants
+    assert ImageSetOptions(variants=variants).difference(images) is None
+    only_gain = ImageSetOptions(variants=variants, augmentations="gain")
+    assert "its variants use" in str(only_gain.difference(images))
 
 
 @pytest.mark.slow

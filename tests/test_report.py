@@ -31,7 +31,7 @@ from ser_images.train.evaluation.groups import groups
 from ser_images.train.evaluation.plots import top_losses
 from ser_images.train.evaluation.published_results import HUMAN_LISTENERS, published_results
 from ser_images.train.runs.folds import cross_validate
-from ser_images.train.runs.results import Result, interval_method, interval_of
+from ser_images.train.runs.results import Result, interval_method, read_interval
 from ser_images.train.training.config import TrainConfig
 
 pytestmark = pytest.mark.slow
@@ -310,8 +310,8 @@ def test_the_interval_method_is_named(folds: Path, tmp_path: Path, capsys: pytes
     one = Result.read(folds)
     assert interval_method({"interval_method": "binomial"}) == "binomial"
     assert interval_method({}) == "speakers"
-    assert interval_of({"intervals": {"accuracy": [0.1, 0.3]}}, "accuracy") == (0.1, 0.3)
-    assert interval_of({"intervals": {}}, "uar") is None
+    assert read_interval({"intervals": {"accuracy": [0.1, 0.3]}}, "accuracy") == (0.1, 0.3)
+    assert read_interval({"intervals": {}}, "uar") is None
     print_comparison([one])
     write_report(one, tmp_path / "report.html")
     method = interval_method(one.metrics)

@@ -8,7 +8,7 @@ import pytest
 from ser_images.data.common.errors import UserError
 from ser_images.export.bundle.bundle import Bundle, Normalisation
 from ser_images.spectrogram_gen.features.table import FEATURES
-from ser_images.spectrogram_gen.spec import BANDS, ImageSpec
+from ser_images.spectrogram_gen.spec import MEL_BAND_FEATURES, ImageSpec
 
 
 def test_json_both_ways() -> None:
@@ -41,7 +41,7 @@ def test_a_spec_of_each_feature_both_ways(feature: str) -> None:
     spec = ImageSpec.of_feature(feature)
     assert ImageSpec.from_json(spec.to_json()) == spec
     assert spec.n_rows == {"mel": 128, "fbank": 80, "mfcc": 40, "gaussian": 40, "stack": 162}[feature]
-    assert (spec.white, spec.dtype) == ((255, np.uint8) if feature in BANDS else (65535, np.uint16))
+    assert (spec.white, spec.dtype) == ((255, np.uint8) if feature in MEL_BAND_FEATURES else (65535, np.uint16))
 
 
 def test_a_spec_without_a_feature_is_log_mel() -> None:

@@ -12,7 +12,7 @@ from sklearn.svm import SVC
 from ser_images.data.common.errors import UserError
 from ser_images.data.corpora import find_clips, synthetic
 from ser_images.data.labels import EMOTIONS
-from ser_images.data.synthesis.prosody import AT_REST, EMOTIONAL, enacted
+from ser_images.data.synthesis.prosody import NEUTRAL, PROSODY_BY_EMOTION, draw_prosody
 from ser_images.data.synthesis.voice import RATE_HZ, Voice, speak
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 
@@ -64,7 +64,7 @@ def test_what_exists_is_left_as_it_is(tmp_path: Path) -> None:
 def test_a_voice_has_the_pitch_it_was_given(statement: str) -> None:
     rng = np.random.default_rng(0)
     voice = Voice(pitch_hz=120, tract=1, excursion_st=0, rate=1, tilt_db=0, jitter=0, expressiveness=1)
-    samples = speak(statement, voice, AT_REST, rng)
+    samples = speak(statement, voice, NEUTRAL, rng)
     assert mean_pitch_hz(samples) == pytest.approx(120, rel=0.03)
 
 
@@ -74,7 +74,7 @@ def test_emotions_differ_as_in_the_literature() -> None:
     measured = {}
     for emotion in ("happy", "angry", "fearful", "sad"):
         clips = [
-            speak("01", voice, enacted(emotion, 1.0, np.random.default_rng(seed)), np.random.default_rng(seed))
+            speak("01", voice, draw_prosody(emotion, 1.0, np.random.default_rng(seed)), np.random.default_rng(seed))
             for seed in range(5)
         ]
         pitch = np.mean([mean_pitch_hz(clip) for clip in clips])
@@ -90,8 +90,8 @@ def test_emotions_differ_as_in_the_literature() -> None:
 def test_neighbouring_emotions_overlap() -> None:
     """No single correlate separates calm from neutral: some calm renditions are higher than some neutral ones."""
     rng = np.random.default_rng(0)
-    draws = {emotion: [enacted(emotion, 1.0, rng) for _ in range(200)] for emotion in EMOTIONAL}
-    for name in AT_REST.__dataclass_fields__:
+    draws = {emotion: [draw_prosody(emotion, 1.0, rng) for _ in range(200)] for emotion in PROSODY_BY_EMOTION}
+    for name in NEUTRAL.__dataclass_fields__:
         calm, neutral = ([getattr(draw, name) for draw in draws[emotion]] for emotion in ("calm", "neutral"))
         assert max(min(calm), min(neutral)) < min(max(calm), max(neutral)), name
 

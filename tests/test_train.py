@@ -23,7 +23,7 @@ from ser_images.train.runs.records import clips_hash
 from ser_images.train.runs.run import run
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.learner import class_weights
-from ser_images.train.training.loaders import data_loaders, normalisation_of, subset_rows
+from ser_images.train.training.loaders import compute_normalisation, data_loaders, subset_rows
 
 FILES = {
     "README.md", "SHA256SUMS", "bundle.json", "confusion_matrix.csv", "confusion_matrix.png", "curves.png",
@@ -185,7 +185,7 @@ def test_normalised_by_the_training_images(images: ImageSet) -> None:
     import torch
 
     split = make_split(images.rows, "speaker")
-    grey = normalisation_of(images, subset_rows(images, split.train))
+    grey = compute_normalisation(images, subset_rows(images, split.train))
     loaders = data_loaders(images, split, grey, "images", 1000, torch.device("cpu"))
     batch, _ = loaders.train.one_batch()
     assert batch.shape == (120, 1, 32, 32)

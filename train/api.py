@@ -118,7 +118,7 @@ def _one_fold(
 def _folds(
     images: "ImageSet", config: TrainConfig, protocol: str, folds: str | Sequence[int], folder: Path, *arguments: Any
 ) -> dict[str, Any]:
-    from ser_images.train.runs.folds import cross_validate, folds_of
+    from ser_images.train.runs.folds import cross_validate, parse_folds
 
     text = folds if isinstance(folds, str) else ",".join(map(str, folds))
-    return cross_validate(images, config.resolved(), protocol, folds_of(text, images, protocol), folder, *arguments)
+    return cross_validate(images, config.resolved(), protocol, parse_folds(text, images, protocol), folder, *arguments)

@@ -28,7 +28,7 @@ def _train() -> None:
 @app.command(cls=RenamedOptions)
 @with_config_options
 def train(
-    architecture: Annotated[str, typer.Argument(help="Network, such as resnet34 or cnn4; a wrong name lists them.")],
+    architecture: Annotated[str, typer.Argument(help="Network, such as resnet34 or cnn4; see ser-train networks.")],
     images: Images,
     out: Annotated[
         Path | None, typer.Option(help="Run folder.", show_default="runs/ARCHITECTURE-PROTOCOL[-FOLD]")

@@ -39,7 +39,7 @@ def one_image_set(images: Sequence[Path]) -> Path:
 
 
 def recipe(
-    name: Annotated[str, typer.Argument(help="Recipe, such as c-bilstm (a wrong name lists them), or a TOML file.")],
+    name: Annotated[str, typer.Argument(help="Recipe, such as c-bilstm (an unknown name lists them), or a TOML file.")],
     images: Images,
     out: Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs/NAME-PROTOCOL")] = None,
     protocol: Protocol = "",
@@ -59,19 +59,19 @@ def recipe(
     if protocol:
         run_folder(Path(name).stem, protocol, None, out)  # refuses a wrong value before torch is imported
     from ser_images.spectrogram_gen.dataset.image_set import ImageSet
-    from ser_images.train.runs.folds import cross_validate, folds_of
+    from ser_images.train.runs.folds import cross_validate, parse_folds
     from ser_images.train.runs.recipe import Recipe
 
     chosen, image_set = Recipe.read(name).changed(seed, weights), ImageSet.read(folder)
     chosen.require(image_set)
     protocol = protocol or chosen.protocol
-    place = run_folder(chosen.name, protocol, None, out)
+    run = run_folder(chosen.name, protocol, None, out)
     command = ["ser-train", *sys.argv[1:]]
-    numbers = folds_of(folds, image_set, protocol)
-    cross_validate(image_set, chosen.config, protocol, numbers, place, typer.echo, not no_test, command, jobs)
+    numbers = parse_folds(folds, image_set, protocol)
+    cross_validate(image_set, chosen.config, protocol, numbers, run, typer.echo, not no_test, command, jobs)
     if chosen.published and protocol == chosen.protocol and not no_test:
         typer.echo(f"published: {chosen.published.percent} accuracy ({chosen.published.what})")
-    typer.echo(f"run folder: {place}")
+    typer.echo(f"run folder: {run}")
 
 
 def leaderboard(

@@ -1,4 +1,4 @@
-"""The commands of `ser-train` that read finished runs: report, robustness, compare."""
+"""Commands of `ser-train` without a training: report, robustness and compare of finished runs, and networks."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -68,4 +68,12 @@ def compare(runs: Annotated[list[Path], typer.Argument(help="Run folders.")]) ->
     print_comparison([Result.read(run) for run in runs])
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (report, robustness, compare)
+def networks() -> None:
+    """List the networks with their kind and number of parameters."""
+    from ser_images.export.architecture_table import network_lines
+
+    typer.echo("\n".join(network_lines()))
+    typer.echo("also: networks of torchvision and fastai, such as resnet18 or xresnet50, and of timm if installed")
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (report, robustness, compare, networks)

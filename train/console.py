@@ -10,7 +10,7 @@ from rich.table import Table
 
 from ser_images.train.analysis.compare import mcnemar_tests, seed_groups
 from ser_images.train.analysis.robustness import CorruptionResult
-from ser_images.train.runs.results import METRICS, Result, interval_method, interval_of
+from ser_images.train.runs.results import METRICS, Result, interval_method, read_interval
 
 _UNLIMITED = 250
 """Columns of a file or a pipe, where no line need be broken."""
@@ -75,7 +75,7 @@ def _cells(result: Result, separator: str) -> Iterator[str]:
     yield str(metrics["clips"])
     mark = "" if interval_method(metrics) == "speakers" else "*"
     for name in METRICS:
-        interval = interval_of(metrics, name)
+        interval = read_interval(metrics, name)
         half = f"{separator}± {50 * (interval[1] - interval[0]):.1f}{mark}" if interval else ""
         yield f"{metrics[name]:.1%}{half}"
     yield f"{metrics['calibration']['ece']:.1%}"

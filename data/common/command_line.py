@@ -1,4 +1,4 @@
-"""What the four command lines share: the Typer application, the options of every command, and error lines.
+"""Shared by the four command lines: the Typer application, the options of every command, and error lines.
 
 app = new_app()
 """
@@ -44,14 +44,14 @@ class _Group(TyperGroup):
             command.params.extend(_common_options())
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        own = {name for parameter in self.get_params(ctx) for name in parameter.opts}
-        first = next((index for index, word in enumerate(args) if word not in own), None)
+        options = {name for parameter in self.get_params(ctx) for name in parameter.opts}
+        first = next((index for index, word in enumerate(args) if word not in options), None)
         if self.default and first is not None and not self._names_a_command(args[first]):
             args = [*args[:first], self.default, *args[first:]]
         return super().parse_args(ctx, args)
 
     def _names_a_command(self, word: str) -> bool:
-        """Whether a word is a command, or so like one that it is misspelt: Typer's error then suggests the command."""
+        """Whether a word is a command, or a likely typo of one: Typer's error then suggests the command."""
         if word in self.commands:
             return True
         return word.isidentifier() and not Path(word).exists() and bool(get_close_matches(word, self.commands))

@@ -22,7 +22,7 @@ class UserError(Exception):
 
 
 @contextmanager
-def errors_name(path: Path | str) -> Iterator[None]:
+def prefix_errors(path: Path | str) -> Iterator[None]:
     """Prefix a UserError raised inside with the path of the file, or the part of it."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""Folders and files that are written: whole or not at all, and only over what may be replaced.
+"""Write files and folders atomically, and never over an input, a link or a device.
 
 Call `require_replaceable(out, inputs)` before long work, and write with `file_moved_into_place(out, inputs)`, which
 checks again.

@@ -24,7 +24,7 @@ def resolve_below(root: Path, name: str, source: Path) -> Path:
     """
     plain = PurePosixPath(name)
     if not name or "\0" in name or plain.is_absolute() or PureWindowsPath(name).drive or "\\" in name:
-        raise UserError(f"{source}: {name!r} is no path below {root}; nothing was read or changed")
+        raise UserError(f"{source}: {name!r} is not a path below {root}; nothing was read or changed")
     path = root / plain
     if ".." in plain.parts or not path.resolve().is_relative_to(root.resolve()):
         raise UserError(f"{source}: {name!r} leads out of {root}; nothing was read or changed")

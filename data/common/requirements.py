@@ -30,13 +30,17 @@ def install_command(module: str) -> str | None:
         requirements = metadata.requires(PACKAGE) or []
     except metadata.PackageNotFoundError:
         return None
-    extras = [_extra(requirement) for requirement in requirements if _distribution(requirement) == _name(module)]
+    extras = [
+        _extra(requirement)
+        for requirement in requirements
+        if _distribution(requirement) == _module_distribution(module)
+    ]
     if not extras:
         return None
     return f"pip install {PACKAGE}" if "" in extras else f"pip install '{PACKAGE}[{extras[0]}]'"
 
 
-def _name(module: str) -> str:
+def _module_distribution(module: str) -> str:
     top = module.partition(".")[0].lower().replace("_", "-")
     return _DISTRIBUTIONS.get(top, top)
 

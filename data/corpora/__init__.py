@@ -38,18 +38,18 @@ def find_clips(source: Path, corpus: str, speakers: Speakers | None = None, chan
         raise UserError(f"--speakers and --speaker-regex go with --corpus folder, not {corpus}")
     listing = folder.find(source, speakers or Speakers()) if corpus == "folder" else ravdess.find(source, corpus)
     if not listing.clips:
-        raise UserError(_nothing_found(source, corpus, listing))
-    return listing if channel == "both" else _of_channel(listing, channel, source)
+        raise UserError(_no_clips_message(source, corpus, listing))
+    return listing if channel == "both" else _select_channel(listing, channel, source)
 
 
-def _of_channel(listing: Listing, channel: str, source: Path) -> Listing:
+def _select_channel(listing: Listing, channel: str, source: Path) -> Listing:
     clips = tuple(clip for clip in listing.clips if clip.attributes.get("channel") == channel)
     if not clips:
         raise UserError(f"--channel {channel}: none of the {len(listing.clips)} clips in {source}")
     return replace(listing, clips=clips)
 
 
-def _nothing_found(source: Path, corpus: str, listing: Listing) -> str:
+def _no_clips_message(source: Path, corpus: str, listing: Listing) -> str:
     if not listing.unparsed:
         return f"{source}: no recordings in it; give the folder that holds the {corpus} sound files"
     first = listing.unparsed[0].name

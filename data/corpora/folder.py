@@ -32,7 +32,7 @@ class Speakers:
     pattern: re.Pattern[str] | None = None
     table: dict[str, tuple[str, str]] = field(default_factory=dict)
 
-    def of(self, recording: str) -> tuple[str, str]:
+    def look_up(self, recording: str) -> tuple[str, str]:
         """(speaker, gender) of a recording; raises UserError where the rule does not cover it."""
         if self.pattern is not None:
             match = self.pattern.search(recording)
@@ -77,7 +77,7 @@ def find(source: Path, speakers: Speakers) -> Listing:
         name = _name(path, source)
         if names[name] > 1:
             name = f"{name}-{path.suffix[1:].lower()}"
-        speaker, gender = speakers.of(recording.as_posix())
+        speaker, gender = speakers.look_up(recording.as_posix())
         clips.append(Clip(path, name, recording.parts[0], speaker, "folder", gender))
     clips.sort(key=lambda clip: clip.name)
     _require_distinct(clips)
@@ -111,6 +111,6 @@ def _name(path: Path, source: Path) -> str:
 
 
 def _require_distinct(clips: list[Clip]) -> None:
-    for one, other in pairwise(clips):
-        if one.name == other.name:
-            raise UserError(f"{one.path} and {other.path} would both be the clip {one.name!r}: rename one of them")
+    for first, second in pairwise(clips):
+        if first.name == second.name:
+            raise UserError(f"{first.path} and {second.path} would both be the clip {first.name!r}: rename one of them")

@@ -13,7 +13,7 @@ SUFFIXES = frozenset(
 def sound_files(source: Path) -> list[Path]:
     """Every file below `source` (or `source` itself) whose suffix, in any case, is one of `SUFFIXES`.
 
-    Hidden files and folders are passed over: macOS leaves `._NAME.wav` beside each `NAME.wav` that it copies.
+    Hidden files and folders are skipped: macOS leaves `._NAME.wav` beside each `NAME.wav` that it copies.
     """
     candidates = [source] if source.is_file() else source.rglob("*")
     return sorted(

@@ -13,7 +13,7 @@ import soundfile
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.labels import EMOTIONS
-from ser_images.data.synthesis.prosody import enacted
+from ser_images.data.synthesis.prosody import draw_prosody
 from ser_images.data.synthesis.voice import RATE_HZ, SENTENCES, Voice, speak
 
 STRENGTHS = {"01": 0.8, "02": 1.15}
@@ -80,4 +80,4 @@ def recording(name: str, seed: int) -> "np.ndarray[tuple[int], np.dtype[np.float
     rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
     voice = Voice.of(int(actor), seed)
     strength = STRENGTHS[intensity] * voice.expressiveness
-    return speak(statement, voice, enacted(EMOTIONS[int(emotion) - 1], strength, rng), rng)
+    return speak(statement, voice, draw_prosody(EMOTIONS[int(emotion) - 1], strength, rng), rng)

@@ -39,10 +39,10 @@ class Prosody:
     final_st: float
 
 
-AT_REST = Prosody(0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0, -2.0)
-EMOTIONAL = MappingProxyType(
+NEUTRAL = Prosody(0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0, -2.0)
+PROSODY_BY_EMOTION = MappingProxyType(
     {
-        "neutral": AT_REST,
+        "neutral": NEUTRAL,
         "calm": Prosody(-1.0, 0.75, 0.86, -3.0, -1.5, 0.8, 3.0, -2.5),
         "happy": Prosody(4.5, 1.8, 1.10, 5.0, 1.5, 1.2, 0.0, 1.0),
         "sad": Prosody(-0.5, 0.55, 0.76, -5.0, -2.5, 1.8, 6.0, -3.0),
@@ -56,15 +56,15 @@ SPREAD = Prosody(0.9, 0.16, 0.05, 1.5, 0.7, 0.25, 1.5, 1.0)
 """Standard deviation from one rendition of an emotion to the next (of the logarithm, for ratios)."""
 
 
-def enacted(emotion: str, strength: float, rng: np.random.Generator) -> Prosody:
+def draw_prosody(emotion: str, strength: float, rng: np.random.Generator) -> Prosody:
     """One rendition of an emotion: `strength` times its difference from neutral, with random variation."""
     return Prosody(
         *(
-            _between(name, rest, full, strength, spread * rng.standard_normal())
-            for name, rest, full, spread in zip(
+            _between(name, neutral, full, strength, spread * rng.standard_normal())
+            for name, neutral, full, spread in zip(
                 Prosody.__dataclass_fields__,
-                astuple(AT_REST),
-                astuple(EMOTIONAL[emotion]),
+                astuple(NEUTRAL),
+                astuple(PROSODY_BY_EMOTION[emotion]),
                 astuple(SPREAD),
                 strict=True,
             )
@@ -72,7 +72,7 @@ def enacted(emotion: str, strength: float, rng: np.random.Generator) -> Prosody:
     )
 
 
-def _between(name: str, rest: float, full: float, strength: float, deviation: float) -> float:
+def _between(name: str, neutral: float, full: float, strength: float, deviation: float) -> float:
     if name.endswith("_ratio"):
         return float(np.exp(strength * np.log(full) + deviation))
-    return rest + strength * (full - rest) + deviation
+    return neutral + strength * (full - neutral) + deviation

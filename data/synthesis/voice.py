@@ -1,6 +1,6 @@
 """A source-filter voice in NumPy: glottal pulses and breath, shaped by moving formants.
 
-    samples = speak("01", Voice.of(3, seed=0), enacted("happy", 1.0, rng), rng)
+    samples = speak("01", Voice.of(3, seed=0), draw_prosody("happy", 1.0, rng), rng)
 
 Glottal flow after Rosenberg AE (1971), Effect of glottal pulse shape on the quality of natural vowels,
 JASA 49: 583-590; vowel formants of Peterson GE, Barney HL (1952), Control methods used in a study of the
@@ -146,12 +146,12 @@ def _pitch(
 ) -> Array:
     """Fundamental frequency of every sample in Hz: declination, accents, a final movement, jitter."""
     phone = tracks["phone"].astype(int)
-    place = np.linspace(0, 1, phone.size)
+    position = np.linspace(0, 1, phone.size)
     accents = [index for index, target in enumerate(phones) if target.accent]
     sizes = dict(zip(accents, rng.uniform(0.6, 1.4, len(accents)), strict=True))
     accent = _smooth(np.array([sizes.get(index, 0.0) for index in phone]), 21)
-    melody = voice.excursion_st * prosody.range_ratio * (accent - accent.mean() + 0.5 * (0.5 - place))
-    final = prosody.final_st * np.clip((place - 0.8) / 0.2, 0, 1)
+    melody = voice.excursion_st * prosody.range_ratio * (accent - accent.mean() + 0.5 * (0.5 - position))
+    final = prosody.final_st * np.clip((position - 0.8) / 0.2, 0, 1)
     semitones = prosody.pitch_st + melody + final
     uneven = 1 + voice.jitter * prosody.jitter_ratio * rng.standard_normal(phone.size)
     return _to_samples(voice.pitch_hz * 2 ** (semitones / 12) * uneven)

@@ -36,9 +36,9 @@ def architecture(name: str) -> Architecture:
     Raises:
         UserError: none of them has such a network.
     """
-    if found := ARCHITECTURES.get(name) or by_name(name):
-        return found
+    if network := ARCHITECTURES.get(name) or by_name(name):
+        return network
     raise UserError(
         f"architecture {name!r}: expected one of {', '.join(ARCHITECTURES)}, a network of torchvision or fastai "
-        f"such as resnet18 or xresnet50, or one of timm where that is installed"
+        f"such as resnet18 or xresnet50, or one of timm where that is installed; see ser-train networks"
     )

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_images.data.common.errors import UserError, errors_name
-from ser_images.export.bundle.trust import is_ours
+from ser_images.data.common.errors import UserError, prefix_errors
+from ser_images.export.bundle.trust import is_own_run
 from ser_images.export.formats.onnx import Images
-from ser_images.export.models import FORMS, open_bundle
+from ser_images.export.models import MODEL_FORMATS, open_bundle
 from ser_images.spectrogram_gen.audio import read_mono
 from ser_images.spectrogram_gen.render import render
 from ser_images.spectrogram_gen.spec import ImageSpec
@@ -37,7 +37,7 @@ class FormatResult:
         peak_mb: resident memory of the process.
     """
 
-    form: str
+    format: str
     equal_labels: int
     difference: float
     size_mb: float
@@ -54,21 +54,21 @@ def compare(run: Path, recordings: Sequence[Path]) -> list[FormatResult]:
     """
     files, bundle = open_bundle(run)
     order = ("pickle", "onnx", "int8", "safetensors")
-    forms = [form for form in order if FORMS[form] in files and (form != "pickle" or is_ours(run))]
-    if not forms:
+    formats = [format for format in order if MODEL_FORMATS[format] in files and (format != "pickle" or is_own_run(run))]
+    if not formats:
         raise UserError(f"{run}: has no model except a pickle that you did not write here, which compare does not load")
     images = render_all(recordings, bundle.spec)
-    measured = {form: measure(run, form, images) for form in forms}
-    expected = measured[forms[0]][0]
+    measured = {format: measure(run, format, images) for format in formats}
+    expected = measured[formats[0]][0]
     return [
         FormatResult(
-            form,
+            format,
             int((found.argmax(axis=1) == expected.argmax(axis=1)).sum()),
             float(np.abs(found - expected).max()),
-            files.size(FORMS[form]) / 1e6,
+            files.size(MODEL_FORMATS[format]) / 1e6,
             **costs,
         )
-        for form, (found, costs) in measured.items()
+        for format, (found, costs) in measured.items()
     ]
 
 
@@ -79,11 +79,11 @@ def render_all(recordings: Sequence[Path], spec: ImageSpec) -> Images:
 
 def _rendered(path: Path, spec: ImageSpec) -> Images:
     samples, rate_hz = read_mono(path)
-    with errors_name(path):
+    with prefix_errors(path):
         return np.asarray(render(samples, rate_hz, spec))
 
 
-def measure(run: Path, form: str, images: Images) -> tuple[np.ndarray, dict[str, float]]:
+def measure(run: Path, format: str, images: Images) -> tuple[np.ndarray, dict[str, float]]:
     """Probabilities of these images by one format of a run, and its `cold_s`, `warm_ms` and `peak_mb`.
 
     Raises:
@@ -94,9 +94,9 @@ def measure(run: Path, form: str, images: Images) -> tuple[np.ndarray, dict[str,
         np.save(images_path, images)
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-m", "ser_images.export.bench.measure",
-             str(run), form, str(images_path), str(probabilities_path)],
+             str(run), format, str(images_path), str(probabilities_path)],
             env=os.environ | {"SER_IMAGES_STARTED": str(time.time())}, capture_output=True, text=True,
         )  # fmt: skip
         if done.returncode:
-            raise UserError(f"{run}: {form} cannot be run ({done.stderr.strip().splitlines()[-1]})")
+            raise UserError(f"{run}: {format} cannot be run ({done.stderr.strip().splitlines()[-1]})")
         return np.load(probabilities_path), json.loads(done.stdout.splitlines()[-1])

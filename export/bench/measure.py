@@ -1,6 +1,6 @@
 """Measure one format of a model in its own process: cold start, latency and memory.
 
-python -m ser_images.export.bench.measure RUN FORM IMAGES.npy PROBABILITIES.npy
+python -m ser_images.export.bench.measure RUN FORMAT IMAGES.npy PROBABILITIES.npy
 """
 
 import json
@@ -13,13 +13,13 @@ from pathlib import Path
 
 def main() -> None:
     """Print cold start, warm latency and peak memory as JSON; write the probabilities."""
-    run, form, images_path, probabilities_path = sys.argv[1:]
+    run, format, images_path, probabilities_path = sys.argv[1:]
     import numpy as np
 
     from ser_images.export.models import open_model
 
     images = np.load(images_path)
-    _, model = open_model(Path(run), form)
+    _, model = open_model(Path(run), format)
     model(images[:1])
     cold_s = time.time() - float(os.environ["SER_IMAGES_STARTED"])
     probabilities, seconds = [], []

@@ -54,11 +54,11 @@ class BundleFiles:
 
     @classmethod
     def listed(cls, path: Path) -> "BundleFiles":
-        """The files as `SHA256SUMS` lists them, their bytes not checked yet: see `checked_meanwhile`."""
+        """The files as `SHA256SUMS` lists them, their bytes not checked yet: see `checked_in_background`."""
         if not path.exists():
             raise UserError(f"{path}: no such file or folder; give the folder of a run, or a bundle")
         if path.is_file():
-            _require_harmless_zip(path)
+            _require_safe_zip(path)
         files = cls(path, {})
         if SUMS not in files._names():
             raise UserError(
@@ -67,7 +67,7 @@ class BundleFiles:
         return cls(path, _parse_sums(b"".join(files._chunks(SUMS)), path))
 
     @contextmanager
-    def checked_meanwhile(self) -> Iterator[None]:
+    def checked_in_background(self) -> Iterator[None]:
         """Check all sums in a second thread; a changed file is reported before any error that it causes."""
         with ThreadPoolExecutor(1) as thread:
             check = thread.submit(self.require_unchanged)
@@ -179,7 +179,7 @@ def _is_plain(name: str) -> bool:
     return bool(name) and not set(name) & set("/\\:\0") and name not in (".", "..")
 
 
-def _require_harmless_zip(path: Path) -> None:
+def _require_safe_zip(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()

@@ -10,7 +10,7 @@ from ser_images.data.common.folders import moved_into_place, require_new, requir
 from ser_images.export.bundle.bundle import BUNDLE, CARD, LEARNER, ONNX, WEIGHTS, Bundle
 from ser_images.export.bundle.files import SUMS, write_sums
 from ser_images.export.bundle.model_card import model_card
-from ser_images.export.bundle.trust import is_ours, remember
+from ser_images.export.bundle.trust import is_own_run, remember
 from ser_images.export.formats.onnx import (
     MAX_DIFFERENCE,
     Images,
@@ -40,13 +40,13 @@ def write_bundle(folder: Path, learner: Any, bundle: Bundle) -> None:
     Args:
         learner: a plain fastai learner (`fastai_learner.plain_learner`); pickled if fastai has all its layers.
     """
-    from ser_images.export.formats.fastai_pickle import why_not_pickled, write_learner
+    from ser_images.export.formats.fastai_pickle import pickle_obstacle, write_learner
     from ser_images.export.formats.safetensors import weights_bytes
 
     (folder / BUNDLE).write_text(bundle.to_json(), encoding="utf-8")
     (folder / CARD).write_text(model_card(bundle), encoding="utf-8")
     (folder / WEIGHTS).write_bytes(weights_bytes(learner.model, bundle.to_json()))
-    if why_not_pickled(bundle) is None:
+    if pickle_obstacle(bundle) is None:
         write_learner(learner, folder / LEARNER)
     seal(folder)
 
@@ -79,7 +79,7 @@ def seal(run: Path, *written: str) -> None:
     The run stays this user's own if it was before; adding a file to somebody else's run does not make it so.
     """
     new = not (run / SUMS).exists()
-    ours = new or is_ours(run)
+    ours = new or is_own_run(run)
     write_sums(run, None if new else written)
     if ours:
         remember(run)

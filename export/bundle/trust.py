@@ -1,4 +1,4 @@
-"""Which run folders this user wrote on this machine: a list of the hashes of their SHA256SUMS, in the user's state."""
+"""Run folders that this user wrote on this machine: the hashes of their SHA256SUMS, in the user's state folder."""
 
 import hashlib
 from pathlib import Path
@@ -18,7 +18,7 @@ def remember(run: Path) -> None:
         return
 
 
-def is_ours(run: Path) -> bool:
+def is_own_run(run: Path) -> bool:
     """Whether this user wrote the run folder here, and its SHA256SUMS has not changed."""
     try:
         return _hash(run) in _list().read_text().splitlines()

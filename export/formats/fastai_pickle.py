@@ -8,10 +8,10 @@ from typing import Any
 from ser_images.data.common.errors import UserError
 from ser_images.export.architectures import architecture
 from ser_images.export.bundle.bundle import Bundle
-from ser_images.export.formats.pickle_names import pickle_of_known_names, require_known_names
+from ser_images.export.formats.pickle_names import require_known_names, restricted_pickle
 
 
-def why_not_pickled(bundle: Bundle) -> str | None:
+def pickle_obstacle(bundle: Bundle) -> str | None:
     """Why plain fastai could not load a pickle of this model; None: it could."""
     if not architecture(bundle.architecture).fastai_native:
         return f"{bundle.architecture} has layers that are not in fastai"
@@ -44,7 +44,7 @@ def read_learner(path: Path) -> Any:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="load_learner` uses Python's insecure pickle")
         try:
-            return load_learner(path, pickle_module=pickle_of_known_names())
+            return load_learner(path, pickle_module=restricted_pickle())
         except Exception as error:  # a pickle can raise anything
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise UserError(f"{path}: cannot be loaded here ({reason}); use model.onnx or model.safetensors") from error

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ser_images.data.common.errors import UserError
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.formats.external_data import require_self_contained
-from ser_images.spectrogram_gen.spec import BANDS
+from ser_images.spectrogram_gen.spec import MEL_BAND_FEATURES
 
 BUNDLE_KEY = "ser_images.bundle"
 OPSET = 18
@@ -53,7 +53,7 @@ def write_frontend_onnx(network: Any, bundle: Bundle, path: Path) -> None:
     """
     import torch
 
-    if bundle.spec.feature not in BANDS or bundle.spec.bit_depth != 8:
+    if bundle.spec.feature not in MEL_BAND_FEATURES or bundle.spec.bit_depth != 8:
         raise UserError(
             f"--with-frontend renders 8-bit mel spectrograms only, and this model was trained on "
             f"{bundle.spec.bit_depth}-bit {bundle.spec.feature}"
@@ -136,7 +136,7 @@ class OnnxModel:
         if text is None:
             raise UserError("an ONNX that ser-images did not write (it has no bundle in its metadata)")
         bundle = Bundle.from_json(text)
-        return cls(bundle, _checked_input_name(session, bundle), session)
+        return cls(bundle, _require_input_name(session, bundle), session)
 
     @property
     def renders(self) -> bool:
@@ -172,7 +172,7 @@ def _session(source: Path | bytes, fast_start: bool) -> Any:
         raise UserError(f"no ONNX that can be loaded ({str(error).splitlines()[0]})") from error
 
 
-def _checked_input_name(session: Any, bundle: Bundle) -> str:
+def _require_input_name(session: Any, bundle: Bundle) -> str:
     spec, inputs, outputs = bundle.spec, session.get_inputs(), session.get_outputs()
     image = (f"tensor(uint{spec.bit_depth})", [spec.n_rows, spec.n_frames])
     expected = dict.fromkeys(_IMAGE_INPUTS, image) | {SAMPLES: ("tensor(float)", [spec.n_samples])}

@@ -166,12 +166,12 @@ class _KnownNamesUnpickler(pickle.Unpickler):
         if not is_known(imported):
             raise pickle.UnpicklingError(f"it imports {imported}, as no learner of ser-train does")
         found = super().find_class(module, name)
-        if not _is_defined_there(found, imported):
+        if not _is_defined_in_module(found, imported):
             raise pickle.UnpicklingError(f"it imports {imported}, which is defined elsewhere")
-        return _few_attributes if found is getattr else found
+        return _allowed_attribute if found is getattr else found
 
 
-def _is_defined_there(found: Any, imported: ImportedName) -> bool:
+def _is_defined_in_module(found: Any, imported: ImportedName) -> bool:
     """Whether `found` is the very thing that the name means: nothing that its module imported from another."""
     modules = _DEFINED_IN.get(imported.module, {imported.module})
     name = _RENAMED.get(imported.name, imported.name)
@@ -186,15 +186,15 @@ def _is_layer(found: Any) -> bool:
     return isinstance(found, type) and issubclass(found, Module)
 
 
-def _few_attributes(owner: object, name: str) -> Any:
+def _allowed_attribute(owner: object, name: str) -> Any:
     if name not in _ATTRIBUTES:
         raise pickle.UnpicklingError(f"it gets {name!r} of {owner!r}, as no learner of ser-train does")
     return getattr(owner, name)
 
 
-def pickle_of_known_names() -> types.ModuleType:
+def restricted_pickle() -> types.ModuleType:
     """The pickle module, for torch.load to use, except that it imports known names only."""
-    module = types.ModuleType("pickle_of_known_names")
+    module = types.ModuleType("restricted_pickle")
     module.__dict__.update(vars(pickle) | {"Unpickler": _KnownNamesUnpickler, "load": _load})
     return module
 

@@ -1,6 +1,6 @@
 """model.safetensors: a network's weights, with its bundle in the header, and no code.
 
-content = weights_bytes(network, bundle.to_json()); network = network_of(bundle, content)
+content = weights_bytes(network, bundle.to_json()); network = load_network(bundle, content)
 """
 
 import hashlib
@@ -44,7 +44,7 @@ def bundle_in_weights(path: Path) -> Bundle:
     return Bundle.from_json(text)
 
 
-def network_of(bundle: Bundle, content: bytes) -> Any:
+def load_network(bundle: Bundle, content: bytes) -> Any:
     """The bundle's network with these weights, in evaluation mode on the CPU.
 
     Raises:

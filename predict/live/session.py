@@ -1,4 +1,4 @@
-"""A session at the microphone: until time is up, Ctrl-C, one utterance, or the device is gone."""
+"""A microphone session: it ends after a duration, one utterance, Ctrl-C, or the loss of the device."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -91,13 +91,13 @@ def recording(microphone: Microphone, out: Path | None) -> Iterator[Iterator[Blo
     """The microphone's blocks; the WAV file `out` keeps them, however the session ends."""
     if out is None:
         with microphone:
-            yield _watched(microphone, lambda _: None)
+            yield _warn_if_muted(microphone, lambda _: None)
         return
     part = out.with_name(f".{out.name}.part")
     with microphone:
         try:
             with soundfile.SoundFile(part, "w", microphone.rate_hz, 1, subtype="PCM_24", format="WAV") as file:
-                yield _watched(microphone, file.write)
+                yield _warn_if_muted(microphone, file.write)
         finally:
             part.replace(out)
 
@@ -109,7 +109,7 @@ def require_new_recording(out: Path) -> None:
     require_writable(out.parent)
 
 
-def _watched(microphone: Microphone, keep: Callable[[Samples], object]) -> Iterator[Block]:
+def _warn_if_muted(microphone: Microphone, keep: Callable[[Samples], object]) -> Iterator[Block]:
     muted_s = 0.0
     for block in microphone.blocks():
         keep(block.samples)

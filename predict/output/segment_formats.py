@@ -57,7 +57,7 @@ def _rttm(found: Timeline, path: Path, *_: Any) -> str:
 
 def _textgrid(found: Timeline, *_: Any) -> str:
     """Praat's long text format: one interval tier, with empty intervals where nobody speaks."""
-    intervals = _without_gaps(found)
+    intervals = _fill_gaps(found)
     head = f"""File type = "ooTextFile"
 Object class = "TextGrid"
 
@@ -80,7 +80,7 @@ item []:
     )
 
 
-def _without_gaps(found: Timeline) -> list[tuple[float, float, str]]:
+def _fill_gaps(found: Timeline) -> list[tuple[float, float, str]]:
     intervals: list[tuple[float, float, str]] = []
     now_s = 0.0
     for segment in found.segments:

@@ -1,4 +1,4 @@
-"""Windows over speech segments: which sound of a stream is classified, in constant memory.
+"""Windows over speech segments: the parts of a stream that are classified.
 
 plan = WindowPlan(window_s=3, hop_s=1)
 for window in plan.feed(segment): …

@@ -1,6 +1,6 @@
 """Build an image set from clips: parallel, resumable, never half-written.
 
-    summary = build(listing.clips, source, Path("images"), ImageSpec(), Plan(augment=4))
+    summary = build(listing.clips, source, Path("images"), ImageSpec(), Plan(n_variants=4))
 
 Every image is written under a temporary name and moved into place; its row is appended to a journal at once.
 A second build compares rows and renders only missing and stale images: another spec, another recording
@@ -113,7 +113,7 @@ def _earlier_rows(folder: Path) -> dict[str, ManifestRow]:
     """The rows that earlier builds left, by image file; raises UserError where `folder` holds something else."""
     listed = [folder / name for name in (MANIFEST, JOURNAL) if (folder / name).exists()]
     if not listed and folder.is_dir() and any(folder.iterdir()):
-        raise UserError(f"{folder}: holds other things than an image set; give an empty or a new folder as --out")
+        raise UserError(f"{folder}: holds files, but no image set; give an empty or a new folder as --out")
     return {row.image: row for path in listed for row in read_manifest(path)}
 
 

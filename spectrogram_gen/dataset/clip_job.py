@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from ser_images.data.clip import Clip
-from ser_images.data.common.errors import UserError, errors_name
+from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.data.common.paths import resolve_below
 from ser_images.data.labels import label_of
 from ser_images.spectrogram_gen.audio import hash_samples, prepare, read_mono
@@ -93,7 +93,7 @@ def render_clip(job: ClipJob) -> ClipDone:
         return ClipDone(job.source, tuple(job.old[row.image] for row in plan))
     try:
         samples, rate_hz = read_mono(job.clip.path)
-        with errors_name(job.clip.path):
+        with prefix_errors(job.clip.path):
             sound = prepare(samples, rate_hz, job.spec)
     except UserError as error:
         return ClipDone(job.source, failure=str(error))

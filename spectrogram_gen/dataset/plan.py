@@ -17,13 +17,13 @@ class Plan:
     """The variants of each clip.
 
     Attributes:
-        augment: augmented variants beside the original.
-        augmentations: those that a variant may draw.
+        n_variants: augmented variants of each clip; the original comes in addition.
+        augmentations: names of the augmentations that a variant may draw.
         labels: the label scheme.
-        seed: of all random draws; they do not depend on the number of workers.
+        seed: seed of all random draws, which do not depend on the number of workers.
     """
 
-    augment: int = 0
+    n_variants: int = 0
     augmentations: tuple[str, ...] = tuple(AUGMENTATIONS)
     labels: str = "emotion"
     seed: int = 0
@@ -31,16 +31,16 @@ class Plan:
     def variants(self, clip: Clip) -> Iterator[tuple[str, tuple[Step, ...]]]:
         """(name, steps) of each variant of a clip, the original first."""
         yield ORIGINAL, ()
-        for number in range(1, self.augment + 1):
+        for number in range(1, self.n_variants + 1):
             rng = np.random.default_rng((self.seed, zlib.crc32(clip.name.encode()), number))
             yield str(number), draw(rng, self.augmentations)
 
 
-def plan_of(augment: int, augmentations: str, labels: str, seed: int) -> Plan:
+def make_plan(n_variants: int, augmentations: str, labels: str, seed: int) -> Plan:
     """A plan from command-line values; `augmentations` is `all`, or names separated by commas."""
     names = tuple(AUGMENTATIONS) if augmentations == "all" else tuple(augmentations.split(","))
     if unknown := set(names) - AUGMENTATIONS.keys():
         raise UserError(f"--augmentations {min(unknown)!r}: expected all, or some of {', '.join(AUGMENTATIONS)}")
     if labels not in SCHEMES:
         raise UserError(f"--labels {labels}: expected one of {', '.join(SCHEMES)}")
-    return Plan(augment, tuple(name for name in AUGMENTATIONS if name in names), labels, seed)
+    return Plan(n_variants, tuple(name for name in AUGMENTATIONS if name in names), labels, seed)

@@ -12,7 +12,7 @@ from ser_images.spectrogram_gen.features.mel import (
     Matrix,
     band_edges_hz,
     decibels,
-    frames_of,
+    frame_samples,
     log_mel,
     power_spectrogram,
 )  # fmt: skip
@@ -48,8 +48,8 @@ def cepstrum(bands_db: Matrix, spec: ImageSpec) -> Matrix:
 
 @lru_cache(maxsize=8)
 def _cosines(n_bands: int, n_coefficients: int) -> Matrix:
-    places = (np.arange(n_bands) + 0.5) / n_bands
-    cosines = np.cos(np.pi * np.arange(n_coefficients)[:, None] * places) * np.sqrt(2 / n_bands)
+    positions = (np.arange(n_bands) + 0.5) / n_bands
+    cosines = np.cos(np.pi * np.arange(n_coefficients)[:, None] * positions) * np.sqrt(2 / n_bands)
     cosines[0] /= np.sqrt(2)
     return cosines.astype(np.float32)
 
@@ -102,7 +102,7 @@ def chroma_filters(spec: ImageSpec) -> Matrix:
 
 def energy_and_crossings(samples: Samples, spec: ImageSpec) -> tuple[Matrix, Matrix]:
     """Root mean square and zero crossing rate of each frame, (1, n_frames) each, as librosa.feature has them."""
-    rms = np.sqrt(np.mean(frames_of(samples, spec) ** 2, axis=1))
+    rms = np.sqrt(np.mean(frame_samples(samples, spec) ** 2, axis=1))
     padded = np.pad(samples, spec.n_fft // 2, mode="edge")
     crossed = np.concatenate([[False], np.signbit(padded[1:]) != np.signbit(padded[:-1])])
     counts = np.concatenate([[0], np.cumsum(crossed)])

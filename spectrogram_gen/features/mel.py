@@ -27,23 +27,23 @@ def log_mel(samples: Samples, spec: ImageSpec) -> Matrix:
     Args:
         samples: shape (spec.n_samples,), full scale 1.
     """
-    return _mel_of(power_spectrogram(samples, spec), spec)
+    return _apply_mel_filters(power_spectrogram(samples, spec), spec)
 
 
 def power_spectrogram(samples: Samples, spec: ImageSpec) -> Matrix:
     """Power in each bin of the Fourier transform, shape (1 + n_fft // 2, n_frames); frames are centred."""
-    spectrum = ducc0.fft.r2c(frames_of(samples, spec) * _parts(spec).window, axes=(1,))
+    spectrum = ducc0.fft.r2c(frame_samples(samples, spec) * _spec_constants(spec).window, axes=(1,))
     return np.ascontiguousarray((spectrum.real**2 + spectrum.imag**2).T)
 
 
-def frames_of(samples: Samples, spec: ImageSpec) -> Samples:
+def frame_samples(samples: Samples, spec: ImageSpec) -> Samples:
     """Overlapping frames of the samples, shape (n_frames, n_fft); both ends are padded with zeros."""
     padded = np.pad(samples, spec.n_fft // 2)
     return np.lib.stride_tricks.sliding_window_view(padded, spec.n_fft)[:: spec.hop_length][: spec.n_frames]
 
 
-def _mel_of(power: Matrix, spec: ImageSpec) -> Matrix:
-    parts = _parts(spec)
+def _apply_mel_filters(power: Matrix, spec: ImageSpec) -> Matrix:
+    parts = _spec_constants(spec)
     mel = np.add.reduceat(parts.weights[:, None] * power[parts.bins], parts.starts, axis=0)
     return decibels(mel)
 
@@ -53,8 +53,8 @@ def decibels(power: Matrix) -> Matrix:
     return 10 * np.log10(np.maximum(power, np.float32(POWER_FLOOR)))
 
 
-class _Parts(NamedTuple):
-    """What all images of a spec share; the sparse mel filters are stored as the non-zero weights, band after band."""
+class _SpecConstants(NamedTuple):
+    """The window and the mel filters of a spec; of the filters, only the non-zero weights, band by band."""
 
     window: Samples
     weights: Samples
@@ -63,12 +63,12 @@ class _Parts(NamedTuple):
 
 
 @lru_cache(maxsize=8)
-def _parts(spec: ImageSpec) -> _Parts:
+def _spec_constants(spec: ImageSpec) -> _SpecConstants:
     filters = mel_filters(spec)
     used = filters > 0
     used[~used.any(axis=1), 0] = True  # a band narrower than a bin is empty: it sums one weight of 0
     starts = np.concatenate([[0], np.cumsum(used.sum(axis=1))[:-1]])
-    return _Parts(window(spec).astype(np.float32), filters[used], np.nonzero(used)[1], starts)
+    return _SpecConstants(window(spec).astype(np.float32), filters[used], np.nonzero(used)[1], starts)
 
 
 def window(spec: ImageSpec) -> NDArray[np.float64]:

@@ -38,36 +38,36 @@ class Survey:
 
 def survey(clips: Sequence[Clip], progress: Callable[[int], None] = lambda done: None) -> Survey:
     """Read every clip once; unreadable ones are counted, nothing is raised."""
-    found = Survey()
+    result = Survey()
     by_hash: dict[str, list[str]] = defaultdict(list)
     for count, clip in enumerate(clips, 1):
-        found.labels[clip.emotion] += 1
-        found.speakers[clip.speaker] += 1
+        result.labels[clip.emotion] += 1
+        result.speakers[clip.speaker] += 1
         try:
             samples, rate_hz = read_mono(clip.path)
             channels = sound_format(clip.path).channels
         except UserError as error:
-            found.unreadable[clip.name] = str(error)
+            result.unreadable[clip.name] = str(error)
         else:
-            found.channels[channels] += 1
-            found.rates_hz[rate_hz] += 1
-            found.durations_s.append(samples.size / rate_hz)
+            result.channels[channels] += 1
+            result.rates_hz[rate_hz] += 1
+            result.durations_s.append(samples.size / rate_hz)
             by_hash[hash_samples(samples, rate_hz)].append(clip.name)
-            _measure(found, clip.name, samples)
+            _measure(result, clip.name, samples)
         progress(count)
-    found.duplicates = [tuple(names) for names in by_hash.values() if len(names) > 1]
-    return found
+    result.duplicates = [tuple(names) for names in by_hash.values() if len(names) > 1]
+    return result
 
 
-def _measure(found: Survey, name: str, samples: Samples) -> None:
+def _measure(result: Survey, name: str, samples: Samples) -> None:
     peak, rms = float(np.abs(samples).max()), float(np.sqrt(np.mean(np.square(samples))))
     if peak < 10 ** (SILENCE_DBFS / 20):
-        found.silent.append(name)
+        result.silent.append(name)
         return
-    found.peaks_dbfs.append(20 * np.log10(peak))
-    found.levels_dbfs.append(20 * np.log10(rms))
+    result.peaks_dbfs.append(20 * np.log10(peak))
+    result.levels_dbfs.append(20 * np.log10(rms))
     if is_clipped(samples):
-        found.clipped.append(name)
+        result.clipped.append(name)
 
 
 def is_clipped(samples: Samples) -> bool:

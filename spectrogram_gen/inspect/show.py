@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ser_images.data.clip import Clip
-from ser_images.data.common.errors import errors_name
+from ser_images.data.common.errors import prefix_errors
 from ser_images.data.labels import label_of, ordered_labels
 from ser_images.spectrogram_gen.audio import Samples, pad_or_trim, prepare, read_mono
 from ser_images.spectrogram_gen.augment import Step, apply_to_recording, apply_to_voice
@@ -43,7 +43,7 @@ def contact_sheet(clips: Sequence[Clip], spec: ImageSpec, scheme: str, columns: 
     figure = Figure(figsize=(2.2 * columns + 1, 1.9 * len(labels)), layout="constrained")
     grid = figure.subplots(len(labels), columns, squeeze=False, sharex=True, sharey=True)
     for row, label in zip(grid, labels, strict=True):
-        chosen = _of_many_speakers([clip for clip in clips if label_of(clip, scheme) == label], columns)
+        chosen = _select_over_speakers([clip for clip in clips if label_of(clip, scheme) == label], columns)
         for axes, clip in zip(row, chosen, strict=False):
             plot_image(axes, render_prepared(_sound(clip, spec), spec), spec)
             axes.set_title(clip.name, fontsize=7)
@@ -57,7 +57,7 @@ def contact_sheet(clips: Sequence[Clip], spec: ImageSpec, scheme: str, columns: 
 
 def _sound(clip: Clip, spec: ImageSpec) -> Samples:
     samples, rate_hz = read_mono(clip.path)
-    with errors_name(clip.path):
+    with prefix_errors(clip.path):
         return prepare(samples, rate_hz, spec)
 
 
@@ -65,7 +65,7 @@ def _title(name: str, steps: Sequence[Step]) -> str:
     return "\n".join([name, *(f"{step.name} {step.amount:g}" for step in steps)])
 
 
-def _of_many_speakers(clips: Sequence[Clip], most: int) -> list[Clip]:
+def _select_over_speakers(clips: Sequence[Clip], most: int) -> list[Clip]:
     turns: dict[str, int] = {}
     ranked = []
     for clip in clips:

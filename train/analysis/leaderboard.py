@@ -17,10 +17,10 @@ from ser_images.export.formats.onnx import Images
 from ser_images.spectrogram_gen.dataset.image_set import MANIFEST, ImageSet, load_images
 from ser_images.train.analysis import plots
 from ser_images.train.evaluation.published_results import PublishedResult
-from ser_images.train.runs.folds import cross_validate, folds_of
+from ser_images.train.runs.folds import cross_validate, parse_folds
 from ser_images.train.runs.recipe import Recipe
 from ser_images.train.runs.records import write_csv
-from ser_images.train.runs.results import Result, interval_method, interval_of
+from ser_images.train.runs.results import Result, interval_method, read_interval
 from ser_images.train.training.callbacks import Report
 
 UNSEEN = "speaker"
@@ -64,7 +64,7 @@ def find_image_sets(recipes: Sequence[Recipe], root: Path) -> dict[str, ImageSet
     existing = [ImageSet.read(manifest.parent) for manifest in sorted(root.glob(f"*/{MANIFEST}"))]
     found, missing = dict[str, ImageSet](), defaultdict[str, list[str]](list)
     for recipe in recipes:
-        fitting = [image_set for image_set in existing if recipe.images.missing_in(image_set) is None]
+        fitting = [image_set for image_set in existing if recipe.images.difference(image_set) is None]
         if fitting:
             found[recipe.name] = fitting[0]
         else:
@@ -100,7 +100,7 @@ def leaderboard(
         for protocol in dict.fromkeys((recipe.protocol, UNSEEN)):
             folder = out / f"{recipe.name}-{protocol}"
             report(f"\n{recipe.name}, {protocol}: {folder}")
-            folds = folds_of("all", image_set, protocol)
+            folds = parse_folds("all", image_set, protocol)
             cross_validate(image_set, recipe.config, protocol, folds, folder, report, command=command, jobs=jobs)
             trained.append((recipe, protocol, Result.read(folder), image_set))
     report("")
@@ -138,8 +138,8 @@ _COLUMNS: dict[str, Callable[[Entry], object]] = {
     "published": lambda entry: entry.published and entry.published.value,
     "accuracy": lambda entry: entry.result.metrics["accuracy"],
     "uar": lambda entry: entry.result.metrics["uar"],
-    "uar_low": lambda entry: (interval_of(entry.result.metrics, "uar") or ("", ""))[0],
-    "uar_high": lambda entry: (interval_of(entry.result.metrics, "uar") or ("", ""))[1],
+    "uar_low": lambda entry: (read_interval(entry.result.metrics, "uar") or ("", ""))[0],
+    "uar_high": lambda entry: (read_interval(entry.result.metrics, "uar") or ("", ""))[1],
     "interval_method": lambda entry: interval_method(entry.result.metrics),
     "macro_f1": lambda entry: entry.result.metrics["macro_f1"],
     "weights": lambda entry: entry.weights,
@@ -172,7 +172,7 @@ def _cells(entry: Entry) -> Iterator[str]:
 
 
 def _interval_text(metrics: Mapping[str, Any]) -> str:
-    interval = interval_of(metrics, "uar")
+    interval = read_interval(metrics, "uar")
     if interval is None:
         return ""
     method = "" if interval_method(metrics) == "speakers" else f", {interval_method(metrics)}"

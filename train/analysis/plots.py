@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from ser_images.train.evaluation.published_results import HUMAN_LISTENERS, PublishedResult
-from ser_images.train.runs.results import interval_of
+from ser_images.train.runs.results import read_interval
 
 NAMES = {
     "accuracy": "accuracy", "uar": "UAR (unweighted average recall)", "macro_f1": "macro F1",
@@ -65,6 +65,6 @@ def leaderboard(rows: Sequence[tuple[str, Mapping[str, Any], PublishedResult | N
 
 
 def _bar(axes: Any, position: str | int, metrics: Mapping[str, Any], name: str, colour: str) -> None:
-    value, interval = metrics[name], interval_of(metrics, name)
+    value, interval = metrics[name], read_interval(metrics, name)
     error = [[max(0, value - interval[0])], [max(0, interval[1] - value)]] if interval else None
     axes.barh(position, value, color=colour, xerr=error, capsize=3)

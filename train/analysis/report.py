@@ -23,7 +23,7 @@ from ser_images.train.evaluation import plots
 from ser_images.train.evaluation.groups import groups
 from ser_images.train.evaluation.metrics import confusion
 from ser_images.train.evaluation.published_results import published_results
-from ser_images.train.runs.results import Result, interval_method, interval_of
+from ser_images.train.runs.results import Result, interval_method, read_interval
 
 _INTERVALS = {"speakers": "95 % interval (bootstrap over speakers)", "binomial": "95 % interval (binomial)"}
 _GROUPS = {"statement": "sentence"}
@@ -45,7 +45,7 @@ def write_report(result: Result, out: Path, image_set: ImageSet | None = None, r
         loader=PackageLoader("ser_images.train.analysis", "."), autoescape=True, undefined=StrictUndefined
     )
     environment.filters["percent"] = lambda value: "" if value is None else f"{value:.1%}"
-    environment.filters["interval"] = lambda metrics, name: _interval_text(interval_of(metrics, name))
+    environment.filters["interval"] = lambda metrics, name: _interval_text(read_interval(metrics, name))
     page = environment.get_template("report.html").render(_content(result, image_set, recordings))
     with file_moved_into_place(out, _inputs(result, image_set, recordings)) as file:
         file.write(page)

@@ -32,7 +32,7 @@ def groups(predictions: Predictions) -> dict[str, list[Group]]:
         "gender": lambda row: row.gender,
         **{name: _attribute(name) for name in names},
     }
-    found = {name: list(_by(predictions, value_of)) for name, value_of in attributes.items()}
+    found = {name: list(_metrics_by(predictions, value_of)) for name, value_of in attributes.items()}
     return {
         name: sorted(several, key=lambda group: group.uar)
         for name, several in found.items()
@@ -44,7 +44,7 @@ def _attribute(name: str) -> Callable[[ManifestRow], str]:
     return lambda row: str(json.loads(row.attributes or "{}").get(name, ""))
 
 
-def _by(predictions: Predictions, value_of: Callable[[ManifestRow], str]) -> Iterator[Group]:
+def _metrics_by(predictions: Predictions, value_of: Callable[[ManifestRow], str]) -> Iterator[Group]:
     for value in sorted({value_of(row) for row in predictions.rows}):
         these = predictions.where(lambda row, value=value: value_of(row) == value)  # type: ignore[misc]
         yield Group(value, len(these.rows), float(these.right.mean()), uar(these.targets, these.predicted))

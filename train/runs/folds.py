@@ -50,7 +50,7 @@ class _Task:
         run(*settings, report, self.test, self.command, trainings_after)
 
 
-def folds_of(text: str, image_set: ImageSet, protocol: str) -> list[int]:
+def parse_folds(text: str, image_set: ImageSet, protocol: str) -> list[int]:
     """The fold numbers in `all`, or in a list such as `0,2`.
 
     Raises:

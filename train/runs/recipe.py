@@ -6,6 +6,7 @@ run(image_set, recipe.config, recipe.protocol, 0, Path("runs/c-bilstm"))
 """
 
 import json
+import logging
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,17 +17,18 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-from ser_images.data.common.errors import UserError, errors_name
+from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.data.labels import SCHEMES, scheme_of
 from ser_images.data.protocols import PROTOCOLS
 from ser_images.export.architectures import architecture
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
-from ser_images.spectrogram_gen.dataset.plan import plan_of
+from ser_images.spectrogram_gen.dataset.plan import make_plan
 from ser_images.spectrogram_gen.spec import ImageSpec
 from ser_images.train.evaluation.published_results import PUBLISHED_RESULTS, PublishedResult
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.options import from_mapping, require_one_of
 
+LOGGER = logging.getLogger("ser_images")
 FOLDER = Path(__file__).with_name("recipes")
 
 
@@ -40,24 +42,32 @@ class ImageSetOptions:
 
     feature: str = "mel"
     labels: str = SCHEMES[0]
-    augment: int = 0
+    variants: int = 0
     augmentations: str = "all"
 
     def __post_init__(self) -> None:
         ImageSpec.of_feature(self.feature)
-        plan_of(self.augment, self.augmentations, self.labels, seed=0)
+        make_plan(self.variants, self.augmentations, self.labels, seed=0)
 
-    def missing_in(self, image_set: ImageSet) -> str | None:
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "ImageSetOptions":
+        """The options in a recipe file; `augment`, the key of version 0.1, is read as `variants`, with a warning."""
+        if isinstance(values, dict) and "augment" in values:
+            LOGGER.warning("augment is now called variants; the old name will be removed in the next version")
+            values = {"variants" if name == "augment" else name: value for name, value in values.items()}
+        return from_mapping(cls, values)
+
+    def difference(self, image_set: ImageSet) -> str | None:
         """How an image set differs from this one; None where it does not."""
         if image_set.spec.feature != self.feature:
             return f"its feature is {image_set.spec.feature}"
         if (scheme_of(image_set.labels) == "gender-emotion") != (self.labels == "gender-emotion"):
             return f"its label scheme is {scheme_of(image_set.labels)}"
-        variants = len({row.variant for row in image_set.rows}) - 1
-        if variants != self.augment:
-            return f"it has {variants} augmented variants of a clip"
+        n_variants = len({row.variant for row in image_set.rows}) - 1
+        if n_variants != self.variants:
+            return f"it has {n_variants} augmented variants of a clip, expected {self.variants}"
         used = {step["name"] for steps in {row.steps for row in image_set.rows} for step in json.loads(steps)}
-        if other := used - set(plan_of(self.augment, self.augmentations, self.labels, seed=0).augmentations):
+        if other := used - set(make_plan(self.variants, self.augmentations, self.labels, seed=0).augmentations):
             return f"its variants use {min(other)}"
         return None
 
@@ -107,13 +117,13 @@ class Recipe:
         path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
         if not path.is_file():
             raise UserError(f"recipe {name}: expected a TOML file, or one of {', '.join(names())}")
-        with errors_name(path):
+        with prefix_errors(path):
             content = _read_toml(path)
             images, training = content.pop("images", {}), content.pop("training", {})
-            head = from_mapping(_Head, content)
-            with errors_name("[images]"):
-                options = from_mapping(ImageSetOptions, images)
-            with errors_name("[training]"):
+            head = from_mapping(_RecipeHeader, content)
+            with prefix_errors("[images]"):
+                options = ImageSetOptions.from_dict(images)
+            with prefix_errors("[training]"):
                 config = TrainConfig.from_dict(training, warn=True).resolved()
             architecture(config.architecture)
         return cls(path.stem, head.title, head.system, head.protocol, options, config)
@@ -130,10 +140,10 @@ class Recipe:
 
     def require(self, image_set: ImageSet) -> None:
         """Raise UserError where this is not the image set of the recipe."""
-        if missing := self.images.missing_in(image_set):
+        if difference := self.images.difference(image_set):
             command = self.images.command(image_set.folder.with_name(self.images.name))
             raise UserError(
-                f"{image_set.folder}: not the image set of recipe {self.name}: {missing}; build it: {command}"
+                f"{image_set.folder}: not the image set of recipe {self.name}: {difference}; build it: {command}"
             )
 
 
@@ -150,7 +160,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _Head:
+class _RecipeHeader:
     """The keys at the top of a recipe file."""
 
     title: str = ""

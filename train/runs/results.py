@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ser_images.data.common.errors import UserError, errors_name
+from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.train.evaluation.calibration import Calibrated, calibration
 from ser_images.train.evaluation.metrics import metrics as compute_metrics
 from ser_images.train.evaluation.predictions import Predictions, joined
@@ -88,7 +88,9 @@ class Result:
             raise UserError(f"{path}: no run of ser-train (it has neither run.json nor fold-0); give a run folder")
         folds = tuple(Fold.read(folder) for folder in folders)
         if len({fold.setup for fold in folds}) > 1:
-            raise UserError(f"{path}: its folds have different configs, protocols or images; keep each run in its own")
+            raise UserError(
+                f"{path}: its folds have different configs, protocols or images; keep each run in its own folder"
+            )
         return cls(path, folds)
 
     @property
@@ -116,7 +118,7 @@ class Result:
         }
 
 
-def interval_of(metrics: Mapping[str, Any], name: str) -> tuple[float, float] | None:
+def read_interval(metrics: Mapping[str, Any], name: str) -> tuple[float, float] | None:
     """The 95 % interval (low, high) of a metric; None where there is none."""
     interval = metrics["intervals"].get(name)
     return (interval[0], interval[1]) if interval else None
@@ -131,7 +133,7 @@ def read_provenance(folder: Path) -> dict[str, Any]:
     """The content of a run's `run.json`; raises UserError where it is missing or damaged."""
     content = _renamed(read_json(folder / "run.json"), {"pictures": "images"})
     if config := content.pop("config", None) or content.pop("recipe", None):  # `recipe` up to version 0.1
-        with errors_name(folder / "run.json"):
+        with prefix_errors(folder / "run.json"):
             content["config"] = asdict(TrainConfig.from_dict(config).resolved())
     return content
 

@@ -15,7 +15,7 @@ from ser_images.data.leaks import Leaks, require_no_leak
 from ser_images.data.splits import Split, make_split
 from ser_images.export.bundle.bundle import LEARNER, ONNX, Bundle
 from ser_images.export.bundle.run_folder import add_onnx, new_run_folder, write_bundle
-from ser_images.export.formats.fastai_pickle import why_not_pickled
+from ser_images.export.formats.fastai_pickle import pickle_obstacle
 from ser_images.export.formats.safetensors import model_id
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.train.evaluation.metrics import report_text
@@ -93,7 +93,7 @@ def _write_records(
 def _add_onnx(
     out: Path, trained: Trained, evaluation: Evaluation, bundle: Bundle, image_set: ImageSet, report: Report
 ) -> None:
-    if reason := why_not_pickled(bundle):
+    if reason := pickle_obstacle(bundle):
         report(f"no {LEARNER}: {reason}, and plain fastai could not load it")
     rows, expected = evaluation.predictions.rows, evaluation.predictions.probabilities
     difference = add_onnx(out, trained.learner.model, bundle, load_images(image_set, rows), expected)

@@ -152,7 +152,7 @@ class History(Callback):
     """Losses and metrics of every epoch of all fits, and one line each, the same on a terminal and in a log file.
 
     Args:
-        epochs: how many epochs all trainings together have, for the estimate of the remaining time; 0: none.
+        epochs: epochs of all trainings together, to estimate the remaining time; 0: no estimate.
 
     Attributes:
         rows: train_loss, valid_loss, the metrics and seconds of each epoch.

@@ -37,7 +37,7 @@ class TrainConfig:
         UserError: a value out of range, or two that exclude each other.
     """
 
-    architecture: Annotated[str, Option("Network, such as resnet34 or cnn4; a wrong name lists them.")] = "resnet34"
+    architecture: Annotated[str, Option("Network, such as resnet34 or cnn4; see ser-train networks.")] = "resnet34"
     weights: Annotated[
         str,
         Option(

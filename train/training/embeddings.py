@@ -98,7 +98,7 @@ def compute_embeddings(
                 for stale in set(file.parent.glob("*.npy")) - set(file.parent.glob(f"{manifest}-*.npy")):
                     stale.unlink()
                 report(f"computing embeddings of {len(paths)} images with the frozen backbone, once: {file}")
-                _write(_computed(backbone, loaders.test_dl(paths), len(paths)), file)
+                _write(_compute(backbone, loaders.test_dl(paths), len(paths)), file)
     except OSError as error:
         raise UserError(f"{file}: cannot be written ({error}); --freeze caches the embeddings there") from error
     return EmbeddingCache(np.load(file, mmap_mode="r"), {path: row for row, path in enumerate(paths)})
@@ -116,7 +116,7 @@ def _all_processors() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _computed(backbone: torch.nn.Module, loader: Any, n_images: int) -> NDArray[np.float16]:
+def _compute(backbone: torch.nn.Module, loader: Any, n_images: int) -> NDArray[np.float16]:
     batches: list[NDArray[np.float16]] = []
     with torch.inference_mode(), progress_bar("computing embeddings", n_images) as advance:
         for (batch,) in loader:

@@ -20,7 +20,7 @@ from ser_images.train.training.config import PRETRAINED_TAGS
 from ser_images.train.training.pretrained import published_weights
 
 
-def learner_with_weights(name: str, weights: str, dls: Any, spec: ImageSpec, **kwargs: Any) -> Any:
+def make_weighted_learner(name: str, weights: str, dls: Any, spec: ImageSpec, **kwargs: Any) -> Any:
     """A fastai Learner of a named architecture for images of this spec.
 
     Args:

@@ -32,7 +32,7 @@ from ser_images.train.training.callbacks import (
     SpecAugment,
 )
 from ser_images.train.training.config import TrainConfig
-from ser_images.train.training.first_weights import learner_with_weights
+from ser_images.train.training.first_weights import make_weighted_learner
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def make_learner(dls: Any, config: TrainConfig, labels: Sequence[str], spec: Ima
         callbacks.append(SpecAugment(config.mask, config.masks or 0, shift, config.shift_bands))
     if config.mixup:
         callbacks.append(MixUp(config.mixup))
-    learner = learner_with_weights(
+    learner = make_weighted_learner(
         config.architecture, config.weights, dls, spec, loss_func=loss, cbs=callbacks, path=folder,
         metrics=[accuracy, skm_to_fastai(uar)], wd=config.weight_decay,
     )  # fmt: skip
@@ -123,7 +123,7 @@ def fit(
     """Train; afterwards the learner holds the weights of the best epoch on validation clips, or of the last.
 
     Args:
-        trainings_after: how many trainings like this one follow, for the estimate of the remaining time.
+        trainings_after: number of equal trainings that follow, to estimate the remaining time.
 
     Returns:
         Losses and metrics of each epoch.
@@ -134,7 +134,7 @@ def fit(
     epochs = (config.epochs + (config.schedule == "fine-tune")) * (1 + trainings_after)
     history = History(report, epochs)
     with progress_bar("training", epochs * len(learner.dls.train)) as advance:
-        _fit(learner, config, lr, [history, CountBatches(advance), *_watchers(config)])
+        _fit(learner, config, lr, [history, CountBatches(advance), *_fit_callbacks(config)])
     if not math.isfinite(history.rows[-1]["train_loss"]):
         raise UserError(f"the training diverged at a learning rate of {lr:g} (the loss is not finite): lower --lr")
     return history.rows
@@ -149,7 +149,7 @@ def _fit(learner: Any, config: TrainConfig, lr: float, callbacks: list[Callback]
         learner.fine_tune(config.epochs, lr, cbs=callbacks)
 
 
-def _watchers(config: TrainConfig) -> list[Callback]:
+def _fit_callbacks(config: TrainConfig) -> list[Callback]:
     callbacks: list[Callback] = []
     if config.ema_decay:
         callbacks.append(AverageWeights(config.ema_decay))

@@ -24,7 +24,7 @@ from ser_images.train.training.embeddings import EmbeddingCache
 Item = tuple[tuple[Path, ...], str]
 """The image files of one training example, of which one is drawn each time, and its label."""
 
-MEMORY = 2**30
+MAX_CACHE_BYTES = 2**30
 """Bytes of decoded images that a training keeps."""
 
 
@@ -36,12 +36,12 @@ def data_loaders(
     batch_size: int,
     device: torch.device,
     embeddings: EmbeddingCache | None = None,
-    memory: int = MEMORY,
+    memory: int = MAX_CACHE_BYTES,
 ) -> DataLoaders:
     """Training and validation DataLoaders of one split.
 
     Args:
-        normalisation: mean and standard deviation of the training images, see `normalisation_of`.
+        normalisation: mean and standard deviation of the training images, see `compute_normalisation`.
         epoch_over: `clips`: an example is a clip, shown as one of its variants, drawn each time;
             `images`: every image is an example.
         embeddings: of a frozen backbone; they then replace the images.
@@ -50,14 +50,14 @@ def data_loaders(
     """
     single_process = device.type == "cpu"  # where the training uses every core
     train, valid = subset_rows(image_set, split.train), subset_rows(image_set, split.valid)
-    examples = _by_clip(image_set, train) if epoch_over == "clips" else list(_one_each(image_set, train))
-    items = [*examples, *_one_each(image_set, valid)]
+    examples = _by_clip(image_set, train) if epoch_over == "clips" else list(_one_per_image(image_set, train))
+    items = [*examples, *_one_per_image(image_set, valid)]
     if embeddings is None:
         cache = _ImageCache(memory if single_process else 0)
-        block = data_block(image_set.labels, image_set.spec, normalisation, _AnyVariant(of=cache.of))
+        block = data_block(image_set.labels, image_set.spec, normalisation, _RandomVariant(of=cache.of))
     else:
         blocks = (TransformBlock(), CategoryBlock(vocab=list(image_set.labels), sort=False))
-        block = DataBlock(blocks, getters=[_AnyVariant(of=embeddings.of), ItemGetter(1)])
+        block = DataBlock(blocks, getters=[_RandomVariant(of=embeddings.of), ItemGetter(1)])
     block.splitter = IndexSplitter(range(len(examples), len(items)))
     workers = 0 if single_process else None
     return block.dataloaders(items, bs=min(batch_size, len(examples)), device=device, num_workers=workers)
@@ -68,7 +68,7 @@ def subset_rows(image_set: ImageSet, indices: Iterable[int]) -> list[ManifestRow
     return [image_set.rows[index] for index in indices]
 
 
-def normalisation_of(image_set: ImageSet, rows: Sequence[ManifestRow]) -> Normalisation:
+def compute_normalisation(image_set: ImageSet, rows: Sequence[ManifestRow]) -> Normalisation:
     """Mean and standard deviation over all pixels of these images, white being 1."""
     white = image_set.spec.white
     counts = np.zeros(white + 1, np.int64)
@@ -79,7 +79,7 @@ def normalisation_of(image_set: ImageSet, rows: Sequence[ManifestRow]) -> Normal
     return Normalisation(float(mean), float(np.sqrt(np.average((values - mean) ** 2, weights=counts))))
 
 
-def _one_each(image_set: ImageSet, rows: Iterable[ManifestRow]) -> Iterable[Item]:
+def _one_per_image(image_set: ImageSet, rows: Iterable[ManifestRow]) -> Iterable[Item]:
     return (((image_set.folder / row.image,), row.label) for row in rows)
 
 
@@ -90,7 +90,7 @@ def _by_clip(image_set: ImageSet, rows: Iterable[ManifestRow]) -> list[Item]:
     return [(tuple(paths), label) for (_, label), paths in variants.items()]
 
 
-class _AnyVariant(ItemTransform):
+class _RandomVariant(ItemTransform):
     """One of an example's image files, drawn from the global random state (which fastai seeds, in workers too), loaded.
 
     `of` is a keyword argument: fasttransform would turn a single positional function into the transform itself.

@@ -109,7 +109,7 @@ def from_mapping(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
             raise UserError(f"unknown key {name!r}: expected some of {', '.join(known)}")
         field = known[name]
         if not (_has_type(value, field.type) or (field.optional and value is None)):
-            raise UserError(f"{name} is {value!r}: expected {_IN_WORDS[field.type]}")
+            raise UserError(f"{name} is {value!r}: expected {_TYPE_NAMES[field.type]}")
     return kind(**values)
 
 
@@ -121,7 +121,7 @@ def _has_type(value: object, wanted: type) -> bool:
     return isinstance(value, (int, float) if wanted is float else wanted)
 
 
-_IN_WORDS = {
+_TYPE_NAMES = {
     str: "a string", bool: "true or false", int: "a whole number", float: "a number", dict: "a table of numbers",
 }  # fmt: skip
 
@@ -131,7 +131,7 @@ def markdown_table(kind: type) -> str:
     lines = ["| name | type | default | values | meaning |", "|---|---|---|---|---|"]
     for field in declared(kind):
         default = field.option.auto or f"`{field.default}`"
-        cells = (f"`{field.name}`", _IN_WORDS[field.type], default, _values(field.option), field.option.help)
+        cells = (f"`{field.name}`", _TYPE_NAMES[field.type], default, _values(field.option), field.option.help)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

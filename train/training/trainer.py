@@ -30,7 +30,7 @@ from ser_images.train.training.callbacks import Report, WithoutValidation
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.embeddings import frozen_backbone
 from ser_images.train.training.learner import LRFinderResult, find_lr, fit, make_learner
-from ser_images.train.training.loaders import data_loaders, normalisation_of, subset_rows
+from ser_images.train.training.loaders import compute_normalisation, data_loaders, subset_rows
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class _Job:
-    """What stays the same when a network is trained twice, for `refit`."""
+    """Arguments that both trainings of `refit` share."""
 
     image_set: ImageSet
     folder: Path
@@ -92,7 +92,7 @@ def train_and_evaluate(
     Args:
         folder: temporary files of the training go here.
         test: evaluate on the test fold, else on the validation clips.
-        trainings_after: how many trainings like this one follow, for the estimate of the remaining time.
+        trainings_after: number of equal trainings that follow, to estimate the remaining time.
     """
     config = config.resolved()
     job = _Job(image_set, folder, report, trainings_after * (1 + config.refit))
@@ -110,7 +110,7 @@ def _train(job: _Job, split: Split, config: TrainConfig, callbacks: Sequence[Cal
     keep_freed_memory()
     image_set = job.image_set
     fixed = architecture(config.architecture).normalisation
-    normalisation = fixed or normalisation_of(image_set, subset_rows(image_set, split.train))
+    normalisation = fixed or compute_normalisation(image_set, subset_rows(image_set, split.train))
     make_loaders = partial(
         data_loaders, image_set, split, normalisation, config.epoch_over, config.batch_size, default_device()
     )
@@ -126,8 +126,8 @@ def _train(job: _Job, split: Split, config: TrainConfig, callbacks: Sequence[Cal
 
 def _refit(job: _Job, first: Trained, split: Split, config: TrainConfig) -> Trained:
     """Trained again with the same learning rate on training and validation clips; the history is the first's."""
-    whole = split.with_validation_in_train(job.image_set.rows)
-    again = _train(job, whole, replace(config, lr=first.lr), [WithoutValidation()])
+    enlarged = split.with_validation_in_train(job.image_set.rows)
+    again = _train(job, enlarged, replace(config, lr=first.lr), [WithoutValidation()])
     return replace(again, history=first.history, lr_finder=first.lr_finder)
 
 

@@ -61,7 +61,7 @@ class Bands(nn.Module):
         return torch.relu(self.bn2(self.conv2(values))).flatten(1, 2)
 
 
-def normed(channels: int) -> nn.Sequential:
+def bn_relu(channels: int) -> nn.Sequential:
     """Batch norm and ReLU."""
     return nn.Sequential(OrderedDict(batchnorm=nn.BatchNorm1d(channels), relu=nn.ReLU()))
 
@@ -90,9 +90,9 @@ class Dense(nn.Module):
 
     def __init__(self, n_in: int, dilation: int) -> None:
         super().__init__()
-        self.nonlinear1 = normed(n_in)
+        self.nonlinear1 = bn_relu(n_in)
         self.linear1 = nn.Conv1d(n_in, 4 * GROWTH, 1, bias=False)
-        self.nonlinear2 = normed(4 * GROWTH)
+        self.nonlinear2 = bn_relu(4 * GROWTH)
         self.cam_layer = ContextMask(4 * GROWTH, dilation)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
@@ -117,9 +117,9 @@ class CampplusBackbone(nn.Module):
         self.head = Bands()
         time_delay = nn.Conv1d(4 * rows, 128, 5, 2, padding=2, bias=False)
         self.xvector = nn.Sequential(OrderedDict([
-            ("tdnn", nn.Sequential(OrderedDict(linear=time_delay, nonlinear=normed(128)))),
+            ("tdnn", nn.Sequential(OrderedDict(linear=time_delay, nonlinear=bn_relu(128)))),
             ("block1", block(128, 12, dilation=1)),
-            ("transit1", nn.Sequential(OrderedDict(nonlinear=normed(512), linear=nn.Conv1d(512, 256, 1, bias=False)))),
+            ("transit1", nn.Sequential(OrderedDict(nonlinear=bn_relu(512), linear=nn.Conv1d(512, 256, 1, bias=False)))),
             ("block2", block(256, 24, dilation=2)),
         ]))  # fmt: skip
         self.statistics = MaskedStatisticsPooling()
