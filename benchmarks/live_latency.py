@@ -19,7 +19,7 @@ import numpy as np
 from ser_images.data.common.command_line import command_line
 from ser_images.data.corpora import find_clips
 from ser_images.export.models import open_bundle
-from ser_images.spectrogram_gen.audio import Samples, read_mono
+from ser_images.spectrogram_gen.sound_file import Samples, read_mono
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from virtual_microphone import RATE_HZ, virtual_microphone

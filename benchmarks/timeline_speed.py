@@ -22,7 +22,8 @@ import soundfile
 from ser_images.data.common.command_line import command_line
 from ser_images.data.corpora import find_clips
 from ser_images.export.models import open_bundle
-from ser_images.spectrogram_gen.audio import active_range, read_mono
+from ser_images.spectrogram_gen.audio import active_range
+from ser_images.spectrogram_gen.sound_file import read_mono
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 TOLERANCE_S = 0.3

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from ser_images.spectrogram_gen.audio import read_mono
 from ser_images.spectrogram_gen.render import render
+from ser_images.spectrogram_gen.sound_file import read_mono
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 ROW, TOP, SIZE, BARS = 32, 34, 256, 470

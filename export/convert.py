@@ -22,9 +22,10 @@ from ser_images.export.formats.int8 import Comparison, write_int8
 from ser_images.export.formats.onnx import Images, OnnxModel, in_batches, write_frontend_onnx
 from ser_images.export.formats.torch_models import TorchModel
 from ser_images.export.models import open_bundle, read_network
-from ser_images.spectrogram_gen.audio import Samples, pad_or_trim, prepare, read_mono
+from ser_images.spectrogram_gen.audio import pad_or_trim, prepare
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.spectrogram_gen.render import render_prepared
+from ser_images.spectrogram_gen.sound_file import Samples, read_mono
 
 CALIBRATION_IMAGES = 256
 MAX_GREY = 1

@@ -4,14 +4,21 @@ ser-predict file clip.wav --model runs/first
 """
 
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ser_images.data.common.command_line import LOGGER, command_line, new_app
-from ser_images.data.common.errors import UserError
+from ser_images.data.common.command_line import command_line, new_app
+from ser_images.predict.cli_options import (
+    MinConfidence,
+    ModelFormat,
+    ModelPath,
+    Top,
+    TrustPickle,
+    require_format,
+    require_outputs,
+)
 from ser_images.predict.output.file_names import printable
 
 if TYPE_CHECKING:
@@ -20,14 +27,7 @@ if TYPE_CHECKING:
 
 FEW = 20
 """Up to this many recordings, a model that loads faster and predicts a little more slowly is done earlier."""
-app = new_app()
-ModelPath = Annotated[Path, typer.Option("--model", help="Run folder, a bundle's zip, or one model file.")]
-ModelFormat = Annotated[
-    str | None, typer.Option("--form", help="Model format: onnx, int8, safetensors or pickle; ONNX by default.")
-]
-TrustPickle = Annotated[bool, typer.Option(help="Load a pickle from elsewhere: it runs the code in it.")]
-MinConfidence = Annotated[float, typer.Option(min=0, max=1, help="Predictions below this are `uncertain`.")]
-Top = Annotated[int | None, typer.Option(min=1, help="Show only the most probable labels, this many.")]
+app = new_app(renamed={"--form": "--model-format"})
 
 
 @app.callback()
@@ -57,16 +57,17 @@ def file(
     from ser_images.data.corpora.sound_files import recordings
     from ser_images.predict.output.prediction_formats import FORMATS, write_predictions
 
-    _require_format(format, FORMATS, out)
+    require_format(format, FORMATS, out)
     found = recordings(paths)
     inputs = [*found, model]
-    _require_outputs([explain, out], inputs)
+    require_outputs([explain, out], inputs)
     from ser_images.data.common.folders import file_moved_into_place
     from ser_images.predict.model import Model
     from ser_images.predict.output.console import print_prediction
+    from ser_images.predict.predictions import Predictions
 
     loaded = Model.load(model, model_format, trust_pickle, min_confidence, fast_start=len(found) <= FEW)
-    predictions = _Predictions(loaded, found)
+    predictions = Predictions(loaded, found)
     if format == "table":
         for path, prediction in predictions:
             print_prediction(path, prediction, top)
@@ -105,10 +106,10 @@ def timeline(
     from ser_images.predict.model import Model
     from ser_images.predict.output.console import print_segments
     from ser_images.predict.output.segment_formats import SEGMENT_FORMATS, to_text
-    from ser_images.spectrogram_gen.audio import duration_s
+    from ser_images.spectrogram_gen.sound_file import duration_s
 
-    _require_format(format, ("table", *SEGMENT_FORMATS), out)
-    _require_outputs([plot, out], [path, model])
+    require_format(format, ("table", *SEGMENT_FORMATS), out)
+    require_outputs([plot, out], [path, model])
     length_s = duration_s(path)
     loaded = Model.load(model, model_format, trust_pickle, min_confidence)
     with progress_bar("classifying", round(length_s)) as show:
@@ -156,8 +157,8 @@ def live(
 
     if record:
         require_new_recording(record)
-    microphone = Microphone(device)
     loaded = Model.load(model, model_format, trust_pickle, min_confidence)
+    microphone = Microphone(device)
     if once:
         prediction = one_utterance(microphone, loaded, seconds, record)
         _print_utterance(prediction, microphone.name, loaded, jsonl)
@@ -193,49 +194,10 @@ def devices() -> None:
         typer.echo(f"{mark} {device.index:>3}  {device.name}  {device.channels} channels, {device.rate_hz} Hz")
 
 
-class _Predictions:
-    """Recordings with their predictions; one that fails is a line on stderr, and counted."""
-
-    def __init__(self, model: "Model", paths: Sequence[Path]) -> None:
-        self._model, self._paths, self.failed = model, paths, 0
-
-    def __iter__(self) -> "Iterator[tuple[Path, Prediction]]":
-        for path in self._paths:
-            try:
-                prediction = self._model(path)
-            except UserError as error:
-                self.failed += 1
-                LOGGER.error(printable(str(error)))
-                continue
-            _warn_if_cropped(path, prediction)
-            yield path, prediction
-
-
-def _warn_if_cropped(path: Path, prediction: "Prediction") -> None:
-    if prediction.cropped:
-        classified = f"{prediction.classified_s:.1f} of {prediction.duration_s:.1f} s"
-        LOGGER.warning(f"{printable(path)}: classified {classified} (the middle); see ser-predict timeline")
-
-
-def _require_format(format: str, formats: Sequence[str], out: Path | None) -> None:
-    if format not in formats:
-        raise UserError(f"--format {format}: expected one of {', '.join(formats)}")
-    if out and format == "table":
-        raise UserError(f"--out {out}: a table is for the terminal; add --format with one of {', '.join(formats[1:])}")
-
-
-def _require_outputs(outputs: Sequence[Path | None], inputs: Sequence[Path]) -> None:
-    from ser_images.data.common.folders import require_replaceable, require_writable
-
-    for output in filter(None, outputs):
-        require_writable(output.parent)
-        require_replaceable(output, inputs)
-
-
 def _explain(model: "Model", model_path: Path, recording: Path, out: Path) -> None:
     from ser_images.data.common.errors import prefix_errors
     from ser_images.predict.output.explain import explain
-    from ser_images.spectrogram_gen.audio import read_mono
+    from ser_images.spectrogram_gen.sound_file import read_mono
 
     samples, rate_hz = read_mono(recording)
     with prefix_errors(recording):

@@ -19,9 +19,10 @@ from ser_images.export.bundle.files import SUMS
 from ser_images.export.formats.onnx import Images, Probabilities
 from ser_images.export.models import open_model
 from ser_images.predict.prediction import Prediction
-from ser_images.spectrogram_gen.audio import Samples, active_range, read_mono
+from ser_images.spectrogram_gen.audio import active_range
 from ser_images.spectrogram_gen.render import render
 from ser_images.spectrogram_gen.samples import require_rate_hz, to_mono
+from ser_images.spectrogram_gen.sound_file import Samples, read_mono
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 if TYPE_CHECKING:

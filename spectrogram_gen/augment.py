@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ser_images.spectrogram_gen.audio import Samples, center_crop, normalize_rms
+from ser_images.spectrogram_gen.audio import center_crop, normalize_rms
+from ser_images.spectrogram_gen.sound_file import Samples
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 ORIGINAL = "original"

@@ -9,43 +9,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ser_images.data.common.command_line import LOGGER, command_line, new_app
-from ser_images.data.common.errors import UserError, prefix_errors
-from ser_images.spectrogram_gen.features.table import FEATURES
+from ser_images.data.common.errors import UserError
+from ser_images.spectrogram_gen.cli_options import (
+    Augmentations,
+    Channel,
+    Corpus,
+    FeatureName,
+    Labels,
+    OneClass,
+    Seed,
+    Source,
+    SpeakerRegex,
+    SpeakerTable,
+    Variants,
+    clips_of,
+    spec_of,
+)
 
 if TYPE_CHECKING:
     from ser_images.data.clip import Listing
-    from ser_images.data.corpora.folder import Speakers
-    from ser_images.spectrogram_gen.spec import ImageSpec
 
-app = new_app()
-
-Source = Annotated[Path, typer.Argument(help="Folder of recordings.")]
-Corpus = Annotated[
-    str,
-    typer.Option(
-        help="How recordings are labelled: ravdess, folder (LABEL/RECORDING) or synthetic.", show_default="detected"
-    ),
-]
-Channel = Annotated[str, typer.Option(help="Corpus ravdess: speech, song or both.")]
-Variants = Annotated[int, typer.Option(min=0, max=999, help="Augmented variants of each recording.")]
-Augment = Annotated[int | None, typer.Option("--augment", min=0, max=999, hidden=True)]  # --variants up to version 0.1
-Augmentations = Annotated[
-    str, typer.Option(help="Augmentations of a variant: all, or some of stretch,pitch,shift,noise,gain.")
-]
-Labels = Annotated[str, typer.Option(help="Classes: emotion (8 in RAVDESS) or gender-emotion (16).")]
-Seed = Annotated[int, typer.Option(min=0, help="Random seed.")]
-SpeakerRegex = Annotated[str, typer.Option(help="Corpus folder: regular expression whose group is the speaker.")]
-SpeakerTable = Annotated[
-    Path | None, typer.Option("--speakers", help="Corpus folder: CSV with the columns recording,speaker[,gender].")
-]
-OneClass = Annotated[bool, typer.Option("--one-class", help="Corpus folder: allow a single label.")]
-FeatureName = Annotated[
-    str,
-    typer.Option(
-        help="Rows of the image: " + "; ".join(f"{name}: {feature.text}" for name, feature in FEATURES.items()) + ".",
-        show_default="mel",
-    ),
-]
+app = new_app(renamed={"--augment": "--variants"})
 
 
 @app.callback()
@@ -70,7 +54,6 @@ def build(
     speakers: SpeakerTable = None,
     one_class: OneClass = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if a recording failed.")] = False,
-    augment: Augment = None,
 ) -> None:
     """Render every recording and its variants as images (PNG).
 
@@ -81,9 +64,9 @@ def build(
     from ser_images.spectrogram_gen.dataset.build import build as build_images
     from ser_images.spectrogram_gen.dataset.plan import make_plan
 
-    image_spec = _spec(feature, spec)
-    plan = make_plan(_n_variants(variants, augment), augmentations, labels, seed)
-    listing = _find_clips(source, corpus, channel, speaker_regex, speakers, one_class)
+    image_spec = spec_of(feature, spec)
+    plan = make_plan(variants, augmentations, labels, seed)
+    listing = clips_of(source, corpus, channel, speaker_regex, speakers, one_class)
     with progress_bar("rendering", len(listing.clips)) as progress:
         summary = build_images(listing.clips, source, out, image_spec, plan, jobs, progress)
     print_build(summary, listing, out)
@@ -105,7 +88,7 @@ def check(
 
     Problems are recordings that are silent, clipped, duplicate or unreadable, and names without a label.
     """
-    listing = _find_clips(source, corpus, channel, speaker_regex, speakers, one_class=True)
+    listing = clips_of(source, corpus, channel, speaker_regex, speakers, one_class=True)
     from ser_images.data.common.progress import progress_bar
     from ser_images.spectrogram_gen.console import print_survey
     from ser_images.spectrogram_gen.inspect.check import survey
@@ -130,10 +113,9 @@ def show(
     channel: Channel = "both",
     speaker_regex: SpeakerRegex = "",
     speakers: SpeakerTable = None,
-    augment: Augment = None,
 ) -> None:
     """Plot one clip with its variants, and images of every class."""
-    listing = _find_clips(source, corpus, channel, speaker_regex, speakers, one_class=True)
+    listing = clips_of(source, corpus, channel, speaker_regex, speakers, one_class=True)
     from ser_images.data.common.folders import require_writable
     from ser_images.spectrogram_gen.dataset.plan import make_plan
     from ser_images.spectrogram_gen.inspect.show import clip_figure, contact_sheet
@@ -143,7 +125,7 @@ def show(
     if clip and clip not in by_name:
         raise UserError(f"--clip {clip}: no such clip in {source}; there is, for example, {next(iter(by_name))}")
     require_writable(out)
-    spec, plan = ImageSpec(), make_plan(_n_variants(variants, augment), augmentations, labels, seed)
+    spec, plan = ImageSpec(), make_plan(variants, augmentations, labels, seed)
     clip_figure(by_name[clip] if clip else listing.clips[0], spec, plan).savefig(out / "clip.png", dpi=110)
     contact_sheet(listing.clips, spec, labels).savefig(out / "contact_sheet.png", dpi=110)
     typer.echo(f"{out / 'clip.png'}\n{out / 'contact_sheet.png'}")
@@ -188,63 +170,12 @@ def synthesize(
     typer.echo(f"{counted(count, 'recording')} of {counted(actors, 'speaker')} in {out}")
 
 
-def _find_clips(
-    source: Path, corpus: str, channel: str, speaker_regex: str, speakers: Path | None, one_class: bool
-) -> "Listing":
-    from ser_images.data.corpora import find_clips
-    from ser_images.data.corpora.detection import detect_corpus
-    from ser_images.data.corpora.folder import require_labels
-
-    rule = _speakers(speaker_regex, speakers)
-    corpus = corpus or ("folder" if rule else detect_corpus(source))
-    listing = find_clips(source, corpus, rule, channel)
-    if corpus == "folder":
-        require_labels(listing, source, one_class)
-    return listing
-
-
 def _warn_without_speakers(listing: "Listing") -> None:
     if not any(clip.speaker for clip in listing.clips):
         LOGGER.warning(
             "no recording names its speaker: unseen speakers (--protocol speaker) cannot be tested; build again with "
             "--speaker-regex or --speakers"
         )
-
-
-def _spec(feature: str, path: Path | None) -> "ImageSpec":
-    from ser_images.spectrogram_gen.spec import ImageSpec
-
-    if feature and path:
-        raise UserError('--feature and --spec exclude each other: the spec has a field "feature"')
-    return _read_spec(path) if path else ImageSpec.of_feature(feature or "mel")
-
-
-def _n_variants(variants: int, augment: int | None) -> int:
-    if augment is None:
-        return variants
-    LOGGER.warning("--augment is called --variants now; the next version drops the old name")
-    return augment
-
-
-def _speakers(regex: str, table: Path | None) -> "Speakers | None":
-    from ser_images.data.corpora.folder import speakers_from_csv, speakers_from_regex
-
-    if regex and table:
-        raise UserError("--speaker-regex and --speakers exclude each other; give one")
-    if regex:
-        return speakers_from_regex(regex)
-    return speakers_from_csv(table) if table else None
-
-
-def _read_spec(path: Path) -> "ImageSpec":
-    from ser_images.spectrogram_gen.spec import ImageSpec
-
-    try:
-        text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); give a JSON file such as spec.json") from error
-    with prefix_errors(path):
-        return ImageSpec.from_json(text)
 
 
 def main() -> None:

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ser_images.spectrogram_gen.audio import Samples, pad_or_trim, prepare
+from ser_images.spectrogram_gen.audio import pad_or_trim, prepare
 from ser_images.spectrogram_gen.augment import Step, apply_to_recording, apply_to_voice
 from ser_images.spectrogram_gen.features.mel import Matrix
 from ser_images.spectrogram_gen.features.table import FEATURES
+from ser_images.spectrogram_gen.sound_file import Samples
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ser_images.data.common.errors import UserError
-from ser_images.spectrogram_gen.audio import MAX_CHANNELS, Samples
+from ser_images.spectrogram_gen.sound_file import MAX_CHANNELS, Samples
 
 
 def to_mono(samples: ArrayLike) -> Samples:

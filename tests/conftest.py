@@ -31,6 +31,8 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # the workers inherit it
     os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="ser-images-state-")
 """The list of runs that a user wrote is the tests' own, not the one of whoever runs them."""
 
+os.environ.pop("COLUMNS", None)  # GNU readline exports the width of the terminal to the workers of pytest-xdist
+
 SLOW_FIXTURES = {"run_folder", "distributions"}
 """A ResNet34 that is trained, and packages that are built: the tests that need them are marked slow."""
 
@@ -184,7 +186,7 @@ def require_sound_bundle(run: Path, recording: Path, command: Command) -> None:
     from ser_images.predict.cli import main as predict_main
 
     outputs = [
-        command(predict_main, "file", recording, "--model", run, "--form", form, "--format", "csv")
+        command(predict_main, "file", recording, "--model", run, "--model-format", form, "--format", "csv")
         for form in ("onnx", "safetensors")
     ]
     labels = {out.splitlines()[1].split(",")[1] for _, out, _ in outputs}

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 import ser_images
 from ser_images import Model, UserError
-from ser_images.spectrogram_gen.audio import Samples, read_mono, trim
+from ser_images.spectrogram_gen.audio import trim
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.spectrogram_gen.samples import to_mono
+from ser_images.spectrogram_gen.sound_file import Samples, read_mono
 
 Write = Callable[..., Path]
 Clip = tuple[Samples, int]

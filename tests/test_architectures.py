@@ -268,7 +268,9 @@ def test_a_network_of_another_library_trains_and_predicts(
     assert ("no learner.pkl: test_resnet has layers that are not in fastai" in printed) is not has_pickle
     assert (run / "learner.pkl").exists() is has_pickle
     assert command(export_main, "verify", run)[0] == 0
-    code, _, _ = command(predict_main, "file", next(voices.rglob("*.wav")), "--model", run, "--form", "safetensors")
+    code, _, _ = command(
+        predict_main, "file", next(voices.rglob("*.wav")), "--model", run, "--model-format", "safetensors"
+    )
     assert code == 0
 
 

@@ -8,7 +8,8 @@ import pytest
 import soundfile
 
 from ser_images.data.common.errors import UserError
-from ser_images.spectrogram_gen.audio import Samples, normalize_rms, pad_or_trim, prepare, read_blocks, read_mono, trim
+from ser_images.spectrogram_gen.audio import normalize_rms, pad_or_trim, prepare, trim
+from ser_images.spectrogram_gen.sound_file import Samples, read_blocks, read_mono
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 Write = Callable[..., Path]

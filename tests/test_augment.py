@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from ser_images.data.common.errors import UserError
-from ser_images.spectrogram_gen.audio import Samples, normalize_rms
+from ser_images.spectrogram_gen.audio import normalize_rms
 from ser_images.spectrogram_gen.augment import AUGMENTATIONS, Step, draw, gain, noise, pitch, shift, stretch
 from ser_images.spectrogram_gen.dataset.plan import make_plan
+from ser_images.spectrogram_gen.sound_file import Samples
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 SPEC = ImageSpec()

@@ -1,5 +1,6 @@
 """Benchmarks start, and report a folder that does not exist as the commands do."""
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -21,13 +22,20 @@ WITHOUT_FOLDER = {
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("script", WITHOUT_FOLDER)
-def test_a_folder_that_does_not_exist_is_one_line(script: str, tmp_path: Path) -> None:
-    argv = [sys.executable, "-W", "ignore", str(ROOT / script), *WITHOUT_FOLDER[script]]
-    ended = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True)
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr.startswith("error: nowhere: ")
-    assert ended.stderr.count("\n") == 1
+def test_a_folder_that_does_not_exist_is_one_line(
+    script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str((ROOT / script).parent))
+    monkeypatch.setattr(sys, "argv", [script, *WITHOUT_FOLDER[script]])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / script), run_name="__main__")
+    out, error = capfd.readouterr()
+    assert (ended.value.code, out) == (2, "")
+    assert error.startswith("error: nowhere: ")
+    assert error.count("\n") == 1
     assert not list(tmp_path.iterdir())
 
 

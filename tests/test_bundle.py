@@ -219,7 +219,7 @@ def test_there_are_fifty_of_them() -> None:
 )
 def test_weights_of_another_network(command: Command, voices: Path, bundle: Path, change: Change, message: str) -> None:
     change(bundle)
-    assert message in refusal(command, voices, bundle, "--form", "safetensors")
+    assert message in refusal(command, voices, bundle, "--model-format", "safetensors")
 
 
 def zipped(run: Path, out: Path, names: dict[str, str] | None = None) -> Path:

@@ -11,13 +11,14 @@ from PIL import Image
 
 from conftest import Command
 from ser_images.predict.cli import main as predict_main
-from ser_images.spectrogram_gen.audio import Samples, pad_or_trim, prepare, read_mono
+from ser_images.spectrogram_gen.audio import pad_or_trim, prepare
 from ser_images.spectrogram_gen.cli import main as images_main
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.spectrogram_gen.features.cepstra import chroma_filters, gaussian_filters
 from ser_images.spectrogram_gen.features.mel import band_edges_hz, decibels, log_mel, power_spectrogram
 from ser_images.spectrogram_gen.features.table import FEATURES
 from ser_images.spectrogram_gen.render import feature_matrix, grey_range, render_prepared
+from ser_images.spectrogram_gen.sound_file import Samples, read_mono
 from ser_images.spectrogram_gen.spec import MEL_BAND_FEATURES, ImageSpec
 from ser_images.train.cli import main
 
@@ -108,7 +109,9 @@ def test_from_recordings_to_a_prediction(
     assert "model.onnx checked on 30 images: probabilities equal to the network's within" in printed
     forms = [
         json.loads(
-            command(predict_main, "file", voices / row.source, "--model", run, "--format", "json", "--form", form)[1]
+            command(
+                predict_main, "file", voices / row.source, "--model", run, "--format", "json", "--model-format", form
+            )[1]
         )
         for form in ("onnx", "safetensors")
     ]

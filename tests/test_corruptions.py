@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ser_images.data.common.errors import UserError
-from ser_images.spectrogram_gen.audio import Samples
+from ser_images.spectrogram_gen.sound_file import Samples
 from ser_images.train.analysis.corruptions import CLEAN, CORRUPTIONS
 
 RATE_HZ = 16000

@@ -84,7 +84,7 @@ def test_every_command_explains_itself(environment: Path) -> None:
     "arguments",
     [
         ("ser-train", "resnet34", "--images", "images", "--weights", "none"),
-        ("ser-predict", "file", "RECORDING", "--model", "RUN", "--form", "safetensors"),
+        ("ser-predict", "file", "RECORDING", "--model", "RUN", "--model-format", "safetensors"),
     ],
 )
 def test_a_missing_extra_is_named_in_one_line(

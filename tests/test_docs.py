@@ -21,7 +21,7 @@ import pytest
 import soundfile
 import typer
 
-from conftest import SMALL, Shared
+from conftest import SMALL, Command, Shared
 from ser_images.data.corpora import find_clips
 from ser_images.spectrogram_gen.augment import AUGMENTATIONS
 from ser_images.spectrogram_gen.dataset.build import build
@@ -37,6 +37,8 @@ BLOCK = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 RUN = ("bash", "console", "python")
+IN_A_SHELL = ("README", "tutorial")
+"""Pages whose commands are run as processes of their own, by bash; those of others run in the process of the test."""
 MAX_WORDS = 900
 APPS = {"ser-images": "spectrogram_gen", "ser-train": "train", "ser-predict": "predict", "ser-export": "export"}
 DEFAULTS = {"ser-train": "train", "ser-export": "write"}
@@ -68,6 +70,7 @@ def blocks(page: Path) -> list[Block]:
 
 
 def run(folder: Path, *command: str) -> None:
+    """Run a command as a process; it must succeed."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         command, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
@@ -99,7 +102,10 @@ def write_given(folder: Path, voices: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.stem)
-def test_commands_run_as_they_are_typed(page: Path, given: Path, tmp_path: Path) -> None:
+def test_commands_run_as_they_are_typed(
+    page: Path, given: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     for name in re.findall(r"<!-- given: (.+) -->", page.read_text()):
         for part in name.split(", "):
             (tmp_path / part).parent.mkdir(exist_ok=True)
@@ -108,10 +114,22 @@ def test_commands_run_as_they_are_typed(page: Path, given: Path, tmp_path: Path)
     python = "\n".join(block.tested for block in found if block.language == "python")
     for block in found:
         if block.language != "python":
-            run(tmp_path, "bash", "-ec", block.tested)
+            run_block(block.tested, tmp_path, command if page.stem not in IN_A_SHELL else None)
     if python:  # blocks of one page share their variables
         (tmp_path / "page.py").write_text(f"if __name__ == '__main__':\n{_indented(python)}")
         run(tmp_path, sys.executable, "page.py")
+
+
+def run_block(code: str, folder: Path, command: Command | None) -> None:
+    """Run the lines of a block, in this process where `command` is given and they are our commands, without more."""
+    lines = code.replace("\\\n", " ").splitlines()
+    if command is None or not all(line.startswith("ser-") and not re.search(r"[|;&<>$*]", line) for line in lines):
+        return run(folder, "bash", "-ec", code)
+    for line in lines:
+        program, *arguments = shlex.split(line, comments=True)
+        exit_code, out, error = command(import_module(f"ser_images.{APPS[program]}.cli").main, *arguments)
+        assert exit_code == 0, f"{line}\n{out[-2000:]}\n{error[-2000:]}"
+    return None
 
 
 def _indented(code: str) -> str:

@@ -26,9 +26,10 @@ from ser_images.export.convert import to_frontend, to_int8, to_onnx
 from ser_images.export.formats.int8 import write_int8
 from ser_images.export.formats.onnx import OnnxModel, in_batches, require_parity, write_onnx
 from ser_images.export.models import open_model
-from ser_images.spectrogram_gen.audio import pad_or_trim, prepare, read_mono
+from ser_images.spectrogram_gen.audio import pad_or_trim, prepare
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.spectrogram_gen.render import render
+from ser_images.spectrogram_gen.sound_file import read_mono
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 
@@ -294,7 +295,7 @@ def test_out_that_may_not_be_replaced(command: Command, run: Path, few_voices: P
 def test_a_missing_format_is_named_once(command: Command, tiny_run: Path, voices: Path) -> None:
     from ser_images.predict.cli import main as predict
 
-    _, _, error = command(predict, "file", next(voices.rglob("*.wav")), "--model", tiny_run, "--form", "int8")
+    _, _, error = command(predict, "file", next(voices.rglob("*.wav")), "--model", tiny_run, "--model-format", "int8")
     path = tiny_run / "model.int8.onnx"
     assert error == f"error: {path}: missing; copy the whole bundle, or make it with ser-export\n"
 

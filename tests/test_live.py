@@ -19,7 +19,8 @@ from ser_images.data.labels import EMOTIONS
 from ser_images.predict.live.live_stream import LiveStream
 from ser_images.predict.model import Model
 from ser_images.predict.streaming.timeline import timeline
-from ser_images.spectrogram_gen.audio import Samples, read_mono, trim
+from ser_images.spectrogram_gen.audio import trim
+from ser_images.spectrogram_gen.sound_file import Samples, read_mono
 from virtual_microphone import RATE_HZ, Sound, virtual_microphone
 
 PACKAGES_ARE_HERE = all(map(shutil.which, ("pulseaudio", "pactl", "paplay"))) and find_library("portaudio")
@@ -153,7 +154,7 @@ def test_a_recording_is_not_overwritten(sound: Sound, tiny_run: Path, tmp_path: 
     [
         (["--record", "{tmp}/file/sound.wav"], "error: {tmp}/file: cannot be written"),
         (["--model", "{tmp}/file"], "error: {tmp}/file: no folder and no zip that can be read"),
-        (["--form", "int8"], "model.int8.onnx: missing"),
+        (["--model-format", "int8"], "model.int8.onnx: missing"),
         (["--window", "0"], "0.0 is not in the range 0.5<=x<=30"),
     ],
 )

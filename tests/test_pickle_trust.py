@@ -63,7 +63,7 @@ def test_a_malicious_pickle_is_reported_and_never_run(
     run, target = Path(shutil.copytree(tiny_run, tmp_path / "run")), tmp_path / "written"
     thing = {"model": [Writes(os.system, f"touch {target}")], "more": "text"}
     (run / "learner.pkl").write_bytes(wrap(thing, protocol))
-    options = ["--form", "pickle", "--trust-pickle"] if named else []
+    options = ["--model-format", "pickle", "--trust-pickle"] if named else []
     if named:
         write_sums(run)
     code, _, error = command(main, "file", next(voices.rglob("*.wav")), "--model", run, *options)
@@ -177,7 +177,7 @@ def test_a_trusted_bundle_with_a_dotted_name_runs_nothing(
     run, target = Path(shutil.copytree(tiny_run, tmp_path / "run")), tmp_path / "written"
     in_archive(calls_popen(DOTTED["STACK_GLOBAL"], target), run / "learner.pkl")
     write_sums(run)
-    options = ("--model", run, "--form", "pickle", "--trust-pickle")
+    options = ("--model", run, "--model-format", "pickle", "--trust-pickle")
     code, _, error = command(main, "file", next(voices.rglob("*.wav")), *options)
     assert (code, error.count("\n")) == (2, 1)
     assert error.startswith(f"error: {run / 'learner.pkl'}: would import {MODULE}.{POPEN}, as no learner")

@@ -22,8 +22,8 @@ from ser_images.export.bundle.bundle import Bundle, Normalisation
 from ser_images.predict.cli import main
 from ser_images.predict.model import Model
 from ser_images.predict.output.explain import activation_map
-from ser_images.spectrogram_gen.audio import Samples, read_mono
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.sound_file import Samples, read_mono
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 Write = Callable[..., Path]
@@ -201,7 +201,7 @@ def test_any_rate_and_any_channels(
         ("0 s", "holds no samples"),
         ("20 ms", "20 ms of sound, expected at least 100 ms"),
         ("digital silence", "silence"),
-        ("nan", "no numbers"),
+        ("nan", "not numbers"),
         ("missing", "no such file"),
         ("a folder without recordings", "no sound file in it"),
     ],
@@ -240,7 +240,7 @@ def test_no_model(command: Command, voices: Path, tmp_path: Path) -> None:
 
 
 def test_an_unknown_model_format(command: Command, voices: Path, tiny_run: Path) -> None:
-    code, _, error = command(main, "file", recording(voices), "--model", tiny_run, "--form", "tflite")
+    code, _, error = command(main, "file", recording(voices), "--model", tiny_run, "--model-format", "tflite")
     assert (code, error) == (2, "error: format 'tflite': expected one of onnx, safetensors, int8, pickle\n")
 
 

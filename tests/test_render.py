@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ser_images.spectrogram_gen.audio import Samples, prepare, read_mono
+from ser_images.spectrogram_gen.audio import prepare
 from ser_images.spectrogram_gen.augment import Step
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.spectrogram_gen.render import render, render_prepared, to_grey
+from ser_images.spectrogram_gen.sound_file import Samples, read_mono
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 

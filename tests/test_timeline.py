@@ -30,7 +30,8 @@ from ser_images.predict.streaming.stream_classifier import StreamClassifier
 from ser_images.predict.streaming.timeline import Timeline, timeline
 from ser_images.predict.streaming.voice_activity import BLOCK_S, SpeechDetector
 from ser_images.predict.streaming.windows import AFTER_S, BEFORE_S, Window, WindowPlan
-from ser_images.spectrogram_gen.audio import Samples, read_mono, trim
+from ser_images.spectrogram_gen.audio import trim
+from ser_images.spectrogram_gen.sound_file import Samples, read_mono
 
 RATE_HZ = 48000
 Write = Callable[..., Path]

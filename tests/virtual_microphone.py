@@ -17,7 +17,7 @@ from pathlib import Path
 
 import soundfile
 
-from ser_images.spectrogram_gen.audio import Samples
+from ser_images.spectrogram_gen.sound_file import Samples
 
 RATE_HZ = 48000
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_images.data.common.folders import require_new
+from ser_images.data.common.requirements import require_installed
 from ser_images.data.protocols import PROTOCOLS
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.options import require_one_of
@@ -66,8 +67,8 @@ def train_model(
         The folder and its metrics.
 
     Raises:
-        UserError: an unknown option, a value out of range, no image set, a split that is not possible or that shares
-            clips between its subsets, or an `out` that exists.
+        UserError: fastai is not installed, an unknown option, a value out of range, no image set, a split that is not
+            possible or that shares clips between its subsets, or an `out` that exists.
 
     Example:
         >>> from ser_images import train_model
@@ -75,6 +76,7 @@ def train_model(
         >>> 0 <= result.metrics["uar"] <= 1
         True
     """
+    require_installed("fastai")
     config = TrainConfig.from_dict({"architecture": architecture, **options}, warn=True)
     folder = run_folder(architecture, protocol, None if folds is not None else fold, out)
     image_set = _image_set(images)

@@ -14,10 +14,10 @@ import typer
 from ser_images.data.common.command_line import command_line, new_app
 from ser_images.data.protocols import PROTOCOLS
 from ser_images.train import cli_recipes, cli_results
-from ser_images.train.cli_options import RenamedOptions, with_config_options
+from ser_images.train.cli_options import RENAMED_OPTIONS, with_config_options
 from ser_images.train.cli_recipes import Images, Jobs, NoTest, one_image_set
 
-app = new_app("train")
+app = new_app("train", RENAMED_OPTIONS)
 
 
 @app.callback()
@@ -25,7 +25,7 @@ def _train() -> None:
     """Train a network: ser-train resnet34 --images IMAGES. All options: ser-train resnet34 --help."""
 
 
-@app.command(cls=RenamedOptions)
+@app.command()
 @with_config_options
 def train(
     architecture: Annotated[str, typer.Argument(help="Network, such as resnet34 or cnn4; see ser-train networks.")],
@@ -68,7 +68,7 @@ def train(
 
 
 for command in (*cli_recipes.COMMANDS, *cli_results.COMMANDS):  # after train, so that --help lists it first
-    app.command(cls=RenamedOptions)(command)
+    app.command()(command)
 
 
 def main() -> None:

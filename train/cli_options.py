@@ -1,17 +1,15 @@
 """The options of `ser-train` that are the fields of TrainConfig: generated from their declarations.
 
-@app.command(cls=RenamedOptions)
+@app.command()
 @with_config_options
 def train(architecture: str, **options): TrainConfig.from_dict({"architecture": architecture, **options}, warn=True)
 """
 
 import inspect
-import logging
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from ser_images.data.common.errors import UserError
 from ser_images.train.training.config import TrainConfig
@@ -22,24 +20,6 @@ RENAMED_OPTIONS = {
     "--roll": "--time-shift", "--validate-only": "--no-test",
 }  # fmt: skip
 """Options of the version before, and what they are called now."""
-_logger = logging.getLogger("ser_images")
-
-
-class RenamedOptions(TyperCommand):
-    """A command that accepts the option names of the version before, with a warning for each."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Replace old names by new ones, then parse."""
-        return super().parse_args(ctx, [_renamed(arg) for arg in args])
-
-
-def _renamed(argument: str) -> str:
-    name, equals, value = argument.partition("=")
-    if name not in RENAMED_OPTIONS:
-        return argument
-    new = RENAMED_OPTIONS[name]
-    _logger.warning("%s is now called %s; the old name will be removed in the next version", name, new)
-    return new + equals + value
 
 
 def with_config_options(command: Callable[..., None]) -> Callable[..., None]:

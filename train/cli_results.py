@@ -57,7 +57,7 @@ def robustness(
 
 
 def compare(runs: Annotated[list[Path], typer.Argument(help="Run folders.")]) -> None:
-    """Print the metrics of several runs side by side.
+    """Compare the metrics of several runs.
 
     Two runs with the same test clips are compared by McNemar's test.
     Runs that differ only in their seed also get mean and standard deviation.

@@ -6,7 +6,7 @@ app = new_app()
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,27 +16,30 @@ import typer
 from typer.core import TyperGroup, TyperOption
 
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.requirements import install_command, installed_version
+from ser_images.data.common.requirements import install_command, installed_version, not_installed
 
 LOGGER = logging.getLogger("ser_images")
 
 
-def new_app(default: str | None = None) -> typer.Typer:
+def new_app(default: str | None = None, renamed: Mapping[str, str] | None = None) -> typer.Typer:
     """An application whose --help imports nothing heavy.
 
     Every command has -h, --version, --verbose and --quiet; the application also has Typer's shell completion.
 
     Args:
         default: the command to run when the first word is not exactly a command.
+        renamed: option names of the version before and what they are called now; an old name is a warning.
     """
+    group = type("Group", (_Group,), {"default": default, "renamed": renamed or {}})
     return typer.Typer(
-        cls=type("Group", (_Group,), {"default": default}), context_settings={"help_option_names": ["-h", "--help"]},
+        cls=group, context_settings={"help_option_names": ["-h", "--help"]},
         no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
     )  # fmt: skip
 
 
 class _Group(TyperGroup):
     default: str | None = None
+    renamed: Mapping[str, str]
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -44,11 +47,20 @@ class _Group(TyperGroup):
             command.params.extend(_common_options())
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        args = [self._current_name(word) for word in args]
         options = {name for parameter in self.get_params(ctx) for name in parameter.opts}
         first = next((index for index, word in enumerate(args) if word not in options), None)
         if self.default and first is not None and not self._names_a_command(args[first]):
             args = [*args[:first], self.default, *args[first:]]
         return super().parse_args(ctx, args)
+
+    def _current_name(self, word: str) -> str:
+        name, equals, value = word.partition("=")
+        if name not in self.renamed:
+            return word
+        new = self.renamed[name]
+        LOGGER.warning("%s is now called %s; the old name will be removed in the next version", name, new)
+        return new + equals + value
 
     def _names_a_command(self, word: str) -> bool:
         """Whether a word is a command, or a likely typo of one: Typer's error then suggests the command."""
@@ -100,9 +112,9 @@ def command_line() -> Iterator[None]:
     except UserError as error:
         _stop(str(error))
     except ModuleNotFoundError as error:
-        if not (command := install_command(error.name or "")):
+        if not (error.name and install_command(error.name)):
             raise
-        _stop(f"{error.name} is not installed; install it: {command}")
+        _stop(not_installed(error.name))
 
 
 @contextmanager

@@ -1,6 +1,9 @@
 """Requirements and extras of the installed package, read from its metadata."""
 
 import re
+from importlib.util import find_spec
+
+from ser_images.data.common.errors import UserError
 
 PACKAGE = "ser-images"
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "pil": "pillow"}
@@ -16,6 +19,17 @@ def installed_version() -> str:
         return metadata.version(PACKAGE)
     except metadata.PackageNotFoundError:
         return "unknown"
+
+
+def require_installed(module: str) -> None:
+    """Raises UserError with the command that installs a module which is not there; does not import it."""
+    if find_spec(module) is None:
+        raise UserError(not_installed(module))
+
+
+def not_installed(module: str) -> str:
+    """The message for a module that is not there."""
+    return f"{module} is not installed; install it: {install_command(module) or f'pip install {module}'}"
 
 
 def install_command(module: str) -> str | None:

@@ -19,8 +19,8 @@ from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.export.bundle.trust import is_own_run
 from ser_images.export.formats.onnx import Images
 from ser_images.export.models import MODEL_FORMATS, open_bundle
-from ser_images.spectrogram_gen.audio import read_mono
 from ser_images.spectrogram_gen.render import render
+from ser_images.spectrogram_gen.sound_file import read_mono
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 

@@ -17,7 +17,7 @@ from ser_images.predict.streaming.chunks import Chunker
 from ser_images.predict.streaming.segments import Segment
 from ser_images.predict.streaming.stream_classifier import StreamClassifier
 from ser_images.predict.streaming.voice_activity import dbfs
-from ser_images.spectrogram_gen.audio import Samples
+from ser_images.spectrogram_gen.sound_file import Samples
 
 HOP_S = 0.5
 

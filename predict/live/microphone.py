@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ser_images.data.common.errors import UserError
-from ser_images.spectrogram_gen.audio import Samples
+from ser_images.spectrogram_gen.sound_file import Samples
 
 BLOCK_S = 0.05
 _QUEUED_BLOCKS = 400  # twenty seconds

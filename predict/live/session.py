@@ -18,7 +18,7 @@ from ser_images.predict.streaming.audio_buffer import AudioBuffer
 from ser_images.predict.streaming.speech_segments import SpeechSegmenter
 from ser_images.predict.streaming.voice_activity import SpeechDetector
 from ser_images.predict.streaming.windows import AFTER_S, BEFORE_S
-from ser_images.spectrogram_gen.audio import Samples
+from ser_images.spectrogram_gen.sound_file import Samples
 
 MUTED_AFTER_S = 2.0
 _KEPT_S = 2.0

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ser_images.predict.output.file_names import printable
 from ser_images.predict.streaming.timeline import Timeline
-from ser_images.spectrogram_gen.audio import read_blocks
+from ser_images.spectrogram_gen.sound_file import read_blocks
 
 COLUMNS = 1500
 _N_FFT = 1024

@@ -4,7 +4,7 @@ from collections import deque
 
 import numpy as np
 
-from ser_images.spectrogram_gen.audio import Samples
+from ser_images.spectrogram_gen.sound_file import Samples
 
 
 class AudioBuffer:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ser_images.spectrogram_gen.audio import Samples
+from ser_images.spectrogram_gen.sound_file import Samples
 
 CHUNK_S = 0.05
 

@@ -25,7 +25,8 @@ from ser_images.predict.streaming.segments import Segment, SegmentBuilder
 from ser_images.predict.streaming.speech_segments import SpeechSegment, SpeechSegmenter
 from ser_images.predict.streaming.voice_activity import SpeechDetector
 from ser_images.predict.streaming.windows import Window, WindowPlan
-from ser_images.spectrogram_gen.audio import Samples, active_range
+from ser_images.spectrogram_gen.audio import active_range
+from ser_images.spectrogram_gen.sound_file import Samples
 
 HOP_S, MARGIN = 1.0, 0.1
 _KEPT_S = 2.0  # speech detection lags, and a window begins before its speech

@@ -11,7 +11,7 @@ from pathlib import Path
 from ser_images.predict.model import Model
 from ser_images.predict.streaming.segments import Segment
 from ser_images.predict.streaming.stream_classifier import HOP_S, MARGIN, StreamClassifier
-from ser_images.spectrogram_gen.audio import read_blocks
+from ser_images.spectrogram_gen.sound_file import read_blocks
 
 BLOCK_S = 5.0
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import soxr
 
-from ser_images.spectrogram_gen.audio import SILENCE_DBFS, Samples
+from ser_images.spectrogram_gen.audio import SILENCE_DBFS
+from ser_images.spectrogram_gen.sound_file import Samples
 
 RATE_HZ, BLOCK = 16000, 512
 """Silero VAD works at 16 kHz, on 32 ms at a time. https://github.com/snakers4/silero-vad"""

@@ -12,11 +12,12 @@ from ser_images.data.clip import Clip
 from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.data.common.paths import resolve_below
 from ser_images.data.labels import label_of
-from ser_images.spectrogram_gen.audio import hash_samples, prepare, read_mono
+from ser_images.spectrogram_gen.audio import prepare
 from ser_images.spectrogram_gen.augment import Step
 from ser_images.spectrogram_gen.dataset.image_set import MANIFEST, ManifestRow, steps_to_json
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.render import render_prepared
+from ser_images.spectrogram_gen.sound_file import hash_samples, read_mono
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 

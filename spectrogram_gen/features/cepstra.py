@@ -7,7 +7,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from ser_images.spectrogram_gen.audio import Samples
 from ser_images.spectrogram_gen.features.mel import (
     Matrix,
     band_edges_hz,
@@ -17,6 +16,7 @@ from ser_images.spectrogram_gen.features.mel import (
     power_spectrogram,
 )  # fmt: skip
 from ser_images.spectrogram_gen.features.table import N_CHROMA
+from ser_images.spectrogram_gen.sound_file import Samples
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 

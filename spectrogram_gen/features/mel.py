@@ -7,8 +7,8 @@ import ducc0
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_images.spectrogram_gen.audio import Samples
 from ser_images.spectrogram_gen.features.table import FEATURES
+from ser_images.spectrogram_gen.sound_file import Samples
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 Matrix = NDArray[np.float32]

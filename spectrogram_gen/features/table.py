@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ser_images.spectrogram_gen.audio import Samples
     from ser_images.spectrogram_gen.features.mel import Matrix
+    from ser_images.spectrogram_gen.sound_file import Samples
     from ser_images.spectrogram_gen.spec import ImageSpec
 
 N_CHROMA = 12

@@ -8,7 +8,8 @@ import numpy as np
 
 from ser_images.data.clip import Clip
 from ser_images.data.common.errors import UserError
-from ser_images.spectrogram_gen.audio import SILENCE_DBFS, Samples, hash_samples, read_mono, sound_format
+from ser_images.spectrogram_gen.audio import SILENCE_DBFS
+from ser_images.spectrogram_gen.sound_file import Samples, hash_samples, read_mono, sound_format
 
 CLIPPED_RUN = 4
 """This many neighbouring samples at the peak of a recording, near full scale, count as clipped."""

@@ -8,11 +8,12 @@ from matplotlib.figure import Figure
 from ser_images.data.clip import Clip
 from ser_images.data.common.errors import prefix_errors
 from ser_images.data.labels import label_of, ordered_labels
-from ser_images.spectrogram_gen.audio import Samples, pad_or_trim, prepare, read_mono
+from ser_images.spectrogram_gen.audio import pad_or_trim, prepare
 from ser_images.spectrogram_gen.augment import Step, apply_to_recording, apply_to_voice
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.inspect.axes import plot_image, row_label
 from ser_images.spectrogram_gen.render import render_prepared
+from ser_images.spectrogram_gen.sound_file import Samples, read_mono
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 

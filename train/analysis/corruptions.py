@@ -13,7 +13,8 @@ import soundfile
 import soxr
 from scipy.signal import butter, sosfilt
 
-from ser_images.spectrogram_gen.audio import Samples, active_range
+from ser_images.spectrogram_gen.audio import active_range
+from ser_images.spectrogram_gen.sound_file import Samples
 
 Corruption = Callable[[Samples, int], tuple[Samples, int]]
 """Mono samples of shape (n,) and their rate in Hz, to corrupted samples and their rate."""

@@ -9,8 +9,8 @@ import numpy as np
 import soundfile
 
 from ser_images.data.common.paths import resolve_below
-from ser_images.spectrogram_gen.audio import read_mono
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.sound_file import read_mono
 from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.runs.results import PREDICTIONS, Result
 

@@ -15,8 +15,8 @@ from ser_images.data.common.folders import file_moved_into_place
 from ser_images.data.common.paths import resolve_below
 from ser_images.export.formats.onnx import Images, in_batches
 from ser_images.export.models import Model, open_model
-from ser_images.spectrogram_gen.audio import Samples, read_mono
 from ser_images.spectrogram_gen.render import render
+from ser_images.spectrogram_gen.sound_file import Samples, read_mono
 from ser_images.spectrogram_gen.spec import ImageSpec
 from ser_images.train.analysis import plots
 from ser_images.train.analysis.corruptions import CLEAN, CORRUPTIONS, Corruption

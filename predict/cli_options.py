@@ -1,0 +1,33 @@
+"""Options that the commands of `ser-predict` share, and their checks."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ser_images.data.common.errors import UserError
+from ser_images.data.common.folders import require_replaceable, require_writable
+
+ModelPath = Annotated[Path, typer.Option("--model", help="Run folder, a bundle's zip, or one model file.")]
+ModelFormat = Annotated[
+    str | None, typer.Option(help="Model format: onnx, int8, safetensors or pickle; ONNX by default.")
+]
+TrustPickle = Annotated[bool, typer.Option(help="Load a pickle from elsewhere: it runs the code in it.")]
+MinConfidence = Annotated[float, typer.Option(min=0, max=1, help="Predictions below this are `uncertain`.")]
+Top = Annotated[int | None, typer.Option(min=1, help="Show only the most probable labels, this many.")]
+
+
+def require_format(format: str, formats: Sequence[str], out: Path | None) -> None:
+    """Raises UserError for an unknown `--format`, and for a table into a file."""
+    if format not in formats:
+        raise UserError(f"--format {format}: expected one of {', '.join(formats)}")
+    if out and format == "table":
+        raise UserError(f"--out {out}: a table is for the terminal; add --format with one of {', '.join(formats[1:])}")
+
+
+def require_outputs(outputs: Sequence[Path | None], inputs: Sequence[Path]) -> None:
+    """Raises UserError for an output that cannot be written, or that is an input of the command."""
+    for output in filter(None, outputs):
+        require_writable(output.parent)
+        require_replaceable(output, inputs)
