@@ -1,4 +1,7 @@
-"""Reference pages from the code: each marker of `MARKERS`, such as `<!-- protocols -->`, is replaced by its table."""
+"""Reference pages from the code: each marker of `MARKERS`, such as `<!-- protocols -->`, is replaced by its table.
+
+A line in italics below a marker is for those who read the page without it, in a clone; it is replaced, too.
+"""
 
 import dataclasses
 import inspect
@@ -25,9 +28,10 @@ OF_EVERY_COMMAND = ("version", "verbose", "quiet")
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """The page with each marker replaced; mkdocs calls this for every page."""
     for name, text in MARKERS.items():
-        marker = f"<!-- {name} -->"
-        if marker in markdown:
-            markdown = markdown.replace(marker, text())
+        marker = re.compile(rf"^<!-- {name} -->(\n\*.*\*$)?", re.MULTILINE)
+        if marker.search(markdown):
+            table = text()
+            markdown = marker.sub(lambda _: table, markdown)  # noqa: B023  # called at once
     return markdown
 
 

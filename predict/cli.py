@@ -18,6 +18,7 @@ from ser_images.predict.cli_options import (
     TrustPickle,
     require_format,
     require_outputs,
+    require_plot,
 )
 from ser_images.predict.output.file_names import printable
 
@@ -27,12 +28,12 @@ if TYPE_CHECKING:
 
 FEW = 20
 """Up to this many recordings, a model that loads faster and predicts a little more slowly is done earlier."""
-app = new_app(renamed={"--form": "--model-format"})
+app = new_app("file", renamed={"--form": "--model-format"})
 
 
 @app.callback()
 def _predict() -> None:
-    """Predict emotions from recordings and from the microphone."""
+    """Predict emotions: ser-predict clip.wav --model RUN, or ser-predict live --model RUN."""
 
 
 @app.command()
@@ -49,7 +50,7 @@ def file(
         Path | None, typer.Option(help="Plot the first recording's image and the parts that decided (Grad-CAM).")
     ] = None,
 ) -> None:
-    """Classify recordings: every label with its probability.
+    """Classify recordings: every label with its probability. The word file may be left out.
 
     Of a recording longer than the model's images, the middle is classified, with a warning; see `timeline`. A recording
     that can't be classified is a line on stderr; the others go on, and the exit code is 1 (2 if none could be).
@@ -60,6 +61,7 @@ def file(
     require_format(format, FORMATS, out)
     found = recordings(paths)
     inputs = [*found, model]
+    require_plot(explain)
     require_outputs([explain, out], inputs)
     from ser_images.data.common.folders import file_moved_into_place
     from ser_images.predict.model import Model
@@ -109,6 +111,7 @@ def timeline(
     from ser_images.spectrogram_gen.sound_file import duration_s
 
     require_format(format, ("table", *SEGMENT_FORMATS), out)
+    require_plot(plot)
     require_outputs([plot, out], [path, model])
     length_s = duration_s(path)
     loaded = Model.load(model, model_format, trust_pickle, min_confidence)

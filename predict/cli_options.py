@@ -17,6 +17,8 @@ TrustPickle = Annotated[bool, typer.Option(help="Load a pickle from elsewhere: i
 MinConfidence = Annotated[float, typer.Option(min=0, max=1, help="Predictions below this are `uncertain`.")]
 Top = Annotated[int | None, typer.Option(min=1, help="Show only the most probable labels, this many.")]
 
+PLOT_SUFFIXES = (".png", ".pdf", ".svg", ".jpg")
+
 
 def require_format(format: str, formats: Sequence[str], out: Path | None) -> None:
     """Raises UserError for an unknown `--format`, and for a table into a file."""
@@ -24,6 +26,12 @@ def require_format(format: str, formats: Sequence[str], out: Path | None) -> Non
         raise UserError(f"--format {format}: expected one of {', '.join(formats)}")
     if out and format == "table":
         raise UserError(f"--out {out}: a table is for the terminal; add --format with one of {', '.join(formats[1:])}")
+
+
+def require_plot(path: Path | None) -> None:
+    """Raises UserError for the name of a plot that has no suffix of `PLOT_SUFFIXES`."""
+    if path and path.suffix.lower() not in PLOT_SUFFIXES:
+        raise UserError(f"{path}: expected the name of a plot, with the suffix {', '.join(PLOT_SUFFIXES)}")
 
 
 def require_outputs(outputs: Sequence[Path | None], inputs: Sequence[Path]) -> None:

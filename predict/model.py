@@ -8,12 +8,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
+from PIL.Image import Image
 
-from ser_images.data.common.errors import UserError, prefix_errors
+from ser_images.data.common.errors import UserError, prefix_errors, require_between
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.bundle.files import SUMS
 from ser_images.export.formats.onnx import Images, Probabilities
@@ -22,7 +23,7 @@ from ser_images.predict.prediction import Prediction
 from ser_images.spectrogram_gen.audio import active_range
 from ser_images.spectrogram_gen.render import render
 from ser_images.spectrogram_gen.samples import require_rate_hz, to_mono
-from ser_images.spectrogram_gen.sound_file import Samples, read_mono
+from ser_images.spectrogram_gen.sound_file import Samples, read_blocks, read_mono
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 if TYPE_CHECKING:
@@ -47,9 +48,13 @@ class Model:
     """
 
     def __init__(self, bundle: Bundle, network: Callable[[Images], Probabilities], min_confidence: float = 0.0) -> None:
+        require_between("min_confidence", min_confidence, 0, 1)
         self.bundle = bundle
         self.min_confidence = min_confidence
         self._network = network
+
+    def __repr__(self) -> str:
+        return f"Model({self.bundle.architecture!r}, {len(self.labels)} labels, {self.bundle.model_id})"
 
     @classmethod
     def load(
@@ -97,9 +102,7 @@ class Model:
             UserError: not a sound file, samples of another shape or type, silence, or too little sound.
         """
         if isinstance(sound, (str, os.PathLike)):
-            path = Path(sound)
-            if rate_hz is not None:
-                raise UserError(f"{path}: rate_hz is for samples; a file has its own")
+            path = _require_file_alone(sound, rate_hz)
             samples, file_rate_hz = read_mono(path)
             with prefix_errors(path):
                 return self._predict(samples, file_rate_hz)
@@ -116,11 +119,33 @@ class Model:
             cropped=sound_s - self.spec.duration_s > _CROP_TOLERANCE_S,
         )
 
-    def timeline(self, path: str | os.PathLike[str], **options: Any) -> "Timeline":
-        """The segments of a recording of any length, as `ser-predict timeline`; options are those of `timeline`."""
-        from ser_images.predict.streaming.timeline import timeline
+    def timeline(
+        self,
+        sound: str | os.PathLike[str] | ArrayLike,
+        rate_hz: float | None = None,
+        *,
+        hop_s: float = 1.0,
+        margin: float = 0.1,
+        progress: Callable[[float], None] = lambda _: None,
+    ) -> "Timeline":
+        """The segments of a recording of any length, as `ser-predict timeline`; none where nobody speaks.
 
-        return timeline(Path(path), self, **options)
+        Args:
+            sound: as for `__call__`; a file is read block by block.
+            rate_hz: sample rate of the samples.
+            hop_s: from the start of one window to the start of the next; a window is as long as the model's images.
+            margin: how much more probable another label must be before the label changes within a speech segment.
+            progress: called with the seconds that were processed.
+
+        Raises:
+            UserError: not a sound file, samples of another shape or type, or a hop or a margin out of range.
+        """
+        from ser_images.predict.streaming.timeline import BLOCK_S, timeline
+
+        if isinstance(sound, (str, os.PathLike)):
+            path = _require_file_alone(sound, rate_hz)
+            return timeline(*read_blocks(path, BLOCK_S), self, hop_s, margin, progress)
+        return timeline(require_rate_hz(rate_hz), [to_mono(sound)], self, hop_s, margin, progress)
 
     def listen(
         self,
@@ -141,12 +166,13 @@ class Model:
             hop_s: from one result to the next.
 
         Raises:
-            UserError: no microphone, or blocks of another shape or type.
+            UserError: no microphone, blocks of another shape or type, or a hop or a window out of range.
         """
         from ser_images.predict.live.live_stream import LiveStream
 
         if source is None:
             return self._listen_to_microphone(device, window_s, hop_s)
+        _require_blocks(source)
         stream = LiveStream(self, require_rate_hz(rate_hz), window_s, hop_s)
         return stream.results(to_mono(block) for block in source)
 
@@ -163,13 +189,33 @@ class Model:
         """The image of mono samples, shape (rows, frames); raises UserError for silence or too little sound."""
         return np.array(render(samples, rate_hz, self.spec))
 
-    def predict_image(self, image: Images) -> Prediction:
-        """The prediction for an image of the model's spec, shape (rows, frames)."""
+    def predict_image(self, image: Images | Image) -> Prediction:
+        """The prediction for an image of the model's spec, shape (rows, frames); raises UserError for another one."""
+        image, expected = np.asarray(image), (self.spec.n_rows, self.spec.n_frames)
+        if image.shape != expected or image.dtype != self.spec.dtype:
+            found = f"{image.dtype} of shape {image.shape}"
+            raise UserError(
+                f"image: {found}, expected {np.dtype(self.spec.dtype)} of shape {expected}; see Model.image"
+            )
         return Prediction(self.labels, self.probabilities(image[None])[0], self.min_confidence)
 
     def probabilities(self, images: Images) -> Probabilities:
         """Probabilities of images (n, rows, frames), float32, shape (n, labels), in the order of `labels`."""
         return self._network(images)
+
+
+def _require_file_alone(path: str | os.PathLike[str], rate_hz: float | None) -> Path:
+    if rate_hz is not None:
+        raise UserError(f"{path}: rate_hz is for samples; a file has its own")
+    return Path(path)
+
+
+def _require_blocks(source: Iterable[ArrayLike]) -> None:
+    """Raises UserError for a path or for samples where blocks of samples are expected."""
+    if isinstance(source, (str, os.PathLike)):
+        raise UserError(f"source: {source} is a path, expected blocks of samples; use model.timeline(path)")
+    if isinstance(source, np.ndarray) and source.ndim == 1:
+        raise UserError("source: one array of samples, expected blocks of samples; give [samples], or use timeline")
 
 
 def _require_single_run(path: Path) -> None:

@@ -30,6 +30,10 @@ class Prediction:
     classified_s: float | None = None
     cropped: bool = False
 
+    def __str__(self) -> str:
+        best = ", ".join(f"{label} {probability:.1%}" for label, probability in self.ranked(3).items())
+        return f"{self.label} ({best})" if self.label == UNCERTAIN else best
+
     @property
     def index(self) -> int:
         """Index of the label in `labels`, whether or not it is certain enough."""

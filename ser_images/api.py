@@ -5,6 +5,7 @@ import os
 from numpy.typing import ArrayLike
 from PIL.Image import Image
 
+from ser_images.data.common.errors import UserError
 from ser_images.predict.model import Model
 from ser_images.spectrogram_gen.render import render as render_mono
 from ser_images.spectrogram_gen.samples import require_rate_hz, to_mono
@@ -59,7 +60,7 @@ def render(samples: ArrayLike, rate_hz: float, spec: ImageSpec | None = None) ->
         spec: every number that defines the image; None: the default.
 
     Raises:
-        UserError: samples of another shape or type, NaN, silence, or too little sound.
+        UserError: samples of another shape or type, NaN, silence, too little sound, or no ImageSpec.
 
     Example:
         >>> import ser_images, soundfile
@@ -69,4 +70,6 @@ def render(samples: ArrayLike, rate_hz: float, spec: ImageSpec | None = None) ->
         >>> ser_images.render(samples, rate_hz, ser_images.ImageSpec.of_feature("mfcc")).size
         (128, 40)
     """
+    if not isinstance(spec, (ImageSpec, type(None))):
+        raise UserError(f'spec: {spec!r}, expected an ImageSpec, such as ImageSpec.of_feature("mfcc")')
     return render_mono(to_mono(samples), require_rate_hz(rate_hz), spec or ImageSpec())

@@ -61,7 +61,9 @@ def active_range(samples: Samples, rate_hz: int, trim_db: float) -> tuple[int, i
     if power.max(initial=0.0) < 10 ** (SILENCE_DBFS / 10):
         if samples.size < MIN_SOUND_S * rate_hz:
             return 0, samples.size
-        raise UserError(f"silence (nothing above {SILENCE_DBFS:.0f} dBFS); check the microphone and its level")
+        raise UserError(
+            f"silence (nothing above {SILENCE_DBFS:.0f} dBFS); check the recording, or the microphone and its level"
+        )
     loud = np.flatnonzero(power >= power.max() * 10 ** (-trim_db / 10))
     return int(loud[0]) * block, int(loud[-1] + 1) * block
 

@@ -40,7 +40,12 @@ def _images() -> None:
 @app.command()
 def build(
     source: Source,
-    out: Annotated[Path, typer.Option(help="Folder of the image set; an earlier build there is updated.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Folder of the image set; images of an earlier build that this one would not make are removed."
+        ),
+    ],
     corpus: Corpus = "",
     variants: Variants = 0,
     augmentations: Augmentations = "all",

@@ -29,7 +29,11 @@ Labels = Annotated[str, typer.Option(help="Classes: emotion (8 in RAVDESS) or ge
 Seed = Annotated[int, typer.Option(min=0, help="Random seed.")]
 SpeakerRegex = Annotated[str, typer.Option(help="Corpus folder: regular expression whose group is the speaker.")]
 SpeakerTable = Annotated[
-    Path | None, typer.Option("--speakers", help="Corpus folder: CSV with the columns recording,speaker[,gender].")
+    Path | None,
+    typer.Option(
+        "--speakers",
+        help="Corpus folder: CSV with recording (its path below SOURCE, as angry/anna_1.wav), speaker[, gender].",
+    ),
 ]
 OneClass = Annotated[bool, typer.Option("--one-class", help="Corpus folder: allow a single label.")]
 FeatureName = Annotated[

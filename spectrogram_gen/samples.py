@@ -22,7 +22,12 @@ def to_mono(samples: ArrayLike) -> Samples:
     Raises:
         UserError: another shape or type, no samples, or samples that are NaN or infinite.
     """
-    array = np.asarray(samples)
+    try:
+        array = np.asarray(samples)
+    except ValueError as error:  # such as (samples, rate_hz)
+        raise UserError(
+            "samples: expected one array of shape (n,) or (n, channels), got parts of other shapes"
+        ) from error
     _require_shape(array)
     scaled = _scale(array)
     mono = scaled if scaled.ndim == 1 else scaled.mean(axis=1, dtype=np.float32)

@@ -45,7 +45,8 @@ class ImageSpec:
             power 1 in its FFT bin.
         range_db: dB from black to white.
         bit_depth: bits of a grey value, 8 or 16.
-        feature: what the rows are, one of `ser_images.spectrogram_gen.features.table.FEATURES`.
+        feature: what the rows are, one of `ser_images.spectrogram_gen.features.table.FEATURES`. It changes the rows
+            alone; `ImageSpec.of_feature("mfcc")` has all numbers of `ser-images build --feature mfcc`.
         n_coefficients: cepstral coefficients, where the feature has them.
 
     Raises:

@@ -2,11 +2,12 @@
 
 import doctest
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -196,3 +197,50 @@ def test_listening_to_blocks_gives_the_segments_of_the_file(
 def test_listening_needs_the_sample_rate(model: Model) -> None:
     with pytest.raises(UserError, match="rate_hz: expected"):
         model.listen([np.zeros(100)])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda model, samples: list(model.listen([samples], 48000, hop_s=0)), "hop_s is 0, expected 0.1 to 30"),
+        (
+            lambda model, samples: list(model.listen([samples], 1, window_s=-1)),
+            "window_s is -1, expected 0.5 to 30",
+        ),
+        (lambda model, samples: model.timeline(samples, 48000, margin=5), "margin is 5, expected 0 to 1"),
+        (lambda model, samples: model.timeline(samples, 48000, hop_s=float("nan")), "hop_s is nan, expected 0.1 to 30"),
+        (lambda model, _: Model(model.bundle, model.probabilities, 2), "min_confidence is 2, expected 0 to 1"),
+        (lambda model, samples: model.listen(samples, 48000), "one array of samples, expected blocks"),
+        (lambda model, _: model.listen("a.wav", 48000), "a.wav is a path, expected blocks"),
+        (lambda model, _: model.predict_image(np.zeros((3, 4), np.uint8)), "uint8 of shape (3, 4), expected uint8 of"),
+        (
+            lambda _, samples: ser_images.render(samples, 48000, cast(Any, "mfcc")),
+            "spec: 'mfcc', expected an ImageSpec",
+        ),
+        (lambda model, samples: model((samples, 48000)), "got parts of other shapes"),
+    ],
+)
+def test_arguments_out_of_range_or_of_another_kind(
+    call: Callable[[Model, NDArray[np.float32]], object], message: str, model: Model, clip: Clip
+) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        call(model, clip[0])
+
+
+def test_a_misspelt_argument_of_train_model() -> None:
+    with pytest.raises(UserError, match="unknown option 'protocl': did you mean 'protocol'"):
+        ser_images.train_model("nowhere", "cnn4", protocl="speaker")
+
+
+def test_samples_have_the_segments_of_their_file(model: Model, voices: Path) -> None:
+    path = next(voices.rglob("*.wav"))
+    found = model.timeline(*read_mono(path))
+    assert list(found) == list(model.timeline(path))
+    assert found[0].label in model.labels
+
+
+def test_what_models_and_predictions_print(model: Model, clip: Clip) -> None:
+    prediction = model.predict_image(ser_images.render(*clip, model.spec))
+    assert prediction.values.tolist() == pytest.approx(model(*clip).values.tolist())
+    assert str(prediction).startswith(f"{prediction.label} {prediction.confidence:.1%}, ")
+    assert repr(model) == f"Model({model.bundle.architecture!r}, {len(model.labels)} labels, {model.bundle.model_id})"

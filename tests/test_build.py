@@ -90,9 +90,16 @@ def test_a_second_run_renders_only_what_is_missing_or_stale(recordings: Path, tm
     assert make(recordings, out, Plan(n_variants=1, seed=1)) == Summary(rendered=6, kept=6)
     first.unlink()
     assert make(recordings, out, Plan(n_variants=1, seed=1)) == Summary(kept=10, removed=2)
-    finer = ImageSpec(n_mels=40, hop_length=1500)
-    assert make(recordings, out, Plan(n_variants=1, seed=1), finer) == Summary(rendered=10)
     assert len(ImageSet.read(out).rows) == len(list(out.rglob("*.png"))) == 10
+
+
+def test_another_spec_does_not_replace_an_image_set(recordings: Path, tmp_path: Path) -> None:
+    out = tmp_path / "images"
+    make(recordings, out)
+    before = contents(out)
+    with pytest.raises(UserError, match=r"images: holds 18 images of spec \w+ \(mel\), and this build.*give another"):
+        make(recordings, out, spec=ImageSpec(n_mels=40, hop_length=1500))
+    assert contents(out) == before
 
 
 def test_gender_emotion_labels(recordings: Path, tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from conftest import Command
 from ser_images.data.labels import EMOTIONS
 from ser_images.predict.live.live_stream import LiveStream
 from ser_images.predict.model import Model
-from ser_images.predict.streaming.timeline import timeline
 from ser_images.spectrogram_gen.audio import trim
 from ser_images.spectrogram_gen.sound_file import Samples, read_mono
 from virtual_microphone import RATE_HZ, Sound, virtual_microphone
@@ -74,7 +73,7 @@ def test_live_labels_are_those_of_the_recorded_sound(
         assert window["confidence"] == pytest.approx(prediction.confidence, abs=1e-3)
         assert (window["model"], window["spec"]) == (model.bundle.model_id, model.spec.hash)
     segments = [segment for window in windows for segment in window["segments"]]
-    expected = list(timeline(record, model))
+    expected = list(model.timeline(record))
     assert len(expected) == 3
     assert [segment["label"] for segment in segments] == [segment.label for segment in expected]
     for name in ("start_s", "end_s", "confidence"):

@@ -339,3 +339,15 @@ def test_a_folder_of_folds_is_not_a_model(command: Command, voices: Path, tiny_r
         f"error: {tmp_path}/folds: a folder of 2 runs (fold-0, fold-1); give one of them, "
         f"such as {tmp_path}/folds/fold-0\n"
     )
+
+
+def test_the_word_file_may_be_left_out(command: Command, voices: Path, tiny_run: Path) -> None:
+    options = (recording(voices), "--model", tiny_run, "--format", "json")
+    assert command(main, *options) == command(main, "file", *options)
+
+
+@pytest.mark.parametrize(("name", "option"), [("file", "--explain"), ("timeline", "--plot")])
+def test_a_plot_of_an_unknown_format(name: str, option: str, command: Command, voices: Path, tiny_run: Path) -> None:
+    code, out, error = command(main, name, recording(voices), "--model", tiny_run, option, "plot.xyz")
+    assert (code, out) == (2, "")
+    assert error == "error: plot.xyz: expected the name of a plot, with the suffix .png, .pdf, .svg, .jpg\n"

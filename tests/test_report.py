@@ -19,6 +19,7 @@ from sklearn.metrics import balanced_accuracy_score
 from conftest import Command, add_tiny_architecture
 from ser_images.data.common.errors import UserError
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
+from ser_images.spectrogram_gen.spec import ImageSpec
 from ser_images.train.analysis.compare import mcnemar_tests, seed_groups
 from ser_images.train.analysis.corruptions import CLEAN, CORRUPTIONS
 from ser_images.train.analysis.leaderboard import latency_images
@@ -413,3 +414,12 @@ def test_a_robustness_table_of_version_0_1_is_shown(folds: Path, tmp_path: Path)
     page = (copy / "report.html").read_text()
     assert "<td>hall</td>" in page
     assert "25.0%" in page
+
+
+def test_the_images_of_another_set_are_not_shown(folds: Path, images: ImageSet, tmp_path: Path) -> None:
+    result, out = Result.read(folds), tmp_path / "report.html"
+    with pytest.raises(UserError, match=r"images of spec \w+, expected the run's, \w+; give the image set that"):
+        write_report(result, out, replace(images, spec=ImageSpec()))
+    with pytest.raises(UserError, match=r"\.png: missing from .*; give the image set that the run was trained on"):
+        write_report(result, out, replace(images, folder=tmp_path))
+    assert not out.exists()

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from ser_images.data.labels import EMOTIONS
 from ser_images.data.synthesis.prosody import NEUTRAL, PROSODY_BY_EMOTION, draw_prosody
 from ser_images.data.synthesis.voice import RATE_HZ, Voice, speak
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.sound_file import Samples
 
 
 def mean_pitch_hz(samples: "np.ndarray[tuple[int], np.dtype[np.float32]]") -> float:
@@ -58,6 +60,15 @@ def test_what_exists_is_left_as_it_is(tmp_path: Path) -> None:
     first.write_bytes(b"mine")
     assert synthetic.write(tmp_path, actors=1, repetitions=1) == 30
     assert first.read_bytes() == b"mine"
+
+
+def test_other_recordings_do_not_become_synthetic(
+    tmp_path: Path, write_wav: Callable[..., Path], tone: Samples
+) -> None:
+    write_wav("Actor_02/03-01-01-01-01-01-02.wav", tone)
+    with pytest.raises(UserError, match="holds recordings that were not synthesized; give a new folder"):
+        synthetic.write(tmp_path, actors=1, repetitions=1)
+    assert len(list(tmp_path.rglob("*.*"))) == 1
 
 
 @pytest.mark.parametrize("statement", ["01", "02"])

@@ -27,7 +27,7 @@ from ser_images.predict.streaming.segments import Segment, SegmentBuilder
 from ser_images.predict.streaming.smoothing import LabelSmoother, Smoothed
 from ser_images.predict.streaming.speech_segments import SpeechSegment, SpeechSegmenter
 from ser_images.predict.streaming.stream_classifier import StreamClassifier
-from ser_images.predict.streaming.timeline import Timeline, timeline
+from ser_images.predict.streaming.timeline import Timeline
 from ser_images.predict.streaming.voice_activity import BLOCK_S, SpeechDetector
 from ser_images.predict.streaming.windows import AFTER_S, BEFORE_S, Window, WindowPlan
 from ser_images.spectrogram_gen.audio import trim
@@ -66,7 +66,7 @@ def long(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Long:
 
 @pytest.fixture(scope="module")
 def found(long: Long, tiny_run: Path) -> Timeline:
-    return timeline(long.path, Model.load(tiny_run))
+    return Model.load(tiny_run).timeline(long.path)
 
 
 def test_every_voice_is_one_segment(long: Long, found: Timeline) -> None:
@@ -94,7 +94,7 @@ def test_sound_without_speech_has_no_segment(write_wav: Write, tiny_run: Path, k
         "six channels": np.random.default_rng(0).normal(0, 0.1, (seconds.size, 6)),
     }[kind]
     path = write_wav("sound.wav", sound, RATE_HZ)
-    assert timeline(path, Model.load(tiny_run)).segments == ()
+    assert Model.load(tiny_run).timeline(path).segments == ()
 
 
 @pytest.mark.parametrize("gain_db", [-40, 0])
@@ -151,7 +151,7 @@ def conversation(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 )
 def test_a_stream_and_its_file_have_the_same_segments(conversation: Path, tiny_run: Path, block: int) -> None:
     model = Model.load(tiny_run)
-    expected = timeline(conversation, model)
+    expected = model.timeline(conversation)
     assert len(expected) > 8
     assert len({segment.label for segment in expected}) > 3
     assert any(before.end_s == after.start_s for before, after in pairwise(expected))

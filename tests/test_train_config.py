@@ -142,7 +142,8 @@ def test_old_options_of_the_command_line(
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"epoch": 3}, "unknown key 'epoch': expected some of architecture, weights"),
+        ({"epoch": 3}, "unknown key 'epoch': did you mean 'epochs'?"),
+        ({"colour": 3}, "unknown key 'colour': expected some of architecture, weights"),
         ({"epochs": 3.5}, "epochs is 3.5: expected a whole number"),
         ({"refit": 1}, "refit is 1: expected true or false"),
         ({"class_weight": {"sad": "2"}}, "expected a table of numbers"),

@@ -3,16 +3,19 @@
 result = train_model("images", "resnet34", protocol="speaker", epochs=20)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import require_new
 from ser_images.data.common.requirements import require_installed
 from ser_images.data.protocols import PROTOCOLS
 from ser_images.train.training.config import TrainConfig
-from ser_images.train.training.options import require_one_of
+from ser_images.train.training.options import declared, require_one_of
 
 if TYPE_CHECKING:
     from ser_images.spectrogram_gen.dataset.image_set import ImageSet
@@ -77,12 +80,22 @@ def train_model(
         True
     """
     require_installed("fastai")
+    _require_options(options)
     config = TrainConfig.from_dict({"architecture": architecture, **options}, warn=True)
     folder = run_folder(architecture, protocol, None if folds is not None else fold, out)
     image_set = _image_set(images)
     if folds is None:
         return TrainResult(folder, _one_fold(image_set, config, protocol, fold, folder, report, test, command))
     return TrainResult(folder, _folds(image_set, config, protocol, folds, folder, report, test, command, jobs))
+
+
+def _require_options(options: Mapping[str, Any]) -> None:
+    """Raises UserError for a misspelt argument of `train_model`; TrainConfig reports the others."""
+    fields = {field.name for field in declared(TrainConfig)}
+    arguments = [name for name in signature(train_model).parameters if name != "options"]
+    for name in options.keys() - fields:
+        for likely in get_close_matches(name, arguments, 1, 0.75):
+            raise UserError(f"unknown option {name!r}: did you mean {likely!r}?")
 
 
 def run_folder(name: str, protocol: str, fold: int | None, out: Path | str | None = None) -> Path:

@@ -73,7 +73,7 @@ def _common_options() -> list[TyperOption]:
     return [
         _flag("--version", help="Print the version and exit.", callback=_print_version, is_eager=True),
         _flag("--verbose", "-v", help="Print details too.", callback=_set_level(logging.DEBUG)),
-        _flag("--quiet", "-q", help="Print warnings and errors only.", callback=_set_level(logging.WARNING)),
+        _flag("--quiet", "-q", help="Print result, warnings and errors only.", callback=_set_level(logging.WARNING)),
     ]  # fmt: skip
 
 

@@ -21,6 +21,12 @@ class UserError(Exception):
     """
 
 
+def require_between(name: str, value: float, lowest: float, highest: float) -> None:
+    """Raises UserError where a value is not a number from `lowest` to `highest`."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not lowest <= value <= highest:
+        raise UserError(f"{name} is {value!r}, expected {lowest:g} to {highest:g}")
+
+
 @contextmanager
 def prefix_errors(path: Path | str) -> Iterator[None]:
     """Prefix a UserError raised inside with the path of the file, or the part of it."""

@@ -53,8 +53,12 @@ def _no_clips_message(source: Path, corpus: str, listing: Listing) -> str:
     if not listing.unparsed:
         return f"{source}: no recordings in it; give the folder that holds the {corpus} sound files"
     first = listing.unparsed[0].name
-    expected = "LABEL/RECORDING" if corpus == "folder" else ravdess.NAME_FORMAT
+    if corpus == "folder":
+        return (
+            f"{source}: its {len(listing.unparsed)} sound files are not in folders by label "
+            f"(the first is {first!r}, expected such as 'angry/{first}')"
+        )
     return (
         f"{source}: none of its {len(listing.unparsed)} sound files has a name of {corpus} "
-        f"(the first is {first!r}, expected {expected}); try another --corpus"
+        f"(the first is {first!r}, expected {ravdess.NAME_FORMAT}); try another --corpus"
     )

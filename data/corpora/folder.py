@@ -41,7 +41,10 @@ class Speakers:
             groups = match.groupdict()
             return groups.get("speaker") or (match.group(1) if match.re.groups else match.group()), ""
         if self.table and recording not in self.table:
-            raise UserError(f"{recording}: not in the column 'recording' of --speakers")
+            raise UserError(
+                f"{recording}: not in the column 'recording' of --speakers, which has for example "
+                f"{next(iter(self.table))!r}; expected paths below the source folder"
+            )
         return self.table.get(recording, ("", ""))
 
 
@@ -61,7 +64,8 @@ def speakers_from_csv(path: Path) -> Speakers:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as a CSV of speakers ({error})") from error
     if not rows or not {"recording", "speaker"} <= rows[0].keys():
-        raise UserError(f"{path}: expected a CSV with a header and the columns recording,speaker[,gender]")
+        found = ", ".join(rows[0]) if rows else "no rows"
+        raise UserError(f"{path}: expected a CSV with the columns recording,speaker[,gender], found {found!r}")
     return Speakers(table={row["recording"]: (row["speaker"], row.get("gender") or "") for row in rows})
 
 

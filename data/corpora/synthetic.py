@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 
 from ser_images.data.common.errors import UserError
+from ser_images.data.corpora.sound_files import sound_files
 from ser_images.data.labels import EMOTIONS
 from ser_images.data.synthesis.prosody import draw_prosody
 from ser_images.data.synthesis.voice import RATE_HZ, SENTENCES, Voice, speak
@@ -50,12 +51,14 @@ def write(
         The number of recordings; existing files are kept.
 
     Raises:
-        UserError: a number out of range, or a folder that cannot be written.
+        UserError: a number out of range, a folder of other recordings, or one that cannot be written.
     """
     if not 1 <= actors <= MAX_ACTORS:
         raise UserError(f"--actors {actors}: expected 1 to {MAX_ACTORS}")
     if not 1 <= repetitions <= 99:
         raise UserError(f"--repetitions {repetitions}: expected 1 to 99")
+    if not (folder / MARKER).exists() and folder.is_dir() and sound_files(folder):
+        raise UserError(f"{folder}: holds recordings that were not synthesized; give a new folder")
     written = 0
     try:
         folder.mkdir(parents=True, exist_ok=True)

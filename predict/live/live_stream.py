@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ser_images.data.common.errors import require_between
 from ser_images.predict.model import Model
 from ser_images.predict.prediction import Prediction
 from ser_images.predict.streaming.audio_buffer import AudioBuffer
 from ser_images.predict.streaming.chunks import Chunker
 from ser_images.predict.streaming.segments import Segment
-from ser_images.predict.streaming.stream_classifier import StreamClassifier
+from ser_images.predict.streaming.stream_classifier import HOP_RANGE_S, StreamClassifier
 from ser_images.predict.streaming.voice_activity import dbfs
 from ser_images.spectrogram_gen.sound_file import Samples
 
@@ -78,6 +79,7 @@ class LiveStream:
     """
 
     def __init__(self, model: Model, rate_hz: int, window_s: float | None = None, hop_s: float = HOP_S) -> None:
+        require_between("hop_s", hop_s, *HOP_RANGE_S)
         self._stream = StreamClassifier(model, rate_hz, window_s)
         self._window_s, self._hop_s = window_s or model.spec.duration_s, hop_s
         self._chunks, self._last_hop = Chunker(rate_hz), AudioBuffer(rate_hz)

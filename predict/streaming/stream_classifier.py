@@ -15,7 +15,7 @@ is not delayed by what came long before.
 
 from dataclasses import dataclass, replace
 
-from ser_images.data.common.errors import UserError
+from ser_images.data.common.errors import UserError, require_between
 from ser_images.export.formats.onnx import Probabilities
 from ser_images.predict.model import Model
 from ser_images.predict.prediction import Prediction
@@ -29,6 +29,7 @@ from ser_images.spectrogram_gen.audio import active_range
 from ser_images.spectrogram_gen.sound_file import Samples
 
 HOP_S, MARGIN = 1.0, 0.1
+HOP_RANGE_S, WINDOW_RANGE_S = (0.1, 30.0), (0.5, 30.0)
 _KEPT_S = 2.0  # speech detection lags, and a window begins before its speech
 
 
@@ -56,11 +57,18 @@ class StreamClassifier:
         window_s: length of a window; None: as long as the model's images.
         hop_s: from the start of one window to the start of the next.
         margin: how much more probable another label must be before the label changes within a speech segment.
+
+    Raises:
+        UserError: a hop, a window or a margin out of range.
     """
 
     def __init__(
         self, model: Model, rate_hz: int, window_s: float | None = None, hop_s: float = HOP_S, margin: float = MARGIN
     ) -> None:
+        require_between("hop_s", hop_s, *HOP_RANGE_S)
+        require_between("margin", margin, 0, 1)
+        if window_s is not None:
+            require_between("window_s", window_s, *WINDOW_RANGE_S)
         self._model, self._rate_hz, self._margin = model, rate_hz, margin
         self._chunks, self._audio = Chunker(rate_hz), AudioBuffer(rate_hz)
         self._detector, self._segmenter = SpeechDetector(rate_hz), SpeechSegmenter()

@@ -1,17 +1,16 @@
-"""A recording of any length to segments of emotion: `StreamClassifier` over a file.
+"""A recording of any length to segments of emotion: `StreamClassifier` over its blocks.
 
-found = timeline(Path("meeting.wav"), model)
+found = timeline(*read_blocks(Path("meeting.wav"), BLOCK_S), model)
 for segment in found: …
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from ser_images.predict.model import Model
 from ser_images.predict.streaming.segments import Segment
 from ser_images.predict.streaming.stream_classifier import HOP_S, MARGIN, StreamClassifier
-from ser_images.spectrogram_gen.sound_file import read_blocks
+from ser_images.spectrogram_gen.sound_file import Samples
 
 BLOCK_S = 5.0
 
@@ -33,12 +32,16 @@ class Timeline:
     def __iter__(self) -> Iterator[Segment]:
         return iter(self.segments)
 
+    def __getitem__(self, index: int) -> Segment:
+        return self.segments[index]
+
     def __len__(self) -> int:
         return len(self.segments)
 
 
 def timeline(
-    path: Path,
+    rate_hz: int,
+    blocks: Iterable[Samples],
     model: Model,
     hop_s: float = HOP_S,
     margin: float = MARGIN,
@@ -47,14 +50,15 @@ def timeline(
     """The segments of a recording; none where nobody speaks.
 
     Args:
+        rate_hz: sample rate of the blocks.
+        blocks: mono samples, shape (n,), full scale 1.
         hop_s: from the start of one window to the start of the next; a window is as long as the model's images.
         margin: how much more probable another label must be before the label changes within a speech segment.
         progress: called with the seconds that were processed.
 
     Raises:
-        UserError: the recording can't be read.
+        UserError: a hop or a margin out of range, or what reading the blocks raises.
     """
-    rate_hz, blocks = read_blocks(path, BLOCK_S)
     stream = StreamClassifier(model, rate_hz, hop_s=hop_s, margin=margin)
     segments: list[Segment] = []
     for block in blocks:

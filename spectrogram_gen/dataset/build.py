@@ -3,8 +3,8 @@
     summary = build(listing.clips, source, Path("images"), ImageSpec(), Plan(n_variants=4))
 
 Every image is written under a temporary name and moved into place; its row is appended to a journal at once.
-A second build compares rows and renders only missing and stale images: another spec, another recording
-under the same name, other augmentation parameters.
+A second build compares rows and renders only missing and stale images: another recording under the same name, other
+augmentation parameters. Images that it would not make are removed. Another spec is refused.
 """
 
 import logging
@@ -15,7 +15,7 @@ from pathlib import Path
 from joblib import Parallel, delayed
 
 from ser_images.data.clip import Clip
-from ser_images.data.common.errors import UserError
+from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.data.common.folders import require_writable
 from ser_images.data.common.paths import resolve_below
 from ser_images.spectrogram_gen.dataset.clip_job import (
@@ -77,8 +77,8 @@ def build(
         progress: called with the number of clips done.
 
     Raises:
-        UserError: `folder` holds something else, or the images of another corpus; it cannot be written; or no clip
-            could be rendered.
+        UserError: `folder` holds something else, or the images of another corpus or spec; it cannot be written; or no
+            clip could be rendered.
     """
     if jobs == 0:
         raise UserError("--jobs 0: expected a number of processes, or -1 for one per core")
@@ -86,6 +86,7 @@ def build(
     summary = Summary(failed=_unusable_names(clips, source))
     usable = [clip for clip in clips if relative_name(clip, source) not in summary.failed]
     _require_same_corpus(folder, usable, old)
+    _require_same_spec(folder, spec, old)
     jobs_to_do = [clip_job(clip, source, folder, spec, plan, old) for clip in usable]
     require_writable(folder)
     done: list[ManifestRow] = []
@@ -132,6 +133,19 @@ def _require_same_corpus(folder: Path, clips: Sequence[Clip], old: dict[str, Man
         raise UserError(
             f"{folder}: holds an image set of {what} ({len(earlier)} clips), and this build would remove it; "
             f"give another --out, or remove the folder first"
+        )
+
+
+def _require_same_spec(folder: Path, spec: ImageSpec, old: dict[str, ManifestRow]) -> None:
+    """Raise UserError where this build would replace the images of another spec."""
+    if not old or not (folder / SPEC).exists():
+        return
+    with prefix_errors(folder / SPEC):
+        earlier = ImageSpec.from_json((folder / SPEC).read_text())
+    if earlier != spec:
+        raise UserError(
+            f"{folder}: holds {len(old)} images of spec {earlier.hash} ({earlier.feature}), and this build, of spec "
+            f"{spec.hash} ({spec.feature}), would replace them; give another --out, or remove the folder first"
         )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from ser_images.data.common.errors import UserError
 from ser_images.data.common.paths import resolve_below
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.spectrogram_gen.sound_file import read_mono
@@ -52,10 +53,16 @@ def _mistake(
 ) -> Mistake:
     row, image, sound = predictions.rows[index], "", ""
     if image_set:
-        image = _data_url("image/png", resolve_below(image_set.folder, row.image, source).read_bytes())
+        image = _data_url("image/png", _png(resolve_below(image_set.folder, row.image, source), image_set.folder))
     if recordings:
         sound = _data_url("audio/mpeg", _mp3(resolve_below(recordings, row.source, source)))
     return Mistake(row.clip, row.label, _highest_probabilities(predictions, index), image, sound)
+
+
+def _png(image: Path, folder: Path) -> bytes:
+    if not image.is_file():
+        raise UserError(f"{image}: missing from {folder}; give the image set that the run was trained on")
+    return image.read_bytes()
 
 
 def _highest_probabilities(predictions: Predictions, index: int) -> dict[str, float]:

@@ -12,6 +12,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
+from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import file_moved_into_place
 from ser_images.data.corpora import LICENCES
 from ser_images.data.labels import EMOTIONS
@@ -38,9 +39,11 @@ def write_report(result: Result, out: Path, image_set: ImageSet | None = None, r
             of the recordings then applies to the report.
 
     Raises:
-        UserError: `out` can't be written or is an input, a recording can't be read, or a path in the predictions leads
-            out of the image set or the recordings.
+        UserError: `out` can't be written or is an input, the image set has another spec than the run, a recording can't
+            be read, or a path in the predictions leads out of the image set or the recordings.
     """
+    if image_set:
+        _require_its_spec(result, image_set)
     environment = Environment(
         loader=PackageLoader("ser_images.train.analysis", "."), autoescape=True, undefined=StrictUndefined
     )
@@ -49,6 +52,15 @@ def write_report(result: Result, out: Path, image_set: ImageSet | None = None, r
     page = environment.get_template("report.html").render(_content(result, image_set, recordings))
     with file_moved_into_place(out, _inputs(result, image_set, recordings)) as file:
         file.write(page)
+
+
+def _require_its_spec(result: Result, image_set: ImageSet) -> None:
+    expected = result.folds[0].provenance["spec_hash"]
+    if image_set.spec.renderer_version_of(expected) is None:
+        raise UserError(
+            f"{image_set.folder}: images of spec {image_set.spec.hash}, expected the run's, {expected}; "
+            f"give the image set that the run was trained on"
+        )
 
 
 def _inputs(result: Result, image_set: ImageSet | None, recordings: Path | None) -> list[Path]:

@@ -7,6 +7,7 @@ The command line, the keys of TOML files, validation and the reference documenta
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
+from difflib import get_close_matches
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -106,7 +107,9 @@ def from_mapping(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
     known = {field.name: field for field in declared(kind)}
     for name, value in values.items():
         if name not in known:
-            raise UserError(f"unknown key {name!r}: expected some of {', '.join(known)}")
+            likely = get_close_matches(name, known, 1)
+            hint = f"did you mean {likely[0]!r}?" if likely else f"expected some of {', '.join(known)}"
+            raise UserError(f"unknown key {name!r}: {hint}")
         field = known[name]
         if not (_has_type(value, field.type) or (field.optional and value is None)):
             raise UserError(f"{name} is {value!r}: expected {_TYPE_NAMES[field.type]}")
