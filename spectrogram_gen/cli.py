@@ -53,7 +53,7 @@ def build(
     seed: Seed = 0,
     jobs: Annotated[int, typer.Option(help="Worker processes; -1 for one per core.")] = -1,
     feature: FeatureName = "",
-    spec: Annotated[Path | None, typer.Option(help="JSON file of an image spec other than the default.")] = None,
+    spec: Annotated[Path | None, typer.Option(help="JSON file with fields that differ from the default spec.")] = None,
     channel: Channel = "both",
     speaker_regex: SpeakerRegex = "",
     speakers: SpeakerTable = None,

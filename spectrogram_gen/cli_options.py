@@ -86,4 +86,4 @@ def _read_spec(path: Path) -> "ImageSpec":
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({error}); give a JSON file such as spec.json") from error
     with prefix_errors(path):
-        return ImageSpec.from_json(text)
+        return ImageSpec.from_changes(text)

@@ -145,13 +145,16 @@ class ImageSpec:
     @classmethod
     def from_json(cls, text: str) -> "ImageSpec":
         """The spec that `to_json` wrote; raises UserError for anything else."""
-        try:
-            values = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise UserError(f"image spec: not JSON ({error})") from error
-        if not isinstance(values, dict):
-            raise UserError(f"image spec: a JSON {type(values).__name__}, expected an object")
-        return cls.from_dict(values)
+        return cls.from_dict(_json_object(text))
+
+    @classmethod
+    def from_changes(cls, text: str) -> "ImageSpec":
+        """The default spec of a feature with changes, as a JSON object; raises UserError as `from_dict`."""
+        changes = _json_object(text)
+        known = [field.name for field in fields(cls)]
+        if unknown := changes.keys() - set(known):
+            raise UserError(f"image spec: unknown field {min(unknown)!r}, expected some of {', '.join(known)}")
+        return cls.from_dict(cls.of_feature(changes.get("feature", "mel")).to_dict() | changes)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ImageSpec":
@@ -171,6 +174,16 @@ class ImageSpec:
     @classmethod
     def of_feature(cls, feature: str) -> "ImageSpec":
         """The default spec of a feature; raises UserError for an unknown feature."""
-        if feature not in FEATURES:
+        if not isinstance(feature, str) or feature not in FEATURES:
             raise UserError(f"--feature {feature}: expected one of {', '.join(FEATURES)}")
         return cls(feature=feature, **FEATURES[feature].spec)
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"image spec: not JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise UserError(f"image spec: a JSON {type(values).__name__}, expected an object")
+    return values

@@ -100,3 +100,20 @@ def test_a_bundle_of_an_earlier_renderer_loads_with_a_warning(
     monkeypatch.setattr("ser_images.spectrogram_gen.spec.RENDERER_VERSION", 2)
     assert Bundle.from_json(text) == bundle
     assert "renderer version 1; predictions can differ" in caplog.text
+
+
+def test_a_file_of_changes() -> None:
+    assert ImageSpec.from_changes("{}") == ImageSpec()
+    assert ImageSpec.from_changes('{"duration_s": 2, "n_mels": 64}') == ImageSpec(duration_s=2, n_mels=64)
+    mfcc = ImageSpec.of_feature("mfcc")
+    assert ImageSpec.from_changes('{"feature": "mfcc", "duration_s": 2}') == replace(mfcc, duration_s=2)
+    assert ImageSpec.from_changes(mfcc.to_json()) == mfcc
+    for text, message in (
+        ('{"colour": 1}', "unknown field 'colour', expected some of sample_rate_hz"),
+        ("[]", "a JSON list"),
+        ("{", "not JSON"),
+    ):
+        with pytest.raises(UserError, match=message):
+            ImageSpec.from_changes(text)
+    with pytest.raises(UserError, match="expected one of mel"):
+        ImageSpec.from_changes('{"feature": ["mel"]}')
