@@ -1,11 +1,15 @@
 """The mean embedding of a speaker: figures worked out by hand, and simulated speakers."""
 
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from ser_images.export.adaptation import Adaptation, SpeakerMean
 
+ROOT = Path(__file__).parent.parent
 IN_FULL = Adaptation(prior_clips=1, plain_clips=3, diversity_power=0)
 
 
@@ -105,3 +109,19 @@ def test_one_emotion_after_the_other_hurts_less_than_with_a_running_mean() -> No
     plain, adapted = mean_accuracy(0.05, True, Adaptation())
     _, running_mean = mean_accuracy(0.05, True, Adaptation(0.01, 0.01, 0))
     assert plain - adapted < (plain - running_mean) / 4
+
+
+def test_the_heads_of_the_script_get_to_know_simulated_voices() -> None:
+    """Ten speakers, each with a voice that sounds as if it had emotions; two are unseen."""
+    script = runpy.run_path(str(ROOT / "runs/speaker_adaptation.py"))
+    rng = np.random.default_rng(0)
+    speakers, emotions = np.repeat([f"{number:02}" for number in range(10)], 24), np.tile(np.arange(6), 40)
+    patterns = rng.normal(0, 0.3, (6, 3080))
+    offsets = rng.normal(0, 0.6, (10, 6)) @ patterns  # a voice sounds as if it had emotions
+    embeddings = np.repeat(offsets, 24, 0) + patterns[emotions] + rng.normal(0, 2, (240, 3080))
+    clips = script["Clips"](embeddings.astype(np.float32), emotions, speakers, tuple("abcdef"))
+    scored = [script["score"](clips[speakers < "08"], clips[speakers >= "08"], 0.1)]
+    found = script["evaluate"](scored, "random", Adaptation())
+    assert len(found["targets"]) == 3 * 48
+    assert script["uar"](found, "adapted") > script["uar"](found, "plain") + 0.02
+    assert len(script["evaluate"](scored, "random", Adaptation(), 10)["targets"]) == 3 * (48 - 2 * 10)

@@ -18,6 +18,7 @@ WITHOUT_FOLDER = {
     "benchmarks/timeline_speed.py": ["nowhere", "--model", "nowhere"],
     "benchmarks/live_latency.py": ["nowhere", "--model", "nowhere"],
     "runs/epoch_picked_on_test_fold.py": ["c-mlp", "nowhere"],
+    "runs/speaker_adaptation.py": ["nowhere", "nowhere", "--out", "nowhere"],
 }
 
 
