@@ -8,8 +8,8 @@ for embedding, plain in clips:
 
 Assumptions: one person speaks, and the emotions vary. Then an embedding is the speaker's mean plus the emotion plus
 noise, and the mean can be taken away. It is shrunk towards the population mean, as the posterior mean of a normal
-prior is (Gelman A et al., Bayesian Data Analysis, 3rd ed., section 2.5). As long as few clips, or few emotions, were
-heard, the mean of the embeddings is partly emotion: the plain prediction keeps a share.
+prior is (Gelman A et al., Bayesian Data Analysis, 3rd ed., section 2.5). The mean of few clips,
+or of clips of few emotions, is partly emotion: as long as that is so, the plain prediction keeps a share.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Adaptation:
 
     Attributes:
         prior_clips: the population mean counts as this many clips.
-        plain_clips: the plain prediction counts as this many clips, the adapted one as those that were heard.
+        plain_clips: the plain prediction counts as this many clips, the adapted one as those that were added.
         diversity_power: clips count less while few labels were predicted: times the perplexity of the mean prediction
             over the number of labels, to this power; 0: they count in full.
     """
