@@ -28,11 +28,12 @@ OF_EVERY_COMMAND = ("version", "verbose", "quiet")
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """The page with each marker replaced; mkdocs calls this for every page."""
     for name, text in MARKERS.items():
-        marker = re.compile(rf"^<!-- {name} -->(\n\*.*\*$)?", re.MULTILINE)
-        if marker.search(markdown):
-            table = text()
-            markdown = marker.sub(lambda _: table, markdown)  # noqa: B023  # called at once
+        markdown = _fill(markdown, name, text)
     return markdown
+
+
+def _fill(markdown: str, name: str, text: Callable[[], str]) -> str:
+    return re.sub(rf"^<!-- {name} -->(\n\*.*\*$)?", lambda _: text(), markdown, flags=re.MULTILINE)
 
 
 def commands() -> str:

@@ -11,16 +11,21 @@ import typer
 
 from ser_images.data.common.command_line import command_line, new_app
 from ser_images.predict.cli_options import (
+    LiveHop,
+    Margin,
     MinConfidence,
     ModelFormat,
     ModelPath,
+    TimelineHop,
     Top,
     TrustPickle,
+    WindowLength,
     require_format,
     require_outputs,
     require_plot,
 )
 from ser_images.predict.output.file_names import printable
+from ser_images.predict.streaming.settings import LIVE_HOP_S, MARGIN, TIMELINE_HOP_S
 
 if TYPE_CHECKING:
     from ser_images.predict.model import Model
@@ -91,10 +96,8 @@ def timeline(
     model_format: ModelFormat = None,
     trust_pickle: TrustPickle = False,
     min_confidence: MinConfidence = 0.0,
-    hop: Annotated[float, typer.Option(min=0.1, max=10, help="Seconds from one window to the next.")] = 1.0,
-    margin: Annotated[
-        float, typer.Option(min=0, max=1, help="How much more probable another label must be before the label changes.")
-    ] = 0.1,
+    hop: TimelineHop = TIMELINE_HOP_S,
+    margin: Margin = MARGIN,
     format: Annotated[str, typer.Option(help="table, csv, json, audacity, textgrid or rttm.")] = "table",
     out: Annotated[Path | None, typer.Option(help="File to write instead of standard output.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Plot waveform, spectrogram and emotion over time.")] = None,
@@ -137,11 +140,8 @@ def live(
     trust_pickle: TrustPickle = False,
     min_confidence: MinConfidence = 0.0,
     device: Annotated[str | None, typer.Option(help="Index or part of the name, from ser-predict devices.")] = None,
-    window: Annotated[
-        float | None,
-        typer.Option(min=0.5, max=30, help="Seconds of sound in a window.", show_default="as the model's images"),
-    ] = None,
-    hop: Annotated[float, typer.Option(min=0.1, max=30, help="Seconds from one result to the next.")] = 0.5,
+    window: WindowLength = None,
+    hop: LiveHop = LIVE_HOP_S,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after this many seconds.")] = None,
     record: Annotated[Path | None, typer.Option(help="Record the sound to this WAV file.")] = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Print a JSON object per result, no display.")] = False,

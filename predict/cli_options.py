@@ -2,12 +2,23 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import require_replaceable, require_writable
+from ser_images.predict.streaming.settings import (
+    LIVE_HOP_RANGE_S,
+    MARGIN_RANGE,
+    TIMELINE_HOP_RANGE_S,
+    WINDOW_RANGE_S,
+)
+
+
+def _between(limits: tuple[float, float], text: str, **settings: Any) -> Any:
+    return typer.Option(min=limits[0], max=limits[1], help=text, **settings)
+
 
 ModelPath = Annotated[Path, typer.Option("--model", help="Run folder, a bundle's zip, or one model file.")]
 ModelFormat = Annotated[
@@ -17,6 +28,14 @@ TrustPickle = Annotated[bool, typer.Option(help="Load a pickle from elsewhere: i
 MinConfidence = Annotated[float, typer.Option(min=0, max=1, help="Predictions below this are `uncertain`.")]
 Top = Annotated[int | None, typer.Option(min=1, help="Show only the most probable labels, this many.")]
 
+TimelineHop = Annotated[float, _between(TIMELINE_HOP_RANGE_S, "Seconds from one window to the next.")]
+LiveHop = Annotated[float, _between(LIVE_HOP_RANGE_S, "Seconds from one result to the next.")]
+WindowLength = Annotated[
+    float | None, _between(WINDOW_RANGE_S, "Seconds of sound in a window.", show_default="as the model's images")
+]
+Margin = Annotated[
+    float, _between(MARGIN_RANGE, "How much more probable another label must be before the label changes.")
+]
 PLOT_SUFFIXES = (".png", ".pdf", ".svg", ".jpg")
 
 

@@ -20,6 +20,7 @@ from ser_images.export.bundle.files import SUMS
 from ser_images.export.formats.onnx import Images, Probabilities
 from ser_images.export.models import open_model
 from ser_images.predict.prediction import Prediction
+from ser_images.predict.streaming.settings import LIVE_HOP_S, MARGIN, TIMELINE_HOP_S
 from ser_images.spectrogram_gen.audio import active_range
 from ser_images.spectrogram_gen.render import render
 from ser_images.spectrogram_gen.samples import require_rate_hz, to_mono
@@ -124,8 +125,8 @@ class Model:
         sound: str | os.PathLike[str] | ArrayLike,
         rate_hz: float | None = None,
         *,
-        hop_s: float = 1.0,
-        margin: float = 0.1,
+        hop_s: float = TIMELINE_HOP_S,
+        margin: float = MARGIN,
         progress: Callable[[float], None] = lambda _: None,
     ) -> "Timeline":
         """The segments of a recording of any length, as `ser-predict timeline`; none where nobody speaks.
@@ -154,7 +155,7 @@ class Model:
         *,
         device: str | None = None,
         window_s: float | None = None,
-        hop_s: float = 0.5,
+        hop_s: float = LIVE_HOP_S,
     ) -> "Iterator[LiveResult]":
         """Live results: one per hop, with the segments that were closed since the one before, as `ser-predict live`.
 

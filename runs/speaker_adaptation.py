@@ -37,7 +37,9 @@ ADAPTATIONS = [
     Adaptation(prior, plain, power) for (prior, plain), power in product(((0.5, 3), (1, 4), (1, 8)), (0, 1, 2))
 ]
 ENROLLED = (5, 10, 20)
-ORDERS = ("random", "one emotion after the other", "80 % neutral and calm", "two speakers in turns")
+RANDOM, SORTED, NEUTRAL, IN_TURNS = ORDERS = (
+    "random", "one emotion after the other", "80 % neutral and calm", "two speakers in turns",
+)  # fmt: skip
 Floats, Indices = NDArray[np.float32], NDArray[np.intp]
 
 
@@ -107,15 +109,15 @@ def predict(scored: Scored, sequence: Indices, adaptation: Adaptation, enrolled:
 def sequences(clips: Clips, order: str, rng: np.random.Generator) -> Iterator[Indices]:
     """The clips of each speaker in an order of `ORDERS`; of two speakers at a time in the last one."""
     of = [np.flatnonzero(clips.speakers == speaker) for speaker in np.unique(clips.speakers)]
-    if order == ORDERS[3]:
+    if order == IN_TURNS:
         for one, other in zip(of[::2], of[1::2], strict=False):
             n = min(len(one), len(other))
             yield np.stack([rng.permutation(one)[:n], rng.permutation(other)[:n]], 1).ravel()
         return
     for own in of:
-        if order == ORDERS[0]:
+        if order == RANDOM:
             yield rng.permutation(own)
-        elif order == ORDERS[1]:
+        elif order == SORTED:
             rank = rng.permutation(len(clips.labels))
             yield own[np.lexsort((rng.random(len(own)), rank[clips.y[own]]))]
         else:
@@ -141,9 +143,9 @@ def uar(found: dict[str, Indices], name: str) -> float:
 
 def merit(scored: Sequence[Scored], adaptation: Adaptation) -> float:
     """What is chosen by: UAR online in random and in the worst order, minus what the neutral order loses to plain."""
-    random, worst, neutral = (evaluate(scored, order, adaptation) for order in ORDERS[:3])
+    random, in_sequence, neutral = (evaluate(scored, order, adaptation) for order in (RANDOM, SORTED, NEUTRAL))
     lost = max(0.0, uar(neutral, "plain") - uar(neutral, "adapted"))
-    return uar(random, "adapted") + uar(worst, "adapted") - lost
+    return uar(random, "adapted") + uar(in_sequence, "adapted") - lost
 
 
 def choose(train: Clips) -> tuple[float, Adaptation]:
@@ -161,7 +163,7 @@ def one_fold(clips: Clips, train: Indices, test: Indices) -> dict[str, object]:
     c, adaptation = choose(clips[train])
     scored = [score(clips[train], clips[test], c)]
     found = {order: evaluate(scored, order, adaptation) for order in ORDERS}
-    found |= {f"enrolled with {n}": evaluate(scored, ORDERS[0], adaptation, n) for n in ENROLLED}
+    found |= {f"enrolled with {n}": evaluate(scored, RANDOM, adaptation, n) for n in ENROLLED}
     labels = {name: {key: value.tolist() for key, value in each.items()} for name, each in found.items()}
     return {"c": c, "adaptation": asdict(adaptation), "labels": labels}
 

@@ -48,6 +48,7 @@ FeatureName = Annotated[
 def clips_of(
     source: Path, corpus: str, channel: str, speaker_regex: str, speakers: Path | None, one_class: bool
 ) -> "Listing":
+    """The clips that the options name; raises UserError for an unknown corpus, a bad rule of speakers, or one class."""
     from ser_images.data.corpora import find_clips
     from ser_images.data.corpora.detection import detect_corpus
     from ser_images.data.corpora.folder import require_labels
@@ -61,6 +62,7 @@ def clips_of(
 
 
 def spec_of(feature: str, path: Path | None) -> "ImageSpec":
+    """The spec of `--feature` or `--spec`; raises UserError for both, or for what is no spec."""
     from ser_images.spectrogram_gen.spec import ImageSpec
 
     if feature and path:

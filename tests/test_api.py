@@ -208,7 +208,7 @@ def test_listening_needs_the_sample_rate(model: Model) -> None:
             "window_s is -1, expected 0.5 to 30",
         ),
         (lambda model, samples: model.timeline(samples, 48000, margin=5), "margin is 5, expected 0 to 1"),
-        (lambda model, samples: model.timeline(samples, 48000, hop_s=float("nan")), "hop_s is nan, expected 0.1 to 30"),
+        (lambda model, samples: model.timeline(samples, 48000, hop_s=float("nan")), "hop_s is nan, expected 0.1 to 10"),
         (lambda model, _: Model(model.bundle, model.probabilities, 2), "min_confidence is 2, expected 0 to 1"),
         (lambda model, samples: model.listen(samples, 48000), "one array of samples, expected blocks"),
         (lambda model, _: model.listen("a.wav", 48000), "a.wav is a path, expected blocks"),

@@ -37,7 +37,7 @@ BLOCK = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 RUN = ("bash", "console", "python")
-IN_A_SHELL = ("README", "tutorial")
+IN_A_SHELL = ("README",)
 """Pages whose commands are run as processes of their own, by bash; those of others run in the process of the test."""
 MAX_WORDS = 900
 APPS = {"ser-images": "spectrogram_gen", "ser-train": "train", "ser-predict": "predict", "ser-export": "export"}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Real
 from pathlib import Path
 
 
@@ -23,7 +24,7 @@ class UserError(Exception):
 
 def require_between(name: str, value: float, lowest: float, highest: float) -> None:
     """Raises UserError where a value is not a number from `lowest` to `highest`."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not lowest <= value <= highest:
+    if isinstance(value, bool) or not isinstance(value, Real) or not lowest <= value <= highest:
         raise UserError(f"{name} is {value!r}, expected {lowest:g} to {highest:g}")
 
 

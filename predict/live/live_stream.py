@@ -16,11 +16,10 @@ from ser_images.predict.prediction import Prediction
 from ser_images.predict.streaming.audio_buffer import AudioBuffer
 from ser_images.predict.streaming.chunks import Chunker
 from ser_images.predict.streaming.segments import Segment
-from ser_images.predict.streaming.stream_classifier import HOP_RANGE_S, StreamClassifier
+from ser_images.predict.streaming.settings import LIVE_HOP_RANGE_S, LIVE_HOP_S
+from ser_images.predict.streaming.stream_classifier import StreamClassifier
 from ser_images.predict.streaming.voice_activity import dbfs
 from ser_images.spectrogram_gen.sound_file import Samples
-
-HOP_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -78,8 +77,8 @@ class LiveStream:
         hop_s: from one result to the next.
     """
 
-    def __init__(self, model: Model, rate_hz: int, window_s: float | None = None, hop_s: float = HOP_S) -> None:
-        require_between("hop_s", hop_s, *HOP_RANGE_S)
+    def __init__(self, model: Model, rate_hz: int, window_s: float | None = None, hop_s: float = LIVE_HOP_S) -> None:
+        require_between("hop_s", hop_s, *LIVE_HOP_RANGE_S)
         self._stream = StreamClassifier(model, rate_hz, window_s)
         self._window_s, self._hop_s = window_s or model.spec.duration_s, hop_s
         self._chunks, self._last_hop = Chunker(rate_hz), AudioBuffer(rate_hz)

@@ -22,14 +22,19 @@ from ser_images.predict.prediction import Prediction
 from ser_images.predict.streaming.audio_buffer import AudioBuffer
 from ser_images.predict.streaming.chunks import Chunker
 from ser_images.predict.streaming.segments import Segment, SegmentBuilder
+from ser_images.predict.streaming.settings import (
+    MARGIN,
+    MARGIN_RANGE,
+    TIMELINE_HOP_RANGE_S,
+    TIMELINE_HOP_S,
+    WINDOW_RANGE_S,
+)
 from ser_images.predict.streaming.speech_segments import SpeechSegment, SpeechSegmenter
 from ser_images.predict.streaming.voice_activity import SpeechDetector
 from ser_images.predict.streaming.windows import Window, WindowPlan
 from ser_images.spectrogram_gen.audio import active_range
 from ser_images.spectrogram_gen.sound_file import Samples
 
-HOP_S, MARGIN = 1.0, 0.1
-HOP_RANGE_S, WINDOW_RANGE_S = (0.1, 30.0), (0.5, 30.0)
 _KEPT_S = 2.0  # speech detection lags, and a window begins before its speech
 
 
@@ -63,10 +68,15 @@ class StreamClassifier:
     """
 
     def __init__(
-        self, model: Model, rate_hz: int, window_s: float | None = None, hop_s: float = HOP_S, margin: float = MARGIN
+        self,
+        model: Model,
+        rate_hz: int,
+        window_s: float | None = None,
+        hop_s: float = TIMELINE_HOP_S,
+        margin: float = MARGIN,
     ) -> None:
-        require_between("hop_s", hop_s, *HOP_RANGE_S)
-        require_between("margin", margin, 0, 1)
+        require_between("hop_s", hop_s, *TIMELINE_HOP_RANGE_S)
+        require_between("margin", margin, *MARGIN_RANGE)
         if window_s is not None:
             require_between("window_s", window_s, *WINDOW_RANGE_S)
         self._model, self._rate_hz, self._margin = model, rate_hz, margin

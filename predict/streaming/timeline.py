@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from ser_images.predict.model import Model
 from ser_images.predict.streaming.segments import Segment
-from ser_images.predict.streaming.stream_classifier import HOP_S, MARGIN, StreamClassifier
+from ser_images.predict.streaming.settings import MARGIN, TIMELINE_HOP_S
+from ser_images.predict.streaming.stream_classifier import StreamClassifier
 from ser_images.spectrogram_gen.sound_file import Samples
 
 BLOCK_S = 5.0
@@ -43,7 +44,7 @@ def timeline(
     rate_hz: int,
     blocks: Iterable[Samples],
     model: Model,
-    hop_s: float = HOP_S,
+    hop_s: float = TIMELINE_HOP_S,
     margin: float = MARGIN,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Timeline:
