@@ -42,6 +42,17 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def test_relative_paths_in_another_folder(recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """joblib reuses its worker processes, whose current folder is that of the build before."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "own").symlink_to(recordings)
+        monkeypatch.chdir(tmp_path / name)
+        assert make(Path("own"), Path("images"), jobs=2).rendered == 18
+        assert (tmp_path / name / "images" / "manifest.csv").exists()
+        (tmp_path / name / "own").unlink()
+
+
 def test_the_exact_files(recordings: Path, tmp_path: Path) -> None:
     out = tmp_path / "images"
     assert make(recordings, out) == Summary(rendered=18)

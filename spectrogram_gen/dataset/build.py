@@ -8,6 +8,7 @@ augmentation parameters. Images that it would not make are removed. Another spec
 """
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -150,10 +151,18 @@ def _require_same_spec(folder: Path, spec: ImageSpec, old: dict[str, ManifestRow
 
 
 def _render_all(jobs_to_do: Sequence[ClipJob], jobs: int) -> Iterator[ClipDone]:
+    here = Path.cwd()
     results: Iterator[ClipDone] = Parallel(n_jobs=jobs, return_as="generator_unordered")(
-        delayed(render_clip)(job) for job in jobs_to_do
+        delayed(_render_from)(here, job) for job in jobs_to_do
     )
     return results
+
+
+def _render_from(here: Path, job: ClipJob) -> ClipDone:
+    """Render a job whose paths are relative to `here`: joblib reuses worker processes, wherever they were started."""
+    if Path.cwd() != here:
+        os.chdir(here)
+    return render_clip(job)
 
 
 def _undo(folder: Path) -> None:
