@@ -8,14 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from ser_images.data.common.errors import UserError, prefix_errors
+from ser_images.export.adaptation.parameters import SPEAKER_DIM, SpeakerAdaptation
 from ser_images.export.bundle.bundle import BUNDLE, INT8, LEARNER, ONNX, WEIGHTS, Bundle
 from ser_images.export.bundle.files import BundleFiles
 from ser_images.export.formats.onnx import Images, OnnxModel, Probabilities
+from ser_images.export.formats.outputs import Outputs
 
 Model = Callable[[Images], Probabilities]
 """Images (n, rows, frames), uint8 or uint16 as in their spec, to float32 probabilities (n, labels)."""
@@ -35,11 +37,13 @@ class CheckedModel:
         model: computes them.
         n_labels: how many there are for each image.
         path: where the model comes from; errors name it.
+        adaptation: of its bundle.
     """
 
     model: Model
     n_labels: int
     path: Path
+    adaptation: SpeakerAdaptation | None = None
 
     def __call__(self, images: Images) -> Probabilities:
         """Probabilities (n, labels) of images (n, rows, frames).
@@ -47,8 +51,31 @@ class CheckedModel:
         Raises:
             UserError: another shape, NaN, infinite or negative values, or a sum other than 1.
         """
-        found = self.model(images)
-        expected = (len(images), self.n_labels)
+        return self._checked(self.model(images), len(images))
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether `outputs` can be called: the format has what adapts the model to a speaker."""
+        return self.adaptation is not None and isinstance(self.model, _WithOutputs)
+
+    def outputs(self, images: Images) -> Outputs:
+        """All outputs of an adaptive model; raises UserError as `__call__`, and where the model is not adaptive."""
+        if self.adaptation is None or not isinstance(self.model, _WithOutputs):
+            raise UserError(f"{self.path}: the model cannot adapt to a speaker; {_ADAPTIVE}")
+        found = self.model.outputs(images)
+        self._checked(found.probabilities, len(images))
+        heads, n = len(self.adaptation.bias), len(images)
+        for name, values, shape in (
+            ("embeddings", found.embeddings, (n, self.adaptation.embedding_dim)),
+            ("speaker logits", found.speaker_logits, (n, heads, self.n_labels)),
+            ("speaker embeddings", found.speaker_embeddings, (n, SPEAKER_DIM)),
+        ):
+            if values is not None and (values.shape != shape or not np.isfinite(values).all()):
+                raise UserError(f"{self.path}: {name} are not finite values of shape {shape}; {_NEXT}")
+        return found
+
+    def _checked(self, found: Probabilities, n_images: int) -> Probabilities:
+        expected = (n_images, self.n_labels)
         if found.shape != expected:
             raise UserError(f"{self.path}: output has shape {found.shape}, expected {expected}; use another model")
         if not np.isfinite(found).all() or (found < 0).any():
@@ -59,12 +86,18 @@ class CheckedModel:
         return found
 
 
+@runtime_checkable
+class _WithOutputs(Protocol):
+    def outputs(self, images: Images) -> Outputs: ...
+
+
+_ADAPTIVE = "train one with ser-train … --adapt speaker, and use its ONNX or safetensors"
 _NEXT = "the model is damaged or wrong, use another"
 
 
 def open_model(
     path: Path, format: str | None = None, trust_pickle: bool = False, fast_start: bool = False
-) -> tuple[Bundle, Model]:
+) -> tuple[Bundle, CheckedModel]:
     """The model of a run folder, of its zip, or in a single file; its outputs are checked, see `CheckedModel`.
 
     Args:
@@ -86,7 +119,7 @@ def open_model(
             bundle, model = _from_file(path, file_format, fast_start)
     else:
         bundle, model = _from_bundle(path, format, trust_pickle, fast_start)
-    return bundle, CheckedModel(model, len(bundle.labels), path)
+    return bundle, CheckedModel(model, len(bundle.labels), path, bundle.adaptation)
 
 
 def open_bundle(path: Path) -> tuple[BundleFiles, Bundle]:

@@ -24,6 +24,9 @@ from ser_images.spectrogram_gen.spec import ImageSpec
 if TYPE_CHECKING:
     import torch
 
+    from ser_images.export.adaptation.network import AdaptiveNetwork
+    from ser_images.export.adaptation.parameters import SpeakerAdaptation
+
 SMALL = ImageSpec(n_mels=32, hop_length=1500)
 """Images of 32 x 32, so that a ResNet34 trains on them in seconds."""
 
@@ -130,14 +133,20 @@ def tiny_run(shared: Shared, images: ImageSet) -> Path:
     return shared("tiny_run", lambda out: write_tiny_run(images, out))
 
 
-def write_tiny_run(images: ImageSet, out: Path) -> Path:
+@pytest.fixture(scope="session")
+def adaptive_run(shared: Shared, images: ImageSet) -> Path:
+    """The same network with a speaker head, which is a copy of its last layer."""
+    add_tiny_architecture()
+    return shared("adaptive_run", lambda out: write_tiny_run(images, out, adaptive=True))
+
+
+def write_tiny_run(images: ImageSet, out: Path, adaptive: bool = False) -> Path:
     """Train and write it, as `ser-train` writes its own."""
     import torch
 
     from ser_images.export.architectures import ARCHITECTURES
     from ser_images.export.bundle.bundle import Bundle, Normalisation
     from ser_images.export.bundle.run_folder import add_onnx, new_run_folder, write_bundle
-    from ser_images.export.formats.fastai_learner import plain_learner
     from ser_images.export.formats.safetensors import model_id
     from ser_images.export.formats.torch_models import TorchModel
 
@@ -155,14 +164,34 @@ def write_tiny_run(images: ImageSet, out: Path) -> Path:
     network.eval()
     training = {"date": "2026-11-20", "protocol": "speaker", "fold": 0, "seed": 0, "corpora": ["synthetic"]}
     normalisation = Normalisation(0.3, 0.2)
-    bundle = Bundle(model_id(network), "tiny", images.labels, images.spec, normalisation, training=training)
+    adaptation = None
+    if adaptive:
+        network, adaptation = make_adaptive(network, grey)
+    name, labels, spec = model_id(network), images.labels, images.spec
+    bundle = Bundle(name, "tiny", labels, spec, normalisation, training=training, adaptation=adaptation)
     clips = [row.clip for row in rows]
     with new_run_folder(out) as folder:
         subsets = {"train": clips[::2], "validation": clips[1::2], "test": clips[1::2]}
         (folder / "run.json").write_text(json.dumps({"clips": subsets}))
-        write_bundle(folder, plain_learner(network, images.labels, images.spec, normalisation), bundle)
+        write_bundle(folder, network, bundle)
     add_onnx(out, network, bundle, grey_images, TorchModel(network, bundle)(grey_images))
     return out
+
+
+def make_adaptive(network: "torch.nn.Sequential", grey: "torch.Tensor") -> "tuple[AdaptiveNetwork, SpeakerAdaptation]":
+    """The network with its last layer as speaker head, and the population mean of these images."""
+    import torch
+
+    from ser_images.export.adaptation.network import AdaptiveNetwork, SpeakerHead, embed, last_layer
+    from ser_images.export.adaptation.parameters import SpeakerAdaptation
+
+    last = last_layer(network)
+    head = SpeakerHead([last.in_features], last.out_features)
+    with torch.no_grad():
+        head.get_buffer("population_mean").copy_(embed(network, grey)[0].mean(0))
+        head.heads.heads[0].weight.copy_(last.weight)
+        bias = last(head.get_buffer("population_mean"))
+    return AdaptiveNetwork(network, head).eval(), SpeakerAdaptation((last.in_features,), (tuple(bias.tolist()),))
 
 
 @pytest.fixture

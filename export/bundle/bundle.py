@@ -11,17 +11,19 @@ from typing import Any, NamedTuple
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.labels import scheme_of
+from ser_images.export.adaptation.parameters import SpeakerAdaptation
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 BUNDLE, CARD = "bundle.json", "README.md"
 ONNX, INT8, FRONTEND, WEIGHTS, LEARNER = (
     "model.onnx", "model.int8.onnx", "model.frontend.onnx", "model.safetensors", "learner.pkl",
 )  # fmt: skip
-FORMAT_VERSION = 1
-_KEYS = {
+FORMAT_VERSION = 2
+_KEYS_1 = {
     "format_version", "model_id", "architecture", "labels", "label_scheme", "spec", "spec_hash", "normalisation",
     "temperature", "training",
 }  # fmt: skip
+_KEYS = {1: _KEYS_1, 2: _KEYS_1 | {"linear_probe", "adaptation"}}
 
 
 class Normalisation(NamedTuple):
@@ -47,6 +49,9 @@ class Bundle:
         temperature: divisor of the logits before the softmax (Guo et al. 2017); 1: not calibrated.
         training: data, settings and results of the training: protocol, fold, seed, corpora, hash of the clip list,
             metrics, versions, date.
+        linear_probe: the head is one linear classifier on each part of the backbone's embedding, averaged, in place of
+            the architecture's own.
+        adaptation: to a speaker; None: the model is not adaptive.
 
     Raises:
         UserError: values that no model can have.
@@ -59,6 +64,8 @@ class Bundle:
     normalisation: Normalisation
     temperature: float = 1.0
     training: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    linear_probe: bool = False
+    adaptation: SpeakerAdaptation | None = None
 
     def __post_init__(self) -> None:
         if not all(isinstance(text, str) and text for text in (self.model_id, self.architecture, *self.labels)):
@@ -71,6 +78,10 @@ class Bundle:
                 raise UserError(f"{name} is {value!r}, expected a number of at least {lowest:g}")
         if not isinstance(self.training, Mapping):
             raise UserError(f"training is {self.training!r}, expected an object")
+        if not isinstance(self.linear_probe, bool):
+            raise UserError(f"linear_probe is {self.linear_probe!r}, expected true or false")
+        if self.adaptation and len(self.adaptation.bias[0]) != len(self.labels):
+            raise UserError(f"adaptation has biases for {len(self.adaptation.bias[0])} of {len(self.labels)} labels")
 
     def to_json(self) -> str:
         """The content of `bundle.json`."""
@@ -84,6 +95,8 @@ class Bundle:
             "spec_hash": self.spec.hash,
             "normalisation": self.normalisation._asdict(),
             "temperature": self.temperature,
+            "linear_probe": self.linear_probe,
+            "adaptation": self.adaptation.to_dict() if self.adaptation else None,
             "training": dict(self.training),
         }
         return json.dumps(content, indent=2) + "\n"
@@ -100,15 +113,16 @@ class Bundle:
             raise UserError(
                 f"format version {version}, and this version reads up to {FORMAT_VERSION}: update ser-images"
             )
-        if version != FORMAT_VERSION or content.keys() != _KEYS:
-            raise UserError(f"no bundle of format version {FORMAT_VERSION}")
+        if type(version) is not int or content.keys() != _KEYS.get(version):
+            raise UserError(f"no bundle of format version 1 to {FORMAT_VERSION}")
         try:
             spec = ImageSpec.from_dict(dict(content["spec"]))
             bundle = cls(
                 content["model_id"], content["architecture"], tuple(content["labels"]), spec,
                 Normalisation(**content["normalisation"]), content["temperature"], content["training"],
+                content.get("linear_probe", False), _adaptation(content.get("adaptation")),
             )  # fmt: skip
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, KeyError) as error:
             raise UserError(f"damaged ({error})") from error
         renderer = spec.renderer_version_of(content["spec_hash"])
         if renderer is None:
@@ -121,3 +135,7 @@ class Bundle:
         if content["label_scheme"] != scheme_of(bundle.labels):
             raise UserError(f"label scheme {content['label_scheme']!r}, and its labels belong to another: altered")
         return bundle
+
+
+def _adaptation(content: Mapping[str, Any] | None) -> SpeakerAdaptation | None:
+    return None if content is None else SpeakerAdaptation.from_dict(content)

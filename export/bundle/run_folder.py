@@ -16,6 +16,7 @@ from ser_images.export.formats.onnx import (
     Images,
     OnnxModel,
     Probabilities,
+    require_adaptive_parity,
     require_parity,
     write_onnx,
 )
@@ -34,19 +35,21 @@ def new_run_folder(out: Path) -> Iterator[Path]:
         yield folder
 
 
-def write_bundle(folder: Path, learner: Any, bundle: Bundle) -> None:
+def write_bundle(folder: Path, network: Any, bundle: Bundle) -> None:
     """Write the files of a bundle except its ONNX, which `add_onnx` adds to a finished run.
 
     Args:
-        learner: a plain fastai learner (`fastai_learner.plain_learner`); pickled if fastai has all its layers.
+        network: on the CPU; also pickled, as a plain fastai learner and without adaptation, if fastai has all its layers.
     """
+    from ser_images.export.formats.fastai_learner import plain_learner
     from ser_images.export.formats.fastai_pickle import pickle_obstacle, write_learner
     from ser_images.export.formats.safetensors import weights_bytes
 
     (folder / BUNDLE).write_text(bundle.to_json(), encoding="utf-8")
     (folder / CARD).write_text(model_card(bundle), encoding="utf-8")
-    (folder / WEIGHTS).write_bytes(weights_bytes(learner.model, bundle.to_json()))
+    (folder / WEIGHTS).write_bytes(weights_bytes(network, bundle.to_json()))
     if pickle_obstacle(bundle) is None:
+        learner = plain_learner(network, bundle.labels, bundle.spec, bundle.normalisation)
         write_learner(learner, folder / LEARNER)
     seal(folder)
 
@@ -60,10 +63,15 @@ def add_onnx(run: Path, network: Any, bundle: Bundle, images: Images, expected: 
     Raises:
         UserError: it is more than 1e-4, or a label differs; then nothing is written.
     """
+    from ser_images.export.formats.torch_models import TorchModel
+
     part = run / f"new.{ONNX}"
     try:
         write_onnx(network, bundle, part)
-        difference = require_parity(OnnxModel.open(part), images, expected, MAX_DIFFERENCE)
+        model = OnnxModel.open(part)
+        difference = require_parity(model, images, expected, MAX_DIFFERENCE)
+        if bundle.adaptation:
+            difference = max(difference, require_adaptive_parity(model, TorchModel(network, bundle), images))
         part.replace(run / ONNX)
         seal(run, ONNX)
     except UserError as error:

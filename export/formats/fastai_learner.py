@@ -18,6 +18,7 @@ from fastai.vision.core import PILImageBW
 from fastai.vision.data import ImageBlock
 from PIL import Image
 
+from ser_images.export.adaptation.network import AdaptiveNetwork
 from ser_images.export.bundle.bundle import Normalisation
 from ser_images.spectrogram_gen.spec import ImageSpec
 
@@ -43,7 +44,12 @@ def _sixteen_bit_image(image: Path | np.ndarray) -> TensorImageBW:
 def plain_learner(
     network: torch.nn.Module, labels: Sequence[str], spec: ImageSpec, normalisation: Normalisation
 ) -> Learner:
-    """A learner of the network on the CPU, in full precision, of stock parts only and without a path."""
+    """A learner of the network on the CPU, in full precision, of stock parts only and without a path.
+
+    An adaptive network is left without its adaptation.
+    """
+    if isinstance(network, AdaptiveNetwork):
+        network = network.plain
     black = np.zeros((spec.n_rows, spec.n_frames), spec.dtype)
     block = data_block(labels, spec, normalisation)
     block.splitter = IndexSplitter([1])

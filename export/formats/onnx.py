@@ -6,7 +6,7 @@ probabilities = OnnxModel.open(path)(images)
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_images.data.common.errors import UserError
+from ser_images.export.adaptation.parameters import SPEAKER_DIM, Shrinkage
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.formats.external_data import require_self_contained
+from ser_images.export.formats.outputs import Outputs
 from ser_images.spectrogram_gen.spec import MEL_BAND_FEATURES
 
 BUNDLE_KEY = "ser_images.bundle"
@@ -25,6 +27,12 @@ MAX_DIFFERENCE = 1e-4
 """Of any probability from PyTorch's."""
 IMAGES, SAMPLES = "images", "samples"
 """Names of the graph's input; models written before 2026-11-24 call images `pictures`."""
+SPEAKER_MEAN, ADAPTED_SHARE = "speaker_mean", "adapted_share"
+"""Optional inputs of an adaptive model; see `AdaptedProbabilities`."""
+PROBABILITIES, EMBEDDINGS, SPEAKER_LOGITS, SPEAKER_EMBEDDINGS = (
+    "probabilities", "embeddings", "speaker_logits", "speaker_embeddings",
+)  # fmt: skip
+"""Outputs; all but the first of adaptive models only, the last one of those that can tell speakers apart."""
 _IMAGE_INPUTS = (IMAGES, "pictures")
 Images = NDArray[np.unsignedinteger[Any]]
 Probabilities = NDArray[np.float32]
@@ -38,15 +46,16 @@ def write_onnx(network: Any, bundle: Bundle, path: Path) -> None:
     """
     import torch
 
-    from ser_images.export.formats.onnx_modules import ProbabilitiesFromImages
+    from ser_images.export.formats.onnx_modules import probabilities_module
 
     spec = bundle.spec
     two = torch.from_numpy(np.zeros((2, spec.n_rows, spec.n_frames), spec.dtype))
-    _write_module(ProbabilitiesFromImages(network, bundle), two, (IMAGES, "probabilities"), bundle, path)
+    module = probabilities_module(network, bundle)
+    _write_module(module, module, {IMAGES: two}, (PROBABILITIES,), bundle, path)
 
 
 def write_frontend_onnx(network: Any, bundle: Bundle, path: Path) -> None:
-    """Write a graph that renders the images too: samples in, probabilities and images out.
+    """Write a graph that renders the images too: samples in, probabilities and images out, then as `write_onnx`.
 
     Raises:
         UserError: the model's images are not 8-bit mel spectrograms, which are all that the graph can render.
@@ -62,24 +71,55 @@ def write_frontend_onnx(network: Any, bundle: Bundle, path: Path) -> None:
     from ser_images.export.formats.onnx_modules import ProbabilitiesFromSamples
 
     noise = torch.rand(2, bundle.spec.n_samples, generator=torch.Generator().manual_seed(0))
-    names = (SAMPLES, "probabilities", IMAGES)
-    _write_module(ProbabilitiesFromSamples(network, bundle), noise, names, bundle, path)
+    module = ProbabilitiesFromSamples(network, bundle)
+    _write_module(module, module.probabilities, {SAMPLES: noise}, (PROBABILITIES, IMAGES), bundle, path)
 
 
-def _write_module(module: Any, example: Any, names: Sequence[str], bundle: Bundle, path: Path) -> None:
+def _write_module(
+    module: Any, probabilities: Any, inputs: dict[str, Any], outputs: Sequence[str], bundle: Bundle, path: Path
+) -> None:
+    """Write the graph of a module.
+
+    Args:
+        probabilities: the `probabilities_module` in it.
+        inputs: name and example of the input, whose first axis is the batch.
+        outputs: names of those that come before the adaptive ones.
+    """
     import onnx
     import torch
 
+    optional, batch, speakers = {}, torch.export.Dim("batch"), None
+    if bundle.adaptation:
+        optional = dict(zip((SPEAKER_MEAN, ADAPTED_SHARE), probabilities.defaults, strict=True))
+        speakers = [SPEAKER_EMBEDDINGS] if bundle.adaptation.same_speaker is not None else []
+        outputs = [*outputs, EMBEDDINGS, SPEAKER_LOGITS, *speakers]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns about its own internals
         program = torch.onnx.export(
-            module.eval(), (example,), dynamo=True, opset_version=OPSET, verbose=False, optimize=True,
-            input_names=names[:1], output_names=names[1:], dynamic_shapes=({0: torch.export.Dim("batch")},),
+            module.eval(), (*inputs.values(), *optional.values()), dynamo=True, opset_version=OPSET, verbose=False,
+            optimize=True, input_names=[*inputs, *optional], output_names=list(outputs),
+            dynamic_shapes=({0: batch}, *[{}] * len(optional)),
         )  # fmt: skip
     if program is None:
         raise RuntimeError("torch.onnx.export returned no program")
-    write_proto(_without_doc_strings(program.model_proto), bundle, path)
+    proto = _without_doc_strings(program.model_proto)
+    for name, value in optional.items():
+        _make_optional(proto.graph, name, value.numpy())
+    write_proto(proto, bundle, path)
     onnx.checker.check_model(str(path))
+
+
+def _make_optional(graph: Any, name: str, default: NDArray[np.float32]) -> None:
+    """Give an input of shape (1, …) a default value, which makes it optional, and let it have a row for each image.
+
+    An initializer with the name of an input is its default: https://onnx.ai/onnx/repo-docs/IR.html (since IR version 4).
+    """
+    import onnx
+
+    (found,) = (one for one in graph.input if one.name == name)
+    found.type.tensor_type.shape.dim[0].dim_param = "speakers"
+    graph.initializer.append(onnx.numpy_helper.from_array(default, name))
+    del graph.value_info[:]  # of one speaker
 
 
 def write_proto(proto: Any, bundle: Bundle, path: Path) -> None:
@@ -144,14 +184,43 @@ class OnnxModel:
         return self.input_name == SAMPLES
 
     def __call__(self, images: Images) -> Probabilities:
-        """Probabilities (n, labels) of images (n, rows, frames), or of samples (n, `spec.n_samples`)."""
-        (probabilities,) = self._session.run(["probabilities"], {self.input_name: images})
+        """Plain probabilities (n, labels) of images (n, rows, frames), or of samples (n, `spec.n_samples`)."""
+        (probabilities,) = self._run([PROBABILITIES], images)
         return np.asarray(probabilities, np.float32)
+
+    def outputs(self, images: Images) -> Outputs:
+        """All outputs of an adaptive model for images, or for samples."""
+        names = [PROBABILITIES, EMBEDDINGS, SPEAKER_LOGITS, SPEAKER_EMBEDDINGS]
+        return Outputs.of(self._run([one.name for one in self._session.get_outputs() if one.name in names], images))
+
+    def adapted(self, images: Images, speaker_mean: NDArray[np.float32], adapted_share: float) -> Probabilities:
+        """Probabilities (n, labels) of an adaptive model for a speaker, computed in the graph.
+
+        Args:
+            speaker_mean: mean embedding of each image's speaker, (n, dim), or of the one speaker, (1, dim).
+            adapted_share: of the adapted probabilities beside the plain ones, 0 to 1.
+        """
+        share = np.full((1, 1), adapted_share, np.float32)
+        (probabilities,) = self._run([PROBABILITIES], images, {SPEAKER_MEAN: speaker_mean, ADAPTED_SHARE: share})
+        return np.asarray(probabilities, np.float32)
+
+    def _run(self, names: list[str], images: Images, optional: dict[str, Any] | None = None) -> list[Any]:
+        found: list[Any] = self._session.run(names, {self.input_name: images, **(optional or {})}, _needed_only())
+        return found
 
     def render_in_graph(self, samples: NDArray[np.float32]) -> Images:
         """The images (n, rows, frames) that a graph with samples as its input renders of them."""
         (images,) = self._session.run([self._session.get_outputs()[1].name], {self.input_name: samples})
         return np.asarray(images, self.bundle.spec.dtype)
+
+
+def _needed_only() -> Any:
+    """Options of a run that computes no other output than those that are asked for."""
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+    options.only_execute_path_to_fetches = True
+    return options
 
 
 def _session(source: Path | bytes, fast_start: bool) -> Any:
@@ -176,14 +245,31 @@ def _require_input_name(session: Any, bundle: Bundle) -> str:
     spec, inputs, outputs = bundle.spec, session.get_inputs(), session.get_outputs()
     image = (f"tensor(uint{spec.bit_depth})", [spec.n_rows, spec.n_frames])
     expected = dict.fromkeys(_IMAGE_INPUTS, image) | {SAMPLES: ("tensor(float)", [spec.n_samples])}
-    if len(inputs) != 1 or inputs[0].name not in expected or not outputs or outputs[0].name != "probabilities":
+    if len(inputs) != 1 or inputs[0].name not in expected or not outputs or outputs[0].name != PROBABILITIES:
         raise UserError("an ONNX with other inputs and outputs than images and probabilities")
     name: str = inputs[0].name
     if (inputs[0].type, inputs[0].shape[1:]) != expected[name]:
         raise UserError(f"its input is {inputs[0].type} of {inputs[0].shape[1:]}, and its spec means {expected[name]}")
     if outputs[0].shape[1:] != [len(bundle.labels)]:
         raise UserError(f"its output has {outputs[0].shape[1:]} probabilities for {len(bundle.labels)} labels")
+    _require_adaptive_outputs(session, bundle)
     return name
+
+
+def _require_adaptive_outputs(session: Any, bundle: Bundle) -> None:
+    """Raise UserError where inputs and outputs for adaptation are not those that the bundle promises."""
+    adaptation, expected = bundle.adaptation, {}
+    if adaptation:
+        dim = adaptation.embedding_dim
+        expected = {SPEAKER_MEAN: [dim], ADAPTED_SHARE: [1], EMBEDDINGS: [dim]}
+        expected[SPEAKER_LOGITS] = [len(adaptation.bias), len(bundle.labels)]
+        if adaptation.same_speaker is not None:
+            expected[SPEAKER_EMBEDDINGS] = [SPEAKER_DIM]
+    values = [*session.get_overridable_initializers(), *session.get_outputs()]
+    names = {SPEAKER_MEAN, ADAPTED_SHARE, EMBEDDINGS, SPEAKER_LOGITS, SPEAKER_EMBEDDINGS}
+    found = {one.name: one.shape[1:] for one in values if one.name in names}
+    if found != expected:
+        raise UserError(f"has {found or 'nothing'} for speaker adaptation, and its bundle means {expected or 'none'}")
 
 
 def require_parity(model: Any, images: Images, expected: Probabilities, tolerance: float = MAX_DIFFERENCE) -> float:
@@ -200,6 +286,32 @@ def require_parity(model: Any, images: Images, expected: Probabilities, toleranc
             f"differs from the PyTorch network by up to {difference:.2g} in a probability "
             f"({tolerance:g} allowed), and in {others} of {len(expected)} labels; not written"
         )
+    return difference
+
+
+def require_adaptive_parity(model: OnnxModel, other: Any, images: Images) -> float:
+    """The largest difference of adapted probabilities in ONNX from those of the PyTorch model `other`.
+
+    The speaker's mean is that of the images, known to the half. In ONNX it is an input of the graph; in the other model
+    the outputs are adapted by `AdaptedSpeaker`: so both ways are compared.
+
+    Raises:
+        UserError: more than `MAX_DIFFERENCE`.
+    """
+    from ser_images.export.adaptation.speaker_mean import AdaptedSpeaker
+
+    assert model.bundle.adaptation
+    parts = [other.outputs(images[start : start + 32]) for start in range(0, len(images), 32)]
+    plain = np.concatenate([part.probabilities for part in parts])
+    logits = np.concatenate([part.speaker_logits for part in parts])
+    mean = np.concatenate([part.embeddings for part in parts]).mean(0, keepdims=True)
+    shrinkage = Shrinkage(prior_clips=0, plain_clips=len(images), diversity_power=0)
+    speaker = AdaptedSpeaker(replace(model.bundle.adaptation, shrinkage=shrinkage))
+    speaker.add(plain.mean(0), logits.mean(0), len(images))
+    found = in_batches(lambda some: model.adapted(some, mean, 0.5), images)
+    difference = float(np.abs(found - speaker.adapt(plain, logits)).max())
+    if not difference <= MAX_DIFFERENCE:
+        raise UserError(f"adapted to a speaker, differs from the PyTorch network by {difference:.2g}; not written")
     return difference
 
 

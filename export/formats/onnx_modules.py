@@ -3,6 +3,8 @@
 import numpy as np
 import torch
 
+from ser_images.export.adaptation.network import AdaptiveNetwork
+from ser_images.export.architectures.linear_heads import log_mean_probability
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.spectrogram_gen.features.mel import POWER_FLOOR, mel_filters, window
 from ser_images.spectrogram_gen.spec import ImageSpec
@@ -22,17 +24,68 @@ class ProbabilitiesFromImages(torch.nn.Module):
         return torch.softmax(self.network(grey.unsqueeze(1)) / self.temperature, dim=1)
 
 
+class AdaptedProbabilities(torch.nn.Module):
+    """Images to probabilities, plain or adapted to a speaker, with embeddings: the graph of an adaptive network.
+
+    Inputs:
+        images: as of `ProbabilitiesFromImages`.
+        speaker_mean: mean embedding of each image's speaker, (n, dim), or of the one speaker, (1, dim).
+        adapted_share: share of the adapted probabilities beside the plain ones, (n, 1) or (1, 1), 0 to 1.
+
+    Outputs: probabilities (n, labels), plain where the share is 0; embeddings (n, dim); logits of the speaker head for
+    embeddings minus the population mean, (n, heads, labels); speaker embeddings (n, 192) where the network has them.
+    """
+
+    def __init__(self, network: AdaptiveNetwork, bundle: Bundle) -> None:
+        super().__init__()
+        if bundle.adaptation is None:
+            raise ValueError("a bundle without adaptation")
+        self.network = network
+        self.mean, self.std = bundle.normalisation
+        self.white = bundle.spec.white
+        self.temperatures = bundle.temperature, bundle.adaptation.temperature
+        self.register_buffer("bias", torch.tensor(bundle.adaptation.bias))
+
+    def forward(
+        self, images: torch.Tensor, speaker_mean: torch.Tensor, adapted_share: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        grey = (images.to(torch.float32) / self.white - self.mean) / self.std
+        embeddings, speakers = self.network.embed(grey.unsqueeze(1))
+        plain = torch.softmax(self.network.classify(embeddings) / self.temperatures[0], dim=1)
+        logits = self.network.speaker_head(embeddings)
+        shifted = logits - self.network.speaker_head(speaker_mean) + self.get_buffer("bias")
+        adapted = torch.softmax(log_mean_probability(shifted) / self.temperatures[1], dim=1)
+        outputs = (plain + adapted_share * (adapted - plain), embeddings, logits)
+        return outputs if speakers is None else (*outputs, speakers)
+
+    @property
+    def defaults(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The values of `speaker_mean` and `adapted_share` that give the plain probabilities."""
+        return self.network.speaker_head.get_buffer("population_mean")[None], torch.zeros(1, 1)
+
+
+def probabilities_module(network: torch.nn.Module, bundle: Bundle) -> ProbabilitiesFromImages | AdaptedProbabilities:
+    """The module from images to probabilities of a bundle's network."""
+    if isinstance(network, AdaptiveNetwork):
+        return AdaptedProbabilities(network, bundle)
+    return ProbabilitiesFromImages(network, bundle)
+
+
 class ProbabilitiesFromSamples(torch.nn.Module):
-    """Samples (n, `spec.n_samples`), trimmed and padded, to probabilities (n, labels) and the uint8 images."""
+    """Samples (n, `spec.n_samples`), trimmed and padded, to the outputs of `probabilities_module`; after the first one,
+    the probabilities, the uint8 images.
+    """
 
     def __init__(self, network: torch.nn.Module, bundle: Bundle) -> None:
         super().__init__()
         self.render = RenderImage(bundle.spec)
-        self.probabilities = ProbabilitiesFromImages(network, bundle)
+        self.probabilities = probabilities_module(network, bundle)
 
-    def forward(self, samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, samples: torch.Tensor, *speaker: torch.Tensor) -> tuple[torch.Tensor, ...]:
         images = self.render(samples)
-        return self.probabilities(images), images.to(torch.uint8)
+        outputs = self.probabilities(images, *speaker)
+        probabilities, *others = (outputs,) if isinstance(outputs, torch.Tensor) else outputs
+        return (probabilities, images.to(torch.uint8), *others)
 
 
 class RenderImage(torch.nn.Module):

@@ -53,9 +53,7 @@ def load_network(bundle: Bundle, content: bytes) -> Any:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    from ser_images.export.architectures import architecture
-
-    network = architecture(bundle.architecture).network(len(bundle.labels), bundle.spec.n_rows)
+    network = build_network(bundle)
     try:
         network.load_state_dict(load(content))
     except (SafetensorError, RuntimeError, KeyError, ValueError) as error:
@@ -64,3 +62,30 @@ def load_network(bundle: Bundle, content: bytes) -> Any:
             f"not the weights of {bundle.architecture} for {len(bundle.labels)} labels ({reason})"
         ) from error
     return network.eval()
+
+
+def build_network(bundle: Bundle) -> Any:
+    """The bundle's network with random weights; an `AdaptiveNetwork` where it is adaptive."""
+    from ser_images.export.adaptation.network import AdaptiveNetwork, SpeakerHead
+    from ser_images.export.architectures import architecture
+    from ser_images.export.architectures.linear_heads import AveragedLinearHeads
+    from ser_images.export.architectures.speech.campplus import SpeakerEmbedding
+
+    labels, adaptation = len(bundle.labels), bundle.adaptation
+    network = architecture(bundle.architecture).network(labels, bundle.spec.n_rows)
+    if bundle.linear_probe:
+        network[1] = AveragedLinearHeads(_embedding_parts(bundle), labels)
+    if adaptation is None:
+        return network
+    speaker_embedding = None if adaptation.same_speaker is None else SpeakerEmbedding()
+    return AdaptiveNetwork(network, SpeakerHead(adaptation.parts, labels), speaker_embedding)
+
+
+def _embedding_parts(bundle: Bundle) -> tuple[int, ...]:
+    from ser_images.export.architectures import architecture
+    from ser_images.export.architectures.speech.pretrained_speech import PretrainedSpeech
+
+    found = architecture(bundle.architecture)
+    if not isinstance(found, PretrainedSpeech):
+        raise UserError(f"{bundle.architecture}: has no embedding for a linear probe; the bundle is damaged")
+    return found.embedding_parts

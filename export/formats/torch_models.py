@@ -9,18 +9,28 @@ from fastai.callback.progress import ProgressCallback  # noqa: F401  # its modul
 from ser_images.data.common.errors import UserError
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.formats.onnx import Images, Probabilities
-from ser_images.export.formats.onnx_modules import ProbabilitiesFromImages
+from ser_images.export.formats.onnx_modules import AdaptedProbabilities, ProbabilitiesFromImages, probabilities_module
+from ser_images.export.formats.outputs import Outputs
 
 
 class TorchModel:
     """A network and its bundle: images (n, rows, frames) to probabilities (n, labels)."""
 
     def __init__(self, network: torch.nn.Module, bundle: Bundle) -> None:
-        self._module = ProbabilitiesFromImages(network, bundle).eval()
+        self._module: ProbabilitiesFromImages | AdaptedProbabilities = probabilities_module(network, bundle).eval()
 
     def __call__(self, images: Images) -> Probabilities:
         with torch.inference_mode():
+            if isinstance(self._module, AdaptedProbabilities):
+                return np.asarray(self._module(torch.tensor(images), *self._module.defaults)[0])
             return np.asarray(self._module(torch.tensor(images)))
+
+    def outputs(self, images: Images) -> Outputs:
+        """All outputs of an adaptive model for images."""
+        if not isinstance(self._module, AdaptedProbabilities):
+            raise UserError("the model is not adaptive")
+        with torch.inference_mode():
+            return Outputs.of(self._module(torch.tensor(images), *self._module.defaults))
 
 
 class FastaiModel:

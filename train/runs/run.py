@@ -65,7 +65,7 @@ def run(
         content = provenance(image_set, split, protocol, fold, config, command) | _training_record(trained, started)
         _write_records(folder, trained, evaluation, content, image_set.folder)
         bundle = _bundle(trained, evaluation, config, image_set, training_summary(content, evaluation.metrics))
-        write_bundle(folder, trained.learner, bundle)
+        write_bundle(folder, trained.learner.model, bundle)
     report(f"\n{report_text(evaluation.predictions)}")
     _add_onnx(out, trained, evaluation, bundle, image_set, report)
     return evaluation.metrics

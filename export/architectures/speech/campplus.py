@@ -13,6 +13,7 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
+from ser_images.export.adaptation.parameters import SPEAKER_DIM
 from ser_images.export.architectures.speech.pretrained_speech import (
     ActivityMask,
     MaskedStatisticsPooling,
@@ -106,6 +107,10 @@ def block(n_in: int, layers: int, dilation: int) -> nn.Sequential:
     return nn.Sequential(OrderedDict(named))
 
 
+def _transit(n_in: int, n_out: int) -> nn.Sequential:
+    return nn.Sequential(OrderedDict(nonlinear=bn_relu(n_in), linear=nn.Conv1d(n_in, n_out, 1, bias=False)))
+
+
 class CampplusBackbone(nn.Module):
     """Images (n, 1, rows, frames) to embeddings (n, `EMBEDDING_DIM`): pooled statistics of the second block."""
 
@@ -119,16 +124,43 @@ class CampplusBackbone(nn.Module):
         self.xvector = nn.Sequential(OrderedDict([
             ("tdnn", nn.Sequential(OrderedDict(linear=time_delay, nonlinear=bn_relu(128)))),
             ("block1", block(128, 12, dilation=1)),
-            ("transit1", nn.Sequential(OrderedDict(nonlinear=bn_relu(512), linear=nn.Conv1d(512, 256, 1, bias=False)))),
+            ("transit1", _transit(512, 256)),
             ("block2", block(256, 24, dilation=2)),
         ]))  # fmt: skip
         self.statistics = MaskedStatisticsPooling()
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.with_frames(images)[0]
+
+    def with_frames(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The embeddings, with the frames (n, 1024, frames / 2) and the mask (n, 1, frames / 2) that were pooled."""
         bands, mask = self.activity(images)
-        frames = self.xvector(self.head(mean_normalise(bands, mask)))
-        embeddings: torch.Tensor = self.statistics(frames, mask[..., ::2])
-        return embeddings
+        frames, mask = self.xvector(self.head(mean_normalise(bands, mask))), mask[..., ::2]
+        return self.statistics(frames, mask), frames, mask
+
+
+class SpeakerEmbedding(nn.Module):
+    """The rest of CAM++, from the frames of the second block to speaker embeddings (n, 192) of length 1.
+
+    Two clips whose embeddings have a high cosine are of one speaker. Layers have the names of the published weights.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.xvector = nn.Sequential(OrderedDict([
+            ("transit2", _transit(1024, 512)),
+            ("block3", block(512, 16, dilation=2)),
+            ("transit3", _transit(1024, 512)),
+            ("out_nonlinear", bn_relu(512)),
+        ]))  # fmt: skip
+        self.statistics = MaskedStatisticsPooling()
+        self.dense = nn.Conv1d(1024, SPEAKER_DIM, 1, bias=False)
+        self.batchnorm = nn.BatchNorm1d(SPEAKER_DIM, affine=False)
+
+    def forward(self, frames: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        mean, deviation, _ = self.statistics(self.xvector(frames), mask).chunk(3, 1)
+        embeddings = self.batchnorm(self.dense(torch.cat([mean, deviation], 1).unsqueeze(2)).squeeze(2))
+        return nn.functional.normalize(embeddings)
 
 
 def dense_head(n_in: int, labels: int) -> nn.Sequential:
@@ -144,4 +176,6 @@ def campplus(rows: int, labels: int) -> tuple[nn.Module, nn.Module]:
     return CampplusBackbone(rows), dense_head(CampplusBackbone.EMBEDDING_DIM, labels)
 
 
-CAMPPLUS = PretrainedSpeech(campplus, {"head": "0.head", "xvector": "0.xvector"}, ("campplus",))
+CAMPPLUS = PretrainedSpeech(
+    campplus, {"head": "0.head", "xvector": "0.xvector"}, ("campplus",), (CampplusBackbone.EMBEDDING_DIM,)
+)

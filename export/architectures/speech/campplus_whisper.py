@@ -9,16 +9,18 @@ Input (batch, 1, 80, frames), images of the feature `fbank`; output (batch, labe
 """
 
 from collections.abc import Sequence
-from math import log
 
 import torch
 from torch import nn
 
+from ser_images.export.architectures.linear_heads import log_mean_probability
 from ser_images.export.architectures.speech.campplus import CampplusBackbone, dense_head
 from ser_images.export.architectures.speech.pretrained_speech import PretrainedSpeech
 from ser_images.export.architectures.speech.whisper import WhisperBackbone
 
 HEADS_EACH = 3
+PARTS = (CampplusBackbone.EMBEDDING_DIM, WhisperBackbone.EMBEDDING_DIM)
+"""Sizes of the two embeddings."""
 
 
 class DualBackbone(nn.Module):
@@ -30,7 +32,12 @@ class DualBackbone(nn.Module):
         self.whisper = WhisperBackbone(rows)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return torch.cat([self.campplus(images), self.whisper(images)], 1)
+        return self.with_frames(images)[0]
+
+    def with_frames(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The embeddings, and the frames and mask of CAM++ that its speaker embedding is computed from."""
+        embeddings, frames, mask = self.campplus.with_frames(images)
+        return torch.cat([embeddings, self.whisper(images)], 1), frames, mask
 
 
 class HeadEnsemble(nn.Module):
@@ -53,16 +60,17 @@ class HeadEnsemble(nn.Module):
         logits = torch.stack([head(part) for head, part in zip(self.heads, inputs, strict=True)], 1)
         if self.training:
             return logits
-        return logits.log_softmax(2).logsumexp(1) - log(len(self.heads))
+        return log_mean_probability(logits)
 
 
 def campplus_whisper(rows: int, labels: int) -> tuple[nn.Module, nn.Module]:
     """Backbones and heads for images with this number of rows, a multiple of eight."""
-    return DualBackbone(rows), HeadEnsemble((CampplusBackbone.EMBEDDING_DIM, WhisperBackbone.EMBEDDING_DIM), labels)
+    return DualBackbone(rows), HeadEnsemble(PARTS, labels)
 
 
 CAMPPLUS_WHISPER = PretrainedSpeech(
     campplus_whisper,
     {"head": "0.campplus.head", "xvector": "0.campplus.xvector", "whisper": "0.whisper"},
     ("campplus", "whisper"),
+    PARTS,
 )

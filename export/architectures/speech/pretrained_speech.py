@@ -27,12 +27,14 @@ class PretrainedSpeech:
             those to logits (n, labels).
         key_map: see `Architecture`.
         published: names of its pretrained weights in `ser_images.train.training.pretrained`.
+        embedding_parts: sizes of the backbones' embeddings; a linear probe has one classifier for each.
         normalisation: grey values to the natural logarithm of power, black being 0: the unit of its pretraining.
     """
 
     make: Callable[[int, int], tuple[nn.Module, nn.Module]]
     key_map: Mapping[str, str]
     published: tuple[str, ...]
+    embedding_parts: tuple[int, ...]
     pretrained_tag: ClassVar[str | None] = "speech"
     normalisation: ClassVar[Normalisation | None] = Normalisation(0.0, 10 / (FBANK_SPEC.range_db * log(10)))
     fastai_native: ClassVar[bool] = False

@@ -1,0 +1,94 @@
+"""AdaptiveNetwork: a network beside a speaker head, which classifies embeddings minus a speaker's mean."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from ser_images.export.architectures.linear_heads import LinearHeads
+from ser_images.export.architectures.speech.campplus import SpeakerEmbedding
+
+
+class SpeakerHead(nn.Module):
+    """Linear classifiers on embeddings minus the population mean: (n, dim) to logits (n, heads, labels), without bias.
+
+    Args:
+        parts: sizes of the parts of an embedding, one classifier each.
+    """
+
+    def __init__(self, parts: Sequence[int], labels: int) -> None:
+        super().__init__()
+        self.register_buffer("population_mean", torch.zeros(sum(parts)))
+        self.heads = LinearHeads(parts, labels, bias=False)
+
+    def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.heads(embeddings - self.get_buffer("population_mean"))
+        return logits
+
+
+class AdaptiveNetwork(nn.Module):
+    """A network of backbone and head, with what adapts it to a speaker.
+
+    Called like the network, it returns the network's logits: the plain ones. The names of the network's weights stay.
+
+    Args:
+        network: backbone and head, see `Architecture`.
+        speaker_head: for embeddings of the network.
+        speaker_embedding: for the frames of a backbone with `with_frames`; None: speakers cannot be told apart.
+    """
+
+    def __init__(
+        self, network: nn.Sequential, speaker_head: SpeakerHead, speaker_embedding: SpeakerEmbedding | None = None
+    ) -> None:
+        super().__init__()
+        self.add_module("0", network[0])
+        self.add_module("1", network[1])
+        self.speaker_head = speaker_head
+        self.speaker_embedding = speaker_embedding
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.classify(self.embed(images)[0])
+
+    @property
+    def plain(self) -> nn.Sequential:
+        """The network without adaptation."""
+        return nn.Sequential(self.get_submodule("0"), self.get_submodule("1"))
+
+    def embed(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Embeddings (n, dim), and speaker embeddings (n, 192) where the network has them, of images."""
+        return embed(self.plain, images, self.speaker_embedding)
+
+    def classify(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """The plain logits (n, labels) of embeddings."""
+        logits: torch.Tensor = last_layer(self.plain)(embeddings)
+        return logits
+
+
+def embed(
+    network: nn.Sequential, images: torch.Tensor, speaker_embedding: SpeakerEmbedding | None = None
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Embeddings (n, dim) of images: the input of the network's last layer; and speaker embeddings, or None."""
+    backbone, head = network
+    speakers = None
+    if speaker_embedding is None:
+        values = backbone(images)
+    else:
+        values, frames, mask = backbone.with_frames(images)  # type: ignore[operator]
+        speakers = speaker_embedding(frames, mask)
+    for layer in _hidden_layers(head):
+        values = layer(values)
+    return values, speakers
+
+
+def last_layer(network: nn.Sequential) -> nn.Module:
+    """The last linear layer; the whole head where that is several classifiers in parallel."""
+    head = network[1]
+    return head[-1] if _ends_linear(head) else head  # type: ignore[index]
+
+
+def _hidden_layers(head: nn.Module) -> list[nn.Module]:
+    return list(head.children())[:-1] if _ends_linear(head) else []
+
+
+def _ends_linear(head: nn.Module) -> bool:
+    return isinstance(head, nn.Sequential) and isinstance(head[-1], nn.Linear)

@@ -1,0 +1,121 @@
+"""Bundles of format 2: a model that can adapt to a speaker, in ONNX and in PyTorch."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from ser_images.data.common.errors import UserError
+from ser_images.export.adaptation.speaker_mean import AdaptedSpeaker
+from ser_images.export.models import open_model
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
+
+
+@pytest.fixture
+def some_images(images: ImageSet) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return load_images(images, [row for row in images.rows if row.variant == "original"][:40])
+
+
+def test_whoever_does_not_know_of_adaptation_gets_the_plain_answer(
+    adaptive_run: Path, tiny_run: Path, some_images
+) -> None:  # type: ignore[no-untyped-def]
+    """ONNX Runtime alone, with the one input that every model has; and the same network without a speaker head."""
+    session = onnxruntime.InferenceSession(str(adaptive_run / "model.onnx"))
+    (probabilities,) = session.run(["probabilities"], {"images": some_images})
+    assert [one.name for one in session.get_inputs()] == ["images"]
+    _, plain = open_model(tiny_run)
+    np.testing.assert_allclose(probabilities, plain(some_images), atol=1e-5)
+
+
+def test_onnx_and_pytorch_agree_plain_and_adapted(adaptive_run: Path, some_images) -> None:  # type: ignore[no-untyped-def]
+    """After each of ten clips: in the graph, whose inputs are mean and share, and by adapting PyTorch's outputs."""
+    bundle, torch_model = open_model(adaptive_run, "safetensors")
+    _, onnx_model = open_model(adaptive_run)
+    assert bundle.adaptation
+    expected, found = torch_model.outputs(some_images), onnx_model.outputs(some_images)
+    for name in ("probabilities", "embeddings", "speaker_logits"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-4, atol=1e-4)
+    population = expected.embeddings.mean(0)
+    speaker = AdaptedSpeaker(bundle.adaptation)
+    embeddings = []
+    for clip in range(10):
+        speaker.add(expected.probabilities[clip], expected.speaker_logits[clip])
+        embeddings.append(expected.embeddings[clip])
+        adapted = speaker.adapt(expected.probabilities[clip], expected.speaker_logits[clip])
+        trust = speaker.mean.effective_clips / (speaker.mean.effective_clips + bundle.adaptation.shrinkage.prior_clips)
+        mean = _population_mean(adaptive_run) * (1 - trust) + trust * np.mean(embeddings, 0)
+        in_graph = onnx_model.model.adapted(
+            some_images[clip : clip + 1], mean[None].astype(np.float32), speaker.mean.adapted_share
+        )  # type: ignore[attr-defined]
+        np.testing.assert_allclose(in_graph[0], adapted, atol=1e-4)
+    assert np.abs(adapted - expected.probabilities[9]).max() > 0.01
+    assert population.shape == (bundle.adaptation.embedding_dim,)
+
+
+def _population_mean(run: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    from safetensors.numpy import load_file
+
+    return load_file(run / "model.safetensors")["speaker_head.population_mean"]
+
+
+def test_a_model_without_adaptation_says_so(tiny_run: Path, some_images) -> None:  # type: ignore[no-untyped-def]
+    _, model = open_model(tiny_run)
+    assert not model.adaptive
+    with pytest.raises(UserError, match="cannot adapt to a speaker; train one with ser-train"):
+        model.outputs(some_images)
+
+
+def test_format_1_keeps_loading(tiny_run: Path, tmp_path: Path, some_images) -> None:  # type: ignore[no-untyped-def]
+    """The JSON as version 0.1 wrote it, in a folder of today's weights."""
+    from ser_images.export.bundle.bundle import Bundle
+
+    content = json.loads((tiny_run / "bundle.json").read_text())
+    assert content.pop("format_version") == 2
+    assert (content.pop("linear_probe"), content.pop("adaptation")) == (False, None)
+    bundle = Bundle.from_json(json.dumps({"format_version": 1, **content}))
+    assert (bundle.linear_probe, bundle.adaptation) == (False, None)
+    assert bundle == Bundle.from_json((tiny_run / "bundle.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"parts": [64, 3]}, "one row of biases for each part"),
+        ({"parts": [63]}, "adaptation"),
+        ({"bias": [[0.0, 1.0]]}, "biases for 2 of"),
+        ({"temperature": float("nan")}, "temperature is nan"),
+        ({"same_speaker": 0.5}, "speaker_embeddings"),
+        ({"shrinkage": {"prior_clips": -1, "plain_clips": 3, "diversity_power": 2}}, "prior_clips is -1"),
+        ({"shrinkage": {"prior": 1}}, "damaged"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_adaptation_that_contradicts_the_model_is_refused(
+    adaptive_run: Path, tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    import onnx
+
+    from ser_images.export.bundle.bundle import BUNDLE
+    from ser_images.export.bundle.files import write_sums
+    from ser_images.export.formats.onnx import BUNDLE_KEY
+
+    run = tmp_path / "run"
+    shutil.copytree(adaptive_run, run)
+    content = json.loads((run / BUNDLE).read_text())
+    content["adaptation"] |= change
+    (run / BUNDLE).write_text(json.dumps(content))
+    proto = onnx.load(run / "model.onnx")
+    onnx.helper.set_model_props(proto, {BUNDLE_KEY: json.dumps(content)})
+    onnx.save(proto, run / "model.onnx")
+    write_sums(run, None)
+    with pytest.raises(UserError, match=message):
+        open_model(run)
+
+
+def test_the_plain_learner_has_no_adaptation(adaptive_run: Path) -> None:
+    """learner.pkl is for plain fastai, which knows none of our classes."""
+    _, model = open_model(adaptive_run, "pickle")
+    assert not model.adaptive
