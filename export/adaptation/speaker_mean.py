@@ -10,8 +10,8 @@ noise, and the mean can be subtracted. It is shrunk towards the population mean,
 is (Gelman A et al., Bayesian Data Analysis, 3rd ed., section 2.5). The mean of few clips, or of clips of few emotions,
 is partly emotion: as long as that is so, the plain prediction keeps a share.
 
-The classifiers of the speaker head are linear, so the mean is kept in logits: W (mean - population mean), which is worth
-the same as the mean of the embeddings and has labels instead of thousands of dimensions.
+The classifiers of the speaker head are linear, so the mean is kept in logits: W (mean - population mean). That is worth
+the same as the mean of the embeddings, and has a few labels instead of thousands of dimensions.
 """
 
 import numpy as np
@@ -30,22 +30,22 @@ class SpeakerMean:
         shrinkage: how fast it is trusted.
 
     Attributes:
-        clips: how many were added.
+        clips: the number of clips that were added.
     """
 
     def __init__(self, shrinkage: Shrinkage) -> None:
         self._shrinkage = shrinkage
         self._sum: Values = np.zeros(())
         self._predicted: Values = np.zeros(())
-        self.clips = 0
+        self.clips = 0.0
 
-    def add(self, excess: ArrayLike, plain: ArrayLike, clips: int = 1) -> None:
+    def add(self, excess: ArrayLike, plain: ArrayLike, clips: float = 1) -> None:
         """Take a clip into account.
 
         Args:
             excess: of the clip over the population mean, any shape, always the same.
             plain: its probabilities without adaptation, shape (labels,).
-            clips: where both are means of several clips, how many.
+            clips: its weight: of means of several clips their number, of a part of a clip its share.
         """
         self._sum = self._sum + clips * np.asarray(excess, np.float64)
         self._predicted = self._predicted + clips * np.asarray(plain, np.float64)
@@ -77,7 +77,8 @@ class SpeakerMean:
     @property
     def means(self) -> tuple[Values, Values]:
         """Mean excess and mean plain probabilities of all clips, not shrunk: what a profile keeps."""
-        return self._sum / max(1, self.clips), self._predicted / max(1, self.clips)
+        clips = self.clips or 1
+        return self._sum / clips, self._predicted / clips
 
 
 class AdaptedSpeaker:
@@ -95,13 +96,13 @@ class AdaptedSpeaker:
         self._temperature = adaptation.temperature
         self.mean = SpeakerMean(adaptation.shrinkage)
 
-    def add(self, plain: ArrayLike, speaker_logits: ArrayLike, clips: int = 1) -> None:
+    def add(self, plain: ArrayLike, speaker_logits: ArrayLike, clips: float = 1) -> None:
         """Take a clip of the speaker into account.
 
         Args:
             plain: its probabilities without adaptation, shape (labels,).
             speaker_logits: of the speaker head, shape (heads, labels).
-            clips: where both are means of several clips, how many.
+            clips: its weight, see `SpeakerMean.add`.
         """
         self.mean.add(speaker_logits, plain, clips)
 

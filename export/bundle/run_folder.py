@@ -39,7 +39,7 @@ def write_bundle(folder: Path, network: Any, bundle: Bundle) -> None:
     """Write the files of a bundle except its ONNX, which `add_onnx` adds to a finished run.
 
     Args:
-        network: on the CPU; also pickled, as a plain fastai learner and without adaptation, if fastai has all its layers.
+        network: on the CPU; pickled too, as a plain fastai learner without adaptation, if fastai has all its layers.
     """
     from ser_images.export.formats.fastai_learner import plain_learner
     from ser_images.export.formats.fastai_pickle import pickle_obstacle, write_learner

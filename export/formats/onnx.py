@@ -112,7 +112,7 @@ def _write_module(
 def _make_optional(graph: Any, name: str, default: NDArray[np.float32]) -> None:
     """Give an input of shape (1, …) a default value, which makes it optional, and let it have a row for each image.
 
-    An initializer with the name of an input is its default: https://onnx.ai/onnx/repo-docs/IR.html (since IR version 4).
+    An initializer with the name of an input is its default, since version 4 of https://onnx.ai/onnx/repo-docs/IR.html.
     """
     import onnx
 
