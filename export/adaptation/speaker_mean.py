@@ -10,13 +10,12 @@ noise, and the mean can be subtracted. It is shrunk towards the population mean,
 is (Gelman A et al., Bayesian Data Analysis, 3rd ed., section 2.5). The mean of few clips, or of clips of few emotions,
 is partly emotion: as long as that is so, the plain prediction keeps a share.
 
-The classifiers of the speaker head are linear, so the mean is kept in logits: W (mean - population mean). That is worth
+The speaker head is linear, so the mean is kept in logits: W (mean - population mean). That is worth
 the same as the mean of the embeddings, and has a few labels instead of thousands of dimensions.
 """
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_softmax, logsumexp, softmax
 
 from ser_images.export.adaptation.parameters import Shrinkage, SpeakerAdaptation
 
@@ -88,7 +87,7 @@ class AdaptedSpeaker:
         adaptation: of the model's bundle.
 
     Attributes:
-        mean: the estimate, in logits of the speaker head, shape (heads, labels).
+        mean: the estimate, in logits of the speaker head, shape (labels,).
     """
 
     def __init__(self, adaptation: SpeakerAdaptation) -> None:
@@ -101,21 +100,20 @@ class AdaptedSpeaker:
 
         Args:
             plain: its probabilities without adaptation, shape (labels,).
-            speaker_logits: of the speaker head, shape (heads, labels).
+            speaker_logits: of the speaker head, shape (labels,).
             clips: its weight, see `SpeakerMean.add`.
         """
         self.mean.add(speaker_logits, plain, clips)
 
     def adapt(self, plain: ArrayLike, speaker_logits: ArrayLike) -> NDArray[np.float32]:
-        """Probabilities (…, labels) of clips, from their plain ones (…, labels) and logits (…, heads, labels)."""
+        """Probabilities (…, labels) of clips, from their plain ones and the logits of the speaker head."""
         logits = np.asarray(speaker_logits, np.float64) - self.mean.excess + self._bias
-        adapted = softmax(log_mean_probability(logits) / self._temperature, axis=-1)
+        adapted = _softmax(logits / self._temperature)
         share = self.mean.adapted_share
         return (share * adapted + (1 - share) * np.asarray(plain, np.float64)).astype(np.float32)
 
 
-def log_mean_probability(logits: ArrayLike) -> Values:
-    """Logarithm of the mean of the heads' probabilities: (…, heads, labels) to (…, labels)."""
-    values = log_softmax(np.asarray(logits, np.float64), axis=-1)
-    mean: Values = logsumexp(values, axis=-2) - np.log(values.shape[-2])
-    return mean
+def _softmax(values: Values) -> Values:
+    """As SciPy's, without which prediction is installed."""
+    exponentials: Values = np.exp(values - values.max(-1, keepdims=True))
+    return exponentials / exponentials.sum(-1, keepdims=True)
