@@ -64,10 +64,10 @@ class CheckedModel:
             raise UserError(f"{self.path}: the model cannot adapt to a speaker; {_ADAPTIVE}")
         found = self.model.outputs(images)
         self._checked(found.probabilities, len(images))
-        heads, n = len(self.adaptation.bias), len(images)
+        n = len(images)
         for name, values, shape in (
             ("embeddings", found.embeddings, (n, self.adaptation.embedding_dim)),
-            ("speaker logits", found.speaker_logits, (n, heads, self.n_labels)),
+            ("speaker logits", found.speaker_logits, (n, self.n_labels)),
             ("speaker embeddings", found.speaker_embeddings, (n, SPEAKER_DIM)),
         ):
             if values is not None and (values.shape != shape or not np.isfinite(values).all()):

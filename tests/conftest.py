@@ -186,12 +186,12 @@ def make_adaptive(network: "torch.nn.Sequential", grey: "torch.Tensor") -> "tupl
     from ser_images.export.adaptation.parameters import SpeakerAdaptation
 
     last = last_layer(network)
-    head = SpeakerHead([last.in_features], last.out_features)
+    head = SpeakerHead(last.in_features, last.out_features)
     with torch.no_grad():
         head.get_buffer("population_mean").copy_(embed(network, grey)[0].mean(0))
-        head.heads.heads[0].weight.copy_(last.weight)
+        head.linear.weight.copy_(last.weight)
         bias = last(head.get_buffer("population_mean"))
-    return AdaptiveNetwork(network, head).eval(), SpeakerAdaptation((last.in_features,), (tuple(bias.tolist()),))
+    return AdaptiveNetwork(network, head).eval(), SpeakerAdaptation(last.in_features, tuple(bias.tolist()))
 
 
 @pytest.fixture

@@ -127,7 +127,7 @@ def _one_fold(
     make_split(images.rows, protocol, fold, config.seed)  # refuses a fold or a split that is not possible
     from ser_images.train.runs.run import run
 
-    return run(images, config.resolved(), protocol, fold, folder, *arguments)
+    return run(images, config, protocol, fold, folder, *arguments)
 
 
 def _folds(
@@ -136,4 +136,4 @@ def _folds(
     from ser_images.train.runs.folds import cross_validate, parse_folds
 
     text = folds if isinstance(folds, str) else ",".join(map(str, folds))
-    return cross_validate(images, config.resolved(), protocol, parse_folds(text, images, protocol), folder, *arguments)
+    return cross_validate(images, config, protocol, parse_folds(text, images, protocol), folder, *arguments)

@@ -1,28 +1,21 @@
 """AdaptiveNetwork: a network beside a speaker head, which classifies embeddings minus a speaker's mean."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import nn
 
-from ser_images.export.architectures.linear_heads import LinearHeads
 from ser_images.export.architectures.speech.campplus import SpeakerEmbedding
 
 
 class SpeakerHead(nn.Module):
-    """Linear classifiers on embeddings minus the population mean: (n, dim) to logits (n, heads, labels), without bias.
+    """A linear classifier of embeddings minus the population mean: (n, dim) to logits (n, labels), without bias."""
 
-    Args:
-        parts: sizes of the parts of an embedding, one classifier each.
-    """
-
-    def __init__(self, parts: Sequence[int], labels: int) -> None:
+    def __init__(self, dim: int, labels: int) -> None:
         super().__init__()
-        self.register_buffer("population_mean", torch.zeros(sum(parts)))
-        self.heads = LinearHeads(parts, labels, bias=False)
+        self.register_buffer("population_mean", torch.zeros(dim))
+        self.linear = nn.Linear(dim, labels, bias=False)
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.heads(embeddings - self.get_buffer("population_mean"))
+        logits: torch.Tensor = self.linear(embeddings - self.get_buffer("population_mean"))
         return logits
 
 
@@ -75,18 +68,19 @@ def embed(
     else:
         values, frames, mask = backbone.with_frames(images)  # type: ignore[operator]
         speakers = speaker_embedding(frames, mask)
-    for layer in _hidden_layers(head):
+    for layer in hidden_layers(head):
         values = layer(values)
     return values, speakers
 
 
 def last_layer(network: nn.Sequential) -> nn.Module:
-    """The last linear layer; the whole head where that is several classifiers in parallel."""
+    """The last linear layer; the whole head where that is an ensemble of classifiers."""
     head = network[1]
     return head[-1] if _ends_linear(head) else head  # type: ignore[index]
 
 
-def _hidden_layers(head: nn.Module) -> list[nn.Module]:
+def hidden_layers(head: nn.Module) -> list[nn.Module]:
+    """The layers of a head before its last linear one; none where the head is an ensemble of classifiers."""
     return list(head.children())[:-1] if _ends_linear(head) else []
 
 

@@ -9,6 +9,8 @@ from ser_images.data.common.errors import UserError
 
 SPEAKER_DIM = 192
 """Size of a speaker embedding, of CAM++."""
+MAX_DIM = 1_000_000
+"""Of an embedding; those of the networks here have up to some ten thousand."""
 
 
 @dataclass(frozen=True)
@@ -32,43 +34,35 @@ class SpeakerAdaptation:
     """What prediction needs to adapt a model to a speaker, besides the weights of its speaker head.
 
     Attributes:
-        parts: sizes of the parts of an embedding; each has one linear classifier in the speaker head.
-        bias: of these classifiers, shape (heads, labels); added to their logits once the speaker's mean is subtracted.
-        temperature: divisor of the logarithm of the heads' mean probability; 1: not calibrated.
+        embedding_dim: size of an embedding.
+        bias: of the speaker head, one for each label; added to its logits once the speaker's mean is subtracted.
+        temperature: divisor of these logits before the softmax; 1: not calibrated.
         shrinkage: how fast a speaker's mean is trusted.
-        same_speaker: the least cosine of two speaker embeddings that are taken for one speaker's; None: the model has
-            no speaker embeddings and cannot tell speakers apart.
+        same_speaker: the least mean cosine of a clip's speaker embedding with those of a speaker's clips, for the clip
+            to be that speaker's; None: the model has no speaker embeddings and cannot tell speakers apart.
 
     Raises:
         UserError: values that no model can have.
     """
 
-    parts: tuple[int, ...]
-    bias: tuple[tuple[float, ...], ...]
+    embedding_dim: int
+    bias: tuple[float, ...]
     temperature: float = 1.0
     shrinkage: Shrinkage = Shrinkage()
     same_speaker: float | None = None
 
     def __post_init__(self) -> None:
-        sizes = {len(row) for row in self.bias}
-        if not self.parts or len(self.parts) != len(self.bias) or len(sizes) != 1:
-            raise UserError("adaptation: expected one row of biases for each part of the embedding")
-        if any(isinstance(part, bool) or not isinstance(part, int) or part < 1 for part in self.parts):
-            raise UserError(f"adaptation: parts are {list(self.parts)}, expected positive whole numbers")
+        if type(self.embedding_dim) is not int or not 1 <= self.embedding_dim <= MAX_DIM:
+            raise UserError(f"adaptation: embedding_dim is {self.embedding_dim!r}, expected 1 to {MAX_DIM}")
         for name, lowest, value in self._numbers():
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value) or value < lowest:
                 raise UserError(f"adaptation: {name} is {value!r}, expected a number of at least {lowest:g}")
 
     def _numbers(self) -> list[tuple[str, float, Any]]:
         numbers = [(name, 0.0, value) for name, value in asdict(self.shrinkage).items()]
-        numbers += [("bias", float("-inf"), value) for row in self.bias for value in row]
+        numbers += [("bias", float("-inf"), value) for value in self.bias]
         numbers += [("same_speaker", -1.0, self.same_speaker)] if self.same_speaker is not None else []
         return [*numbers, ("temperature", 1e-6, self.temperature)]
-
-    @property
-    def embedding_dim(self) -> int:
-        """Size of an embedding."""
-        return sum(self.parts)
 
     def to_dict(self) -> dict[str, Any]:
         """The value of `adaptation` in `bundle.json`."""
@@ -78,6 +72,6 @@ class SpeakerAdaptation:
     def from_dict(cls, content: Mapping[str, Any]) -> "SpeakerAdaptation":
         """What `to_dict` wrote; raises TypeError, KeyError or UserError where it is damaged."""
         return cls(
-            tuple(content["parts"]), tuple(tuple(row) for row in content["bias"]), content["temperature"],
+            content["embedding_dim"], tuple(content["bias"]), content["temperature"],
             Shrinkage(**content["shrinkage"]), content["same_speaker"],
         )  # fmt: skip

@@ -49,8 +49,8 @@ class Bundle:
         temperature: divisor of the logits before the softmax (Guo et al. 2017); 1: not calibrated.
         training: data, settings and results of the training: protocol, fold, seed, corpora, hash of the clip list,
             metrics, versions, date.
-        linear_probe: the head is one linear classifier on each part of the backbone's embedding, averaged, in place of
-            the architecture's own.
+        linear_probe: the head is one linear layer on the embedding of a pretrained speech backbone, in place of the
+            architecture's own.
         adaptation: to a speaker; None: the model is not adaptive.
 
     Raises:
@@ -80,8 +80,8 @@ class Bundle:
             raise UserError(f"training is {self.training!r}, expected an object")
         if not isinstance(self.linear_probe, bool):
             raise UserError(f"linear_probe is {self.linear_probe!r}, expected true or false")
-        if self.adaptation and len(self.adaptation.bias[0]) != len(self.labels):
-            raise UserError(f"adaptation has biases for {len(self.adaptation.bias[0])} of {len(self.labels)} labels")
+        if self.adaptation and len(self.adaptation.bias) != len(self.labels):
+            raise UserError(f"adaptation has biases for {len(self.adaptation.bias)} of {len(self.labels)} labels")
 
     def to_json(self) -> str:
         """The content of `bundle.json`."""

@@ -262,7 +262,7 @@ def _require_adaptive_outputs(session: Any, bundle: Bundle) -> None:
     if adaptation:
         dim = adaptation.embedding_dim
         expected = {SPEAKER_MEAN: [dim], ADAPTED_SHARE: [1], EMBEDDINGS: [dim]}
-        expected[SPEAKER_LOGITS] = [len(adaptation.bias), len(bundle.labels)]
+        expected[SPEAKER_LOGITS] = [len(bundle.labels)]
         if adaptation.same_speaker is not None:
             expected[SPEAKER_EMBEDDINGS] = [SPEAKER_DIM]
     values = [*session.get_overridable_initializers(), *session.get_outputs()]

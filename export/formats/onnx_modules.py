@@ -4,7 +4,6 @@ import numpy as np
 import torch
 
 from ser_images.export.adaptation.network import AdaptiveNetwork
-from ser_images.export.architectures.linear_heads import log_mean_probability
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.spectrogram_gen.features.mel import POWER_FLOOR, mel_filters, window
 from ser_images.spectrogram_gen.spec import ImageSpec
@@ -33,7 +32,7 @@ class AdaptedProbabilities(torch.nn.Module):
         adapted_share: share of the adapted probabilities beside the plain ones, (n, 1) or (1, 1), 0 to 1.
 
     Outputs: probabilities (n, labels), plain where the share is 0; embeddings (n, dim); logits of the speaker head for
-    embeddings minus the population mean, (n, heads, labels); speaker embeddings (n, 192) where the network has them.
+    embeddings minus the population mean, (n, labels); speaker embeddings (n, 192) where the network has them.
     """
 
     def __init__(self, network: AdaptiveNetwork, bundle: Bundle) -> None:
@@ -54,7 +53,7 @@ class AdaptedProbabilities(torch.nn.Module):
         plain = torch.softmax(self.network.classify(embeddings) / self.temperatures[0], dim=1)
         logits = self.network.speaker_head(embeddings)
         shifted = logits - self.network.speaker_head(speaker_mean) + self.get_buffer("bias")
-        adapted = torch.softmax(log_mean_probability(shifted) / self.temperatures[1], dim=1)
+        adapted = torch.softmax(shifted / self.temperatures[1], dim=1)
         outputs = (plain + adapted_share * (adapted - plain), embeddings, logits)
         return outputs if speakers is None else (*outputs, speakers)
 

@@ -16,7 +16,7 @@ class Outputs:
     Attributes:
         probabilities: plain, shape (n, labels).
         embeddings: the input of the network's last layer, shape (n, dim).
-        speaker_logits: of the speaker head, shape (n, heads, labels); see `ser_images.export.adaptation.speaker_mean`.
+        speaker_logits: of the speaker head, shape (n, labels); see `ser_images.export.adaptation.speaker_mean`.
         speaker_embeddings: shape (n, 192), of length 1; None where the model cannot tell speakers apart.
     """
 

@@ -68,24 +68,22 @@ def build_network(bundle: Bundle) -> Any:
     """The bundle's network with random weights; an `AdaptiveNetwork` where it is adaptive."""
     from ser_images.export.adaptation.network import AdaptiveNetwork, SpeakerHead
     from ser_images.export.architectures import architecture
-    from ser_images.export.architectures.linear_heads import AveragedLinearHeads
     from ser_images.export.architectures.speech.campplus import SpeakerEmbedding
 
     labels, adaptation = len(bundle.labels), bundle.adaptation
-    network = architecture(bundle.architecture).network(labels, bundle.spec.n_rows)
-    if bundle.linear_probe:
-        network[1] = AveragedLinearHeads(_embedding_parts(bundle), labels)
+    found = architecture(bundle.architecture)
+    network = _probed(bundle) if bundle.linear_probe else found.network(labels, bundle.spec.n_rows)
     if adaptation is None:
         return network
     speaker_embedding = None if adaptation.same_speaker is None else SpeakerEmbedding()
-    return AdaptiveNetwork(network, SpeakerHead(adaptation.parts, labels), speaker_embedding)
+    return AdaptiveNetwork(network, SpeakerHead(adaptation.embedding_dim, labels), speaker_embedding)
 
 
-def _embedding_parts(bundle: Bundle) -> tuple[int, ...]:
+def _probed(bundle: Bundle) -> Any:
     from ser_images.export.architectures import architecture
     from ser_images.export.architectures.speech.pretrained_speech import PretrainedSpeech
 
     found = architecture(bundle.architecture)
     if not isinstance(found, PretrainedSpeech):
         raise UserError(f"{bundle.architecture}: has no embedding for a linear probe; the bundle is damaged")
-    return found.embedding_parts
+    return found.probe(len(bundle.labels), bundle.spec.n_rows)

@@ -24,7 +24,7 @@ from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.evaluation.metrics import report_text
 from ser_images.train.runs.records import provenance, write_metrics
 from ser_images.train.runs.results import FOLD, Result, read_metrics, read_provenance
-from ser_images.train.runs.run import run
+from ser_images.train.runs.run import for_images, run
 from ser_images.train.training.callbacks import Report
 from ser_images.train.training.config import TrainConfig
 
@@ -96,7 +96,7 @@ def cross_validate(
     if (out / "run.json").exists():
         raise UserError(f"{out}: holds a run of one fold; give another --out")
     require_writable(out)
-    config = config.resolved()
+    config = for_images(config, image_set, test)
     existing = {int(folder.name.rpartition("-")[2]) for folder in out.glob(FOLD.format("[0-9]*"))}
     tasks = [
         _Task(image_set.folder, config, protocol, fold, out / FOLD.format(fold), test, tuple(command))

@@ -97,11 +97,10 @@ def clips_hash(rows: Iterable[ManifestRow]) -> str:
 def training_summary(content: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str, Any]:
     """The entry `training` of a bundle: the metrics, and a run's provenance without its lists of clips.
 
-    Its keys are those of bundle format 1: `pictures` counts images, and `side` is the subset of the metrics.
+    In format 1, `pictures` was the name of `images`, and `side` that of the metrics' `subset`.
     """
     kept = {name: content[name] for name in ("date", "protocol", "fold", "corpora", "clips_hash")}
     config = {name: content["config"][name] for name in ("seed", "epochs")}
     if content["config"]["weights"] in PRETRAINED_TAGS:
         config["weights"] = content["config"]["weights"]
-    format_1 = {"side" if name == "subset" else name: value for name, value in metrics.items()}
-    return kept | {"pictures": content["images"], "versions": content["versions"]} | config | {"metrics": format_1}
+    return kept | {"images": content["images"], "versions": content["versions"]} | config | {"metrics": dict(metrics)}

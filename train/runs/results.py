@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ser_images.data.common.errors import UserError, prefix_errors
+from ser_images.train.evaluation.adaptation import ADAPTATION, adaptation_metrics, read_labels
 from ser_images.train.evaluation.calibration import Calibrated, calibration
 from ser_images.train.evaluation.metrics import metrics as compute_metrics
 from ser_images.train.evaluation.predictions import Predictions, joined
@@ -21,6 +22,8 @@ from ser_images.train.training.config import TrainConfig
 FOLD = "fold-{}"
 PREDICTIONS = "predictions.csv"
 METRICS = ("accuracy", "uar", "macro_f1", "weighted_f1")
+_BEFORE_PROBES = {"linear_probe": False, "adapt": "none", "refit": False}
+"""What runs of version 0.1 did, which did not record it."""
 _SETUP = ("config", "protocol", "spec_hash", "clips_hash")
 
 
@@ -99,6 +102,12 @@ class Result:
         return joined([fold.predictions for fold in self.folds])
 
     @property
+    def adaptation(self) -> dict[str, Any]:
+        """Metrics of all folds together, adapted to the speakers; empty where a fold has none."""
+        found = [read_labels(fold.folder / ADAPTATION) for fold in self.folds]
+        return adaptation_metrics([one for fold in found for one in fold]) if all(found) else {}
+
+    @property
     def metrics(self) -> dict[str, Any]:
         """Metrics of all clips pooled, of each fold, and the mean and standard deviation over folds."""
         values = {name: [fold.metrics[name] for fold in self.folds] for name in METRICS}
@@ -106,6 +115,7 @@ class Result:
             "subset": self.folds[0].metrics["subset"],
             **compute_metrics(self.predictions),
             "calibration": calibration([fold.calibrated for fold in self.folds]),
+            **({"adaptation": adaptation} if (adaptation := self.adaptation) else {}),
             "mean_of_folds": {name: float(np.mean(each)) for name, each in values.items()},
             "sd_of_folds": {
                 name: float(np.std(each, ddof=1)) if len(each) > 1 else None for name, each in values.items()
@@ -134,6 +144,7 @@ def read_provenance(folder: Path) -> dict[str, Any]:
     content = _renamed(read_json(folder / "run.json"), {"pictures": "images"})
     if config := content.pop("config", None) or content.pop("recipe", None):  # `recipe` up to version 0.1
         with prefix_errors(folder / "run.json"):
+            config = _BEFORE_PROBES | config
             content["config"] = asdict(TrainConfig.from_dict(config).resolved())
     return content
 

@@ -6,6 +6,7 @@ run(ImageSet.read(Path("images")), TrainConfig(weights="none"), "speaker", 0, Pa
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,14 @@ from ser_images.data.common.errors import UserError
 from ser_images.data.common.text import counted
 from ser_images.data.leaks import Leaks, require_no_leak
 from ser_images.data.splits import Split, make_split
+from ser_images.export.architectures import architecture
+from ser_images.export.architectures.speech.pretrained_speech import PretrainedSpeech
 from ser_images.export.bundle.bundle import LEARNER, ONNX, Bundle
 from ser_images.export.bundle.run_folder import add_onnx, new_run_folder, write_bundle
 from ser_images.export.formats.fastai_pickle import pickle_obstacle
 from ser_images.export.formats.safetensors import model_id
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
+from ser_images.train.evaluation.adaptation import ADAPTATION, write_labels
 from ser_images.train.evaluation.metrics import report_text
 from ser_images.train.runs.records import provenance, training_summary, write_history, write_metrics
 from ser_images.train.training.callbacks import Report
@@ -52,7 +56,7 @@ def run(
     Raises:
         UserError: image set, protocol and config don't fit together, the split leaks, or `out` exists.
     """
-    config = config.resolved()
+    config = for_images(config, image_set, test)
     if config.refit and not test:
         raise UserError(
             "--refit trains on the validation clips too, which the metrics of --no-test need: leave one out"
@@ -65,7 +69,7 @@ def run(
         content = provenance(image_set, split, protocol, fold, config, command) | _training_record(trained, started)
         _write_records(folder, trained, evaluation, content, image_set.folder)
         bundle = _bundle(trained, evaluation, config, image_set, training_summary(content, evaluation.metrics))
-        write_bundle(folder, trained.learner.model, bundle)
+        write_bundle(folder, trained.network, bundle)
     report(f"\n{report_text(evaluation.predictions)}")
     _add_onnx(out, trained, evaluation, bundle, image_set, report)
     return evaluation.metrics
@@ -84,8 +88,10 @@ def _write_records(
 ) -> None:
     write_metrics(folder, evaluation.predictions, evaluation.metrics, images)
     evaluation.validation.write(folder / "validation.csv")
+    if evaluation.adaptation:
+        write_labels(evaluation.adaptation, folder / ADAPTATION)
     write_history(folder, trained.history)
-    if trained.lr_finder:
+    if trained.lr_finder and trained.lr:
         plot_lr_finder(trained.lr_finder, trained.lr).savefig(folder / "lr_find.png")
     (folder / "run.json").write_text(json.dumps(content, indent=2) + "\n")
 
@@ -96,7 +102,7 @@ def _add_onnx(
     if reason := pickle_obstacle(bundle):
         report(f"no {LEARNER}: {reason}, and plain fastai could not load it")
     rows, expected = evaluation.predictions.rows, evaluation.predictions.probabilities
-    difference = add_onnx(out, trained.learner.model, bundle, load_images(image_set, rows), expected)
+    difference = add_onnx(out, trained.network, bundle, load_images(image_set, rows), expected)
     report(f"{ONNX} checked on {len(rows)} images: probabilities equal to the network's within {difference:.0e}")
 
 
@@ -121,7 +127,25 @@ def _report_split(image_set: ImageSet, split: Split, protocol: str, fold: int, r
 def _bundle(
     trained: Trained, evaluation: Evaluation, config: TrainConfig, image_set: ImageSet, training: dict[str, Any]
 ) -> Bundle:
+    adaptation = trained.adapter.adaptation if trained.adapter else None
+    replaced = bool(config.linear_probe) and isinstance(architecture(config.architecture), PretrainedSpeech)
     return Bundle(
-        model_id(trained.learner.model), config.architecture, image_set.labels, image_set.spec, trained.normalisation,
-        evaluation.temperature, training,
+        model_id(trained.network), config.architecture, image_set.labels, image_set.spec, trained.normalisation,
+        evaluation.temperature, training, replaced, adaptation,
     )  # fmt: skip
+
+
+def for_images(config: TrainConfig, image_set: ImageSet, test: bool) -> TrainConfig:
+    """The config with all defaults filled in; images without speakers are not adapted to, unless that is asked for.
+
+    Raises:
+        UserError: `adapt` is speaker, and no clip names its speaker.
+    """
+    if not any(row.speaker for row in image_set.rows):
+        if config.adapt == "speaker":
+            raise UserError(
+                f"{image_set.folder}: no clip names its speaker, which --adapt speaker needs: build with "
+                f"--speaker-regex or --speakers"
+            )
+        config = replace(config, adapt="none")
+    return config.resolved(test)

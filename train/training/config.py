@@ -53,6 +53,23 @@ class TrainConfig:
             auto="with --weights speech",
         ),
     ] = None
+    linear_probe: Annotated[
+        bool | None,
+        Option(
+            "Fit regularised linear classifiers to the embeddings of the frozen backbone, in place of epochs; needs "
+            "--freeze.",
+            auto="with --weights speech and --freeze",
+        ),
+    ] = None
+    adapt: Annotated[
+        str,
+        Option(
+            "speaker: also train a head that adapts to a speaker's voice, for ser-predict; the plain predictions do "
+            "not change.",
+            choices=(AUTO, "speaker", "none"),
+            auto="speaker with --weights speech, else none",
+        ),
+    ] = AUTO
     epochs: Annotated[int, Option("Maximum number of epochs.", 1, _MANY)] = 20
     epoch_over: Annotated[
         str,
@@ -133,34 +150,53 @@ class TrainConfig:
     ] = 0  # fmt: skip
     plateau_factor: Annotated[float, Option("What --plateau divides the learning rate by.", 1.01, 1e6)] = 10.0
     refit: Annotated[
-        bool,
-        Option("After calibration, train again from the start with the validation clips included; needs --keep last."),
-    ] = False
+        bool | None,
+        Option(
+            "After calibration, train again from the start with the validation clips included; needs --keep last or "
+            "--linear-probe.",
+            auto="with --linear-probe, where test clips are evaluated",
+        ),
+    ] = None
     seed: Annotated[int, Option("Seed of the split, the initial weights and all random draws.", 0, 2**32 - 1)] = 0
 
     def __post_init__(self) -> None:
         require_valid(self)
         if self.plateau and self.schedule != "flat":
             raise UserError(f"--plateau needs --schedule flat: {self.schedule} changes the learning rate itself")
-        if self.refit and (self.keep != "last" or self.patience or self.plateau):
+        chooses_epoch = self.keep != "last" or self.patience or self.plateau
+        if self.refit and chooses_epoch and not self._may_probe:
             raise UserError("--refit leaves no clips to choose an epoch: use --keep last, no --patience or --plateau")
+        if self.linear_probe and self.freeze is False:
+            raise UserError("--linear-probe needs the embeddings of a frozen backbone: use --freeze")
         if self.freeze and (self.masks or self.time_shift or self.shift_bands):
             raise UserError("--freeze computes embeddings once per image: use --masks 0 --time-shift 0 --shift-bands 0")
 
-    def resolved(self) -> "TrainConfig":
+    @property
+    def _may_probe(self) -> bool:
+        return self.weights in (AUTO, "speech") if self.linear_probe is None else self.linear_probe
+
+    def resolved(self, test: bool = True) -> "TrainConfig":
         """The same with every default that depends on the architecture filled in; `weights="auto"` imports torch.
+
+        Args:
+            test: whether test clips are evaluated; the validation clips are then free for `refit`.
 
         Raises:
             UserError: an unknown architecture, or values that exclude each other once they are filled in.
         """
         weights = _default_weights(self.architecture) if self.weights == AUTO else self.weights
-        freeze = weights == "speech" if self.freeze is None else self.freeze
+        freeze = weights == "speech" or bool(self.linear_probe) if self.freeze is None else self.freeze
+        linear_probe = weights == "speech" and freeze if self.linear_probe is None else self.linear_probe
+        adapt = "speaker" if weights == "speech" else "none"
         schedule = "fine-tune" if weights == "imagenet" else "one-cycle"
         masks, time_shift = (0, 0.0) if freeze else (1, 0.05)
         return replace(
             self,
             weights=weights,
             freeze=freeze,
+            linear_probe=linear_probe,
+            adapt=adapt if self.adapt == AUTO else self.adapt,
+            refit=linear_probe and test if self.refit is None else self.refit,
             schedule=schedule if self.schedule == AUTO else self.schedule,
             masks=masks if self.masks is None else self.masks,
             time_shift=time_shift if self.time_shift is None else self.time_shift,

@@ -54,7 +54,7 @@ def frozen_backbone(
     normalisation: Normalisation,
     make_loaders: Callable[[EmbeddingCache], Any],
     report: Report,
-) -> Iterator[None]:
+) -> Iterator[EmbeddingCache]:
     """Inside, the learner consists of the head alone and is trained on the embeddings.
 
     Args:
@@ -69,7 +69,7 @@ def frozen_backbone(
     embeddings = compute_embeddings(backbone.to(loaders.device).eval(), image_set, normalisation, loaders, report)
     learner.model, learner.dls, learner.splitter = head, make_loaders(embeddings), all_in_one_group
     try:
-        yield
+        yield embeddings
     finally:
         learner.model, learner.dls, learner.splitter = network, loaders, splitter
 

@@ -1,7 +1,7 @@
 """Initial weights of a network: pretrained on ImageNet or speech, of another run, from a file, or random."""
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -12,11 +12,12 @@ from safetensors.torch import load, load_file
 
 from ser_images.data.common.errors import UserError
 from ser_images.export.architectures import architecture
+from ser_images.export.architectures.speech.campplus import SpeakerEmbedding
 from ser_images.export.architectures.speech.pretrained_speech import PretrainedSpeech
 from ser_images.export.bundle.bundle import WEIGHTS
 from ser_images.export.bundle.files import BundleFiles
 from ser_images.spectrogram_gen.spec import ImageSpec
-from ser_images.train.training.config import PRETRAINED_TAGS
+from ser_images.train.training.config import PRETRAINED_TAGS, TrainConfig
 from ser_images.train.training.pretrained import published_weights
 
 
@@ -44,6 +45,36 @@ def make_weighted_learner(name: str, weights: str, dls: Any, spec: ImageSpec, **
     elif weights not in ("imagenet", "none"):
         load_weights(learner.model, Path(weights), network.key_map)
     return learner
+
+
+def for_probing(learner: Any, config: TrainConfig, labels: Sequence[str], spec: ImageSpec) -> torch.nn.Sequential:
+    """The learner's network; of a pretrained speech network the one that a linear probe is made of, with its weights.
+
+    Raises:
+        UserError: as `make_weighted_learner`.
+    """
+    network = architecture(config.architecture)
+    if not isinstance(network, PretrainedSpeech):
+        model: torch.nn.Sequential = learner.model
+        return model
+    probed = network.probe(len(labels), spec.n_rows)
+    if config.weights == "speech":
+        _copy(probed, published_weights(network.published), network.key_map, "pretrained speech weights")
+    elif config.weights != "none":
+        load_weights(probed, Path(config.weights), network.key_map)
+    return probed
+
+
+def speaker_embedding_of(config: TrainConfig) -> SpeakerEmbedding | None:
+    """The speaker network that continues a frozen, pretrained CAM++; None for other backbones."""
+    network = architecture(config.architecture)
+    if not (isinstance(network, PretrainedSpeech) and "campplus" in network.published and config.freeze):
+        return None
+    if config.weights != "speech":
+        return None  # the backbone is another run's, which may have fine-tuned it
+    embedding = SpeakerEmbedding()
+    embedding.load_published(published_weights(("campplus",)))
+    return embedding.eval()
 
 
 def load_weights(model: torch.nn.Module, path: Path, key_map: Mapping[str, str]) -> None:

@@ -1,13 +1,14 @@
 """One training: a network, and its calibrated predictions for clips that it was not trained on."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from fastai.callback.core import Callback
 from fastai.torch_core import default_device, set_seed
 
@@ -16,6 +17,7 @@ from ser_images.export.architectures import architecture
 from ser_images.export.bundle.bundle import Normalisation
 from ser_images.export.formats.fastai_learner import plain_learner
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
+from ser_images.train.evaluation.adaptation import AdaptedLabel, adaptation_metrics
 from ser_images.train.evaluation.calibration import (
     Calibrated,
     calibration,
@@ -25,11 +27,15 @@ from ser_images.train.evaluation.calibration import (
 )
 from ser_images.train.evaluation.metrics import metrics, predict
 from ser_images.train.evaluation.predictions import Predictions
+from ser_images.train.training.adapter import Adapter, AdapterChoice, choose_adapter, evaluate_adapter, fit_adapter
 from ser_images.train.training.allocator import keep_freed_memory
 from ser_images.train.training.callbacks import Report, WithoutValidation
 from ser_images.train.training.config import TrainConfig
-from ser_images.train.training.embeddings import frozen_backbone
+from ser_images.train.training.embedded import Embedded, embed_clips
+from ser_images.train.training.embeddings import EmbeddingCache, compute_embeddings, frozen_backbone
+from ser_images.train.training.first_weights import for_probing, speaker_embedding_of
 from ser_images.train.training.learner import LRFinderResult, find_lr, fit, make_learner
+from ser_images.train.training.linear_probe import Probe, block_sizes, fit_probe, put_in
 from ser_images.train.training.loaders import compute_normalisation, data_loaders, subset_rows
 
 
@@ -40,15 +46,27 @@ class Trained:
     Attributes:
         learner: a plain fastai learner, on the CPU.
         history: losses and metrics of each epoch.
-        lr: the maximum learning rate.
+        lr: the maximum learning rate; None for a linear probe.
         lr_finder: losses over learning rates; None where the config names the learning rate.
+        cache: embeddings of a frozen backbone.
+        probe: the fitted classifiers of a linear probe.
+        adapter: what adapts the network to a speaker.
     """
 
     learner: Any
     normalisation: Normalisation
     history: list[dict[str, float]]
-    lr: float
+    lr: float | None
     lr_finder: LRFinderResult | None
+    cache: EmbeddingCache | None = None
+    probe: Probe | None = None
+    adapter: Adapter | None = None
+
+    @property
+    def network(self) -> torch.nn.Module:
+        """The network with its adapter, or alone."""
+        network: torch.nn.Module = self.learner.model
+        return self.adapter.network if self.adapter else network
 
 
 @dataclass(frozen=True)
@@ -60,12 +78,19 @@ class Evaluation:
         validation: the clips that epoch, temperature and threshold were chosen on.
         predictions: the clips that are reported: the test fold, or the validation clips once more.
         metrics: the content of `metrics.json`.
+        adaptation: labels of the same clips, adapted to their speakers.
     """
 
     temperature: float
     validation: Predictions
     predictions: Predictions
     metrics: dict[str, Any]
+    adaptation: Sequence[AdaptedLabel] = ()
+
+    def with_adaptation(self, found: Sequence[AdaptedLabel]) -> "Evaluation":
+        """With the adapted labels of the same clips, and their metrics beside the plain ones."""
+        metrics = {**self.metrics, "adaptation": adaptation_metrics(found)} if found else self.metrics
+        return replace(self, adaptation=found, metrics=metrics)
 
 
 @dataclass(frozen=True)
@@ -94,15 +119,51 @@ def train_and_evaluate(
         test: evaluate on the test fold, else on the validation clips.
         trainings_after: number of equal trainings that follow, to estimate the remaining time.
     """
-    config = config.resolved()
-    job = _Job(image_set, folder, report, trainings_after * (1 + config.refit))
-    trained = _train(replace(job, trainings_after=job.trainings_after + config.refit), split, config)
+    config = config.resolved(test)
+    refit = bool(config.refit)
+    job = _Job(image_set, folder, report, trainings_after * (1 + refit))
+    trained = _train(replace(job, trainings_after=job.trainings_after + refit), split, config)
     temperature, validation = _validate(trained, image_set, split, report)
-    if config.refit:
+    adapt = config.adapt == "speaker"
+    choice = _choose_adapter(trained, image_set, split, validation, config) if adapt else None
+    if refit:
         report("training again from the start, with the validation clips included")
+        split = split.with_validation_in_train(image_set.rows)
         trained = _refit(job, trained, split, config)
     test_rows = subset_rows(image_set, split.test) if test else []
-    return trained, _evaluate(trained, temperature, validation, test_rows, image_set)
+    evaluation = _evaluate(trained, temperature, validation, test_rows, image_set)
+    if choice:
+        return _adapt(choice, trained, evaluation, image_set, split, config)
+    return trained, evaluation
+
+
+def _choose_adapter(
+    trained: Trained, image_set: ImageSet, split: Split, validation: Predictions, config: TrainConfig
+) -> AdapterChoice:
+    train, valid = (_clips(image_set, trained, indices) for indices in (split.train, split.valid))
+    return choose_adapter(config.architecture, train, trained.probe, valid, validation)
+
+
+def _adapt(
+    choice: AdapterChoice,
+    trained: Trained,
+    evaluation: Evaluation,
+    image_set: ImageSet,
+    split: Split,
+    config: TrainConfig,
+) -> tuple[Trained, Evaluation]:
+    """Training and evaluation with the adapter of the trained network."""
+    train = _clips(image_set, trained, split.train)
+    rows = evaluation.predictions.rows
+    scored = embed_clips(trained.learner, image_set, rows, trained.cache)
+    network, n_labels, voices = trained.learner.model, len(image_set.labels), speaker_embedding_of(config)
+    adapter = fit_adapter(choice, config.architecture, network, train, n_labels, voices)
+    found = evaluate_adapter(adapter, train, scored, evaluation.predictions, config.seed)
+    return replace(trained, adapter=adapter), evaluation.with_adaptation(found)
+
+
+def _clips(image_set: ImageSet, trained: Trained, indices: Iterable[int]) -> Embedded:
+    return embed_clips(trained.learner, image_set, subset_rows(image_set, indices), trained.cache)
 
 
 def _train(job: _Job, split: Split, config: TrainConfig, callbacks: Sequence[Callback] = ()) -> Trained:
@@ -115,18 +176,35 @@ def _train(job: _Job, split: Split, config: TrainConfig, callbacks: Sequence[Cal
         data_loaders, image_set, split, normalisation, config.epoch_over, config.batch_size, default_device()
     )
     learner = make_learner(make_loaders(), config, image_set.labels, image_set.spec, job.folder).add_cbs(callbacks)
+    if config.linear_probe:
+        return _probe(job, learner, split, config, normalisation)
     frozen = frozen_backbone(learner, image_set, normalisation, make_loaders, job.report)
-    with frozen if config.freeze else nullcontext():
+    with frozen if config.freeze else nullcontext() as cache:
         lr, lr_finder = _lr(learner, config, job.report)
         history = fit(learner, config, lr, job.report, job.trainings_after)
     shutil.rmtree(job.folder / "models", ignore_errors=True)
     plain = plain_learner(learner.model, image_set.labels, image_set.spec, normalisation)
-    return Trained(plain, normalisation, history, lr, lr_finder)
+    return Trained(plain, normalisation, history, lr, lr_finder, cache)
 
 
-def _refit(job: _Job, first: Trained, split: Split, config: TrainConfig) -> Trained:
+def _probe(job: _Job, learner: Any, split: Split, config: TrainConfig, normalisation: Normalisation) -> Trained:
+    """A linear probe of the learner's frozen backbone, regularised by folds of the training speakers."""
+    image_set = job.image_set
+    network = for_probing(learner, config, image_set.labels, image_set.spec)
+    backbone = network[0].to(learner.dls.device).eval()
+    cache = compute_embeddings(backbone, image_set, normalisation, learner.dls, job.report)
+    plain = plain_learner(network, image_set.labels, image_set.spec, normalisation)
+    clips = embed_clips(plain, image_set, subset_rows(image_set, split.train), cache)
+    sizes = block_sizes(config.architecture, clips.values.shape[1])
+    probe = fit_probe(clips, sizes, len(image_set.labels))
+    put_in(probe, network)
+    report = "  ".join(f"{name} {value:.4f}" for name, value in probe.metrics.items() if name != "seconds")
+    job.report(f"linear probe, C {probe.c:g}: {report}  {probe.metrics['seconds']:.0f} s")
+    return Trained(plain, normalisation, [probe.metrics], None, None, cache, probe)
+
+
+def _refit(job: _Job, first: Trained, enlarged: Split, config: TrainConfig) -> Trained:
     """Trained again with the same learning rate on training and validation clips; the history is the first's."""
-    enlarged = split.with_validation_in_train(job.image_set.rows)
     again = _train(job, enlarged, replace(config, lr=first.lr), [WithoutValidation()])
     return replace(again, history=first.history, lr_finder=first.lr_finder)
 

@@ -9,6 +9,7 @@ masking follow. The third block is left out: its output separates speakers rathe
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 
 import torch
 from torch import nn
@@ -23,6 +24,8 @@ from ser_images.export.architectures.speech.pretrained_speech import (
 
 GROWTH = 32
 """Channels that each densely connected layer adds."""
+SAME_SPEAKER = 0.35
+"""The least cosine of speaker embeddings that are taken for one speaker's."""
 SEGMENT = 100
 """Frames in a segment, whose mean is the local context of its frames."""
 
@@ -112,11 +115,15 @@ def _transit(n_in: int, n_out: int) -> nn.Sequential:
 
 
 class CampplusBackbone(nn.Module):
-    """Images (n, 1, rows, frames) to embeddings (n, `EMBEDDING_DIM`): pooled statistics of the second block."""
+    """Images (n, 1, rows, frames) to embeddings: pooled statistics of the second block, (n, `EMBEDDING_DIM`).
+
+    Args:
+        third_block: add those of the third block: (n, 2 x `EMBEDDING_DIM`).
+    """
 
     EMBEDDING_DIM = 3 * 1024
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, third_block: bool = False) -> None:
         super().__init__()
         self.activity = ActivityMask()
         self.head = Bands()
@@ -127,40 +134,55 @@ class CampplusBackbone(nn.Module):
             ("transit1", _transit(512, 256)),
             ("block2", block(256, 24, dilation=2)),
         ]))  # fmt: skip
+        self.third = _third_block() if third_block else None
         self.statistics = MaskedStatisticsPooling()
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.with_frames(images)[0]
 
     def with_frames(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The embeddings, with the frames (n, 1024, frames / 2) and the mask (n, 1, frames / 2) that were pooled."""
+        """The embeddings, with the frames (n, 1024, frames / 2) of the last block and the mask (n, 1, frames / 2)."""
         bands, mask = self.activity(images)
         frames, mask = self.xvector(self.head(mean_normalise(bands, mask))), mask[..., ::2]
-        return self.statistics(frames, mask), frames, mask
+        embeddings: torch.Tensor = self.statistics(frames, mask)
+        if self.third is not None:
+            frames = self.third(frames)
+            embeddings = torch.cat([embeddings, self.statistics(frames, mask)], 1)
+        return embeddings, frames, mask
+
+
+def _third_block() -> nn.Sequential:
+    return nn.Sequential(OrderedDict(transit2=_transit(1024, 512), block3=block(512, 16, dilation=2)))
 
 
 class SpeakerEmbedding(nn.Module):
-    """The rest of CAM++, from the frames of the second block to speaker embeddings (n, 192) of length 1.
+    """The rest of CAM++, from the frames of the third block to speaker embeddings (n, 192) of length 1.
 
-    Two clips whose embeddings have a high cosine are of one speaker. Layers have the names of the published weights.
+    Two clips whose embeddings have a high cosine are of one speaker. Before their length becomes 1, the mean of the
+    training speakers is subtracted. Layers have the names of the published weights.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.xvector = nn.Sequential(OrderedDict([
-            ("transit2", _transit(1024, 512)),
-            ("block3", block(512, 16, dilation=2)),
-            ("transit3", _transit(1024, 512)),
-            ("out_nonlinear", bn_relu(512)),
-        ]))  # fmt: skip
+        self.xvector = nn.Sequential(OrderedDict(transit3=_transit(1024, 512), out_nonlinear=bn_relu(512)))
         self.statistics = MaskedStatisticsPooling()
         self.dense = nn.Conv1d(1024, SPEAKER_DIM, 1, bias=False)
         self.batchnorm = nn.BatchNorm1d(SPEAKER_DIM, affine=False)
+        self.register_buffer("population_mean", torch.zeros(SPEAKER_DIM))
+
+    def load_published(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Copy the weights of a published CAM++, whose names these are; others in it are left out."""
+        names = {"dense": "xvector.dense.linear", "batchnorm": "xvector.dense.nonlinear.batchnorm"}
+        state = {}
+        for name in self.state_dict().keys() - {"population_mean"}:
+            layer, _, rest = name.partition(".")
+            state[name] = weights[f"{names[layer]}.{rest}" if layer in names else name]
+        self.load_state_dict(state | {"population_mean": self.get_buffer("population_mean")})
 
     def forward(self, frames: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         mean, deviation, _ = self.statistics(self.xvector(frames), mask).chunk(3, 1)
         embeddings = self.batchnorm(self.dense(torch.cat([mean, deviation], 1).unsqueeze(2)).squeeze(2))
-        return nn.functional.normalize(embeddings)
+        return nn.functional.normalize(embeddings - self.get_buffer("population_mean"))
 
 
 def dense_head(n_in: int, labels: int) -> nn.Sequential:
@@ -176,6 +198,20 @@ def campplus(rows: int, labels: int) -> tuple[nn.Module, nn.Module]:
     return CampplusBackbone(rows), dense_head(CampplusBackbone.EMBEDDING_DIM, labels)
 
 
+def probed_campplus(rows: int) -> nn.Module:
+    """The backbone for a linear probe, up to its third block."""
+    return CampplusBackbone(rows, third_block=True)
+
+
 CAMPPLUS = PretrainedSpeech(
-    campplus, {"head": "0.head", "xvector": "0.xvector"}, ("campplus",), (CampplusBackbone.EMBEDDING_DIM,)
+    campplus,
+    {
+        "head": "0.head",
+        "xvector.transit2": "0.third.transit2",
+        "xvector.block3": "0.third.block3",
+        "xvector": "0.xvector",
+    },
+    ("campplus",),
+    probed_campplus,
+    (CampplusBackbone.EMBEDDING_DIM, CampplusBackbone.EMBEDDING_DIM),
 )

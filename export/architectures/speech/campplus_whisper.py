@@ -9,33 +9,31 @@ Input (batch, 1, 80, frames), images of the feature `fbank`; output (batch, labe
 """
 
 from collections.abc import Sequence
+from math import log
 
 import torch
 from torch import nn
 
-from ser_images.export.architectures.linear_heads import log_mean_probability
 from ser_images.export.architectures.speech.campplus import CampplusBackbone, dense_head
 from ser_images.export.architectures.speech.pretrained_speech import PretrainedSpeech
 from ser_images.export.architectures.speech.whisper import WhisperBackbone
 
 HEADS_EACH = 3
-PARTS = (CampplusBackbone.EMBEDDING_DIM, WhisperBackbone.EMBEDDING_DIM)
-"""Sizes of the two embeddings."""
 
 
 class DualBackbone(nn.Module):
-    """The embeddings of both backbones, concatenated: (n, 3072 + 4608)."""
+    """The embeddings of both backbones, concatenated: (n, 3072 + 4608), with the third block (n, 2 x 3072 + 4608)."""
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, third_block: bool = False) -> None:
         super().__init__()
-        self.campplus = CampplusBackbone(rows)
+        self.campplus = CampplusBackbone(rows, third_block)
         self.whisper = WhisperBackbone(rows)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.with_frames(images)[0]
 
     def with_frames(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The embeddings, and the frames and mask of CAM++ that its speaker embedding is computed from."""
+        """The embeddings, and the frames and mask of the last block of CAM++."""
         embeddings, frames, mask = self.campplus.with_frames(images)
         return torch.cat([embeddings, self.whisper(images)], 1), frames, mask
 
@@ -60,17 +58,29 @@ class HeadEnsemble(nn.Module):
         logits = torch.stack([head(part) for head, part in zip(self.heads, inputs, strict=True)], 1)
         if self.training:
             return logits
-        return log_mean_probability(logits)
+        return logits.log_softmax(2).logsumexp(1) - log(len(self.heads))
 
 
 def campplus_whisper(rows: int, labels: int) -> tuple[nn.Module, nn.Module]:
     """Backbones and heads for images with this number of rows, a multiple of eight."""
-    return DualBackbone(rows), HeadEnsemble(PARTS, labels)
+    return DualBackbone(rows), HeadEnsemble((CampplusBackbone.EMBEDDING_DIM, WhisperBackbone.EMBEDDING_DIM), labels)
+
+
+def probed_campplus_whisper(rows: int) -> nn.Module:
+    """The backbones for a linear probe, CAM++ up to its third block."""
+    return DualBackbone(rows, third_block=True)
 
 
 CAMPPLUS_WHISPER = PretrainedSpeech(
     campplus_whisper,
-    {"head": "0.campplus.head", "xvector": "0.campplus.xvector", "whisper": "0.whisper"},
+    {
+        "head": "0.campplus.head",
+        "xvector.transit2": "0.campplus.third.transit2",
+        "xvector.block3": "0.campplus.third.block3",
+        "xvector": "0.campplus.xvector",
+        "whisper": "0.whisper",
+    },
     ("campplus", "whisper"),
-    PARTS,
+    probed_campplus_whisper,
+    (CampplusBackbone.EMBEDDING_DIM, CampplusBackbone.EMBEDDING_DIM, WhisperBackbone.EMBEDDING_DIM),
 )

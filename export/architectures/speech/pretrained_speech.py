@@ -27,14 +27,16 @@ class PretrainedSpeech:
             those to logits (n, labels).
         key_map: see `Architecture`.
         published: names of its pretrained weights in `ser_images.train.training.pretrained`.
-        embedding_parts: sizes of the backbones' embeddings; a linear probe has one classifier for each.
+        make_probed: builds the backbone with all layers that a linear probe uses, for a number of rows.
+        blocks: sizes of the blocks of its embeddings, each from one part of a backbone.
         normalisation: grey values to the natural logarithm of power, black being 0: the unit of its pretraining.
     """
 
     make: Callable[[int, int], tuple[nn.Module, nn.Module]]
     key_map: Mapping[str, str]
     published: tuple[str, ...]
-    embedding_parts: tuple[int, ...]
+    make_probed: Callable[[int], nn.Module]
+    blocks: tuple[int, ...]
     pretrained_tag: ClassVar[str | None] = "speech"
     normalisation: ClassVar[Normalisation | None] = Normalisation(0.0, 10 / (FBANK_SPEC.range_db * log(10)))
     fastai_native: ClassVar[bool] = False
@@ -42,6 +44,10 @@ class PretrainedSpeech:
     def network(self, n_labels: int, rows: int) -> nn.Module:
         """The network with random weights: grey images (n, 1, rows, frames) to logits (n, n_labels)."""
         return nn.Sequential(*self.make(rows, n_labels))
+
+    def probe(self, n_labels: int, rows: int) -> nn.Sequential:
+        """The network of a linear probe: a backbone and one linear layer, with random weights."""
+        return nn.Sequential(self.make_probed(rows), nn.Linear(sum(self.blocks), n_labels))
 
     def learner(self, dls: Any, spec: ImageSpec, pretrained: bool, **kwargs: Any) -> Learner:
         """A fastai learner of it; `kwargs` as fastai's `Learner` has them.

@@ -1,0 +1,63 @@
+"""Embedded: clips as embeddings, for classifiers that are fitted to them at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ser_images.export.adaptation.network import embed, hidden_layers
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
+from ser_images.train.training.embeddings import EmbeddingCache
+
+Floats = NDArray[np.float32]
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Clips as embeddings.
+
+    Attributes:
+        rows: the manifest rows of their original images.
+        values: the input of the network's last layer, shape (clips, dim).
+        targets: the index of each label, shape (clips,).
+    """
+
+    rows: tuple[ManifestRow, ...]
+    values: Floats
+    targets: Indices
+
+    @property
+    def speakers(self) -> NDArray[np.str_]:
+        """The speaker of each clip; a clip without one counts as a speaker of its own."""
+        return np.array([row.speaker or row.clip for row in self.rows])
+
+    def __getitem__(self, chosen: Indices) -> "Embedded":
+        return Embedded(tuple(self.rows[index] for index in chosen), self.values[chosen], self.targets[chosen])
+
+
+def embed_clips(
+    learner: Any, image_set: ImageSet, rows: Sequence[ManifestRow], cache: EmbeddingCache | None = None
+) -> Embedded:
+    """The embeddings of the original images among these rows.
+
+    Args:
+        learner: a plain fastai learner, on the CPU.
+        cache: embeddings of its frozen backbone, which then need not be computed again.
+    """
+    rows = [row for row in rows if row.variant == "original"]
+    paths = [image_set.folder / row.image for row in rows]
+    network = learner.model.eval()
+    with torch.inference_mode():
+        if cache is None:
+            batches = [embed(network, torch.Tensor(batch))[0] for (batch,) in learner.dls.test_dl(paths)]
+            values = torch.cat(batches)
+        else:
+            values = torch.from_numpy(cache.values[[cache.rows[path] for path in paths]].astype(np.float32))
+            for layer in hidden_layers(network[1]):
+                values = layer(values)
+    targets = np.array([image_set.labels.index(row.label) for row in rows])
+    return Embedded(tuple(rows), values.numpy(), targets)

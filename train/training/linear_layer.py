@@ -1,0 +1,115 @@
+"""A linear layer fitted at once: logistic regression on whitened blocks of embeddings, for probes and speaker heads.
+
+blocks = whiten(embedded.values, sizes, groups=embedded.targets)
+layer = fit_layer(blocks, embedded.targets, n_labels, c=10)
+
+Within-class covariance normalisation (Hatch AO, Kajarekar S, Stolcke A (2006). Within-Class Covariance Normalization
+for SVM-based Speaker Recognition. Interspeech): directions in which clips of one label differ much are scaled down
+before the regression, so that it need not spend its weights on them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
+from torch import nn
+
+CS = (3.0, 10.0, 30.0)
+"""Inverse strengths of the regularisation to choose from, as scikit-learn's `LogisticRegression` has them."""
+INNER_FOLDS = 5
+_MAX_ITERATIONS = 300
+_VARIANCE = 0.998
+"""Share of the variance whose directions are kept."""
+_FLOOR = 0.03
+"""Added to each variance within groups, as a fraction of the largest: the covariance of few clips is uncertain."""
+_NO_CLIP = -20.0
+Floats = NDArray[np.float32]
+Indices = NDArray[np.intp]
+Fold = tuple[Indices, Indices]
+"""Indices of the clips that a layer is fitted to, and of those that are held out."""
+
+
+@dataclass(frozen=True)
+class Whitened:
+    """One block of embeddings in coordinates in which the variance within groups is about equal in all directions.
+
+    Attributes:
+        coordinates: of the embeddings, shape (clips, directions).
+        projection: (directions, size): an embedding x has the coordinates `projection @ (x - mean)`.
+        mean: of the embeddings, shape (size,).
+    """
+
+    coordinates: Floats
+    projection: Floats
+    mean: Floats
+
+    @classmethod
+    def of(cls, values: Floats, groups: Indices) -> "Whitened":
+        """A block of embeddings (clips, size), and the group of each clip."""
+        mean, scale = values.mean(0), (values.std(0) + 1e-6) * np.sqrt(values.shape[1], dtype=np.float32)
+        standardised = (values - mean) / scale
+        basis = _principal_directions(standardised)
+        turned = standardised @ basis
+        variances, directions = np.linalg.eigh(_covariance_within(turned, groups))
+        variances = np.maximum(variances, 0)
+        to = basis @ (directions / np.sqrt(variances + _FLOOR * variances[-1]))
+        coordinates = standardised @ to
+        norm = np.sqrt((coordinates**2).sum(1).mean())  # so that C means the same for any block
+        return cls((coordinates / norm).astype(np.float32), (to / norm / scale[:, None]).T.astype(np.float32), mean)
+
+
+def whiten(values: Floats, sizes: Sequence[int], groups: Indices) -> list[Whitened]:
+    """The blocks, of these sizes, of embeddings (clips, dim); `groups` has the group of each clip."""
+    return [Whitened.of(block, groups) for block in np.split(values, np.cumsum(sizes)[:-1], axis=1)]
+
+
+def fit_layer(blocks: Sequence[Whitened], targets: Indices, n_labels: int, c: float) -> nn.Linear:
+    """The mean of a multinomial logistic regression on each block, as one layer: (n, dim) to logits (n, labels)."""
+    fitted = [(block, *_fit(block.coordinates, targets, n_labels, c)) for block in blocks]
+    weight = np.concatenate([weight @ block.projection for block, weight, _ in fitted], 1) / len(fitted)
+    shift = sum(bias - weight @ block.projection @ block.mean for block, weight, bias in fitted) / len(fitted)
+    layer = nn.Linear(weight.shape[1], n_labels)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(weight))
+        layer.bias.copy_(torch.from_numpy(shift))
+    return layer.eval()
+
+
+def speaker_folds(speakers: NDArray[np.str_]) -> list[Fold]:
+    """Training and held-out indices of folds of speakers, `INNER_FOLDS` or as many as there are speakers."""
+    folds = GroupKFold(min(INNER_FOLDS, len(set(speakers.tolist()))))
+    return list(folds.split(speakers, groups=speakers))
+
+
+def _principal_directions(values: Floats) -> Floats:
+    """The directions (size, kept) of the most variance of centred values (clips, size), of length 1."""
+    wide = values.shape[1] > len(values)
+    variances, vectors = np.linalg.eigh(values @ values.T if wide else values.T @ values)
+    variances, vectors = variances[::-1], vectors[:, ::-1]
+    kept = int(np.searchsorted(np.cumsum(variances) / variances.sum(), _VARIANCE)) + 1
+    directions: Floats = values.T @ (vectors[:, :kept] / np.sqrt(variances[:kept])) if wide else vectors[:, :kept]
+    return directions
+
+
+def _covariance_within(values: Floats, groups: Indices) -> Floats:
+    _, numbers = np.unique(groups, return_inverse=True)
+    means = np.stack([values[numbers == number].mean(0) for number in range(numbers.max() + 1)])
+    centred = values - means[numbers]
+    covariance: Floats = centred.T @ centred / len(centred)
+    return covariance
+
+
+def _fit(values: Floats, targets: Indices, n_labels: int, c: float) -> tuple[Floats, NDArray[np.float64]]:
+    """Weights (labels, directions) and biases (labels,); a label without a clip has the least probability."""
+    fitted = LogisticRegression(C=c, max_iter=_MAX_ITERATIONS).fit(values, targets)
+    weight, bias = np.zeros((n_labels, values.shape[1]), np.float32), np.full(n_labels, _NO_CLIP)
+    if len(fitted.classes_) == 2:  # one row, of the second label against the first
+        weight[fitted.classes_] = np.outer((-0.5, 0.5), fitted.coef_[0])
+        bias[fitted.classes_] = np.multiply((-0.5, 0.5), fitted.intercept_[0])
+    else:
+        weight[fitted.classes_], bias[fitted.classes_] = fitted.coef_, fitted.intercept_
+    return weight, bias

@@ -1,0 +1,90 @@
+"""A linear probe: one regularised linear layer on the embeddings of a frozen backbone, in place of epochs.
+
+probe = fit_probe(embedded, block_sizes("campplus-whisper", dim), n_labels)
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import softmax
+from torch import nn
+
+from ser_images.export.adaptation.network import last_layer
+from ser_images.export.architectures import architecture
+from ser_images.export.architectures.speech.pretrained_speech import PretrainedSpeech
+from ser_images.train.evaluation.uar import uar
+from ser_images.train.training.embedded import Embedded
+from ser_images.train.training.linear_layer import CS, fit_layer, speaker_folds, whiten
+
+_SMALLEST = 1e-12
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A fitted linear layer.
+
+    Attributes:
+        c: the chosen inverse strength of the regularisation.
+        out_of_fold: probabilities of the training clips by layers not fitted to their speaker, (clips, labels).
+        metrics: a row of `history.csv`; all but train_loss are out of fold.
+    """
+
+    layer: nn.Linear
+    c: float
+    out_of_fold: NDArray[np.float64]
+    metrics: dict[str, float]
+
+
+def fit_probe(clips: Embedded, sizes: Sequence[int], n_labels: int) -> Probe:
+    """The layer for training clips, regularised by what is best for speakers whom it was not fitted to.
+
+    Args:
+        sizes: of the blocks of an embedding.
+    """
+    started = time.perf_counter()
+    held_out = {c: np.zeros((len(clips.rows), n_labels)) for c in CS}
+    for fit, rest in speaker_folds(clips.speakers):
+        blocks = whiten(clips.values[fit], sizes, clips.targets[fit])
+        for c, probabilities in held_out.items():
+            probabilities[rest] = _probabilities(fit_layer(blocks, clips.targets[fit], n_labels, c), clips.values[rest])
+    best = max(held_out, key=lambda c: uar(clips.targets, held_out[c].argmax(1)))
+    layer = fit_layer(whiten(clips.values, sizes, clips.targets), clips.targets, n_labels, best)
+    metrics = {
+        "train_loss": _cross_entropy(_probabilities(layer, clips.values), clips.targets),
+        "valid_loss": _cross_entropy(held_out[best], clips.targets),
+        "accuracy": float((held_out[best].argmax(1) == clips.targets).mean()),
+        "uar": uar(clips.targets, held_out[best].argmax(1)),
+        "seconds": round(time.perf_counter() - started, 2),
+    }
+    return Probe(layer, best, held_out[best], metrics)
+
+
+def put_in(probe: Probe, network: nn.Sequential) -> None:
+    """Copy the layer into the network's last layer."""
+    last_layer(network).load_state_dict(probe.layer.state_dict())
+
+
+def block_sizes(name: str, dim: int) -> tuple[int, ...]:
+    """Sizes of the blocks of an architecture's embeddings: one, but where several parts of backbones have one each.
+
+    Args:
+        dim: size of the embeddings.
+    """
+    found = architecture(name)
+    sizes = found.blocks if isinstance(found, PretrainedSpeech) else ()
+    return sizes if sum(sizes) == dim else (dim,)
+
+
+def _probabilities(layer: nn.Linear, values: NDArray[np.float32]) -> NDArray[np.float64]:
+    with torch.inference_mode():
+        logits = layer(torch.from_numpy(values)).numpy().astype(np.float64)
+    found: NDArray[np.float64] = softmax(logits, axis=1)
+    return found
+
+
+def _cross_entropy(probabilities: NDArray[np.float64], targets: NDArray[np.intp]) -> float:
+    return -float(np.log(np.maximum(probabilities[np.arange(len(targets)), targets], _SMALLEST)).mean())
