@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from ser_images.export.adaptation.parameters import Shrinkage, SpeakerAdaptation
 from ser_images.export.adaptation.speaker_mean import AdaptedSpeaker
+from ser_images.export.architectures.speech.pretrained_speech import Block
 from ser_images.spectrogram_gen.dataset.image_set import ManifestRow
 from ser_images.train.evaluation.adaptation import (
     DRAWS,
@@ -36,6 +37,7 @@ from ser_images.train.training.speaker_head import choose, fit_speaker_head, spe
 
 LABELS = tuple("abcd")
 N_SPEAKERS, EACH, DIM = 8, 24, 30
+BLOCKS = [Block(DIM)]
 
 
 def row(speaker: str, clip: int, label: str, sample_hash: str = "") -> ManifestRow:
@@ -72,16 +74,26 @@ def outputs(seed: int = 0) -> SpeakerOutputs:
 def test_a_layer_is_the_regression_on_whitened_blocks() -> None:
     """One block: the layer's logits are scikit-learn's; two: their mean."""
     clips = simulated()
-    (one,) = whiten(clips.values, [DIM], clips.targets)
+    (one,) = whiten(clips.values, BLOCKS, clips.targets)
     regression = LogisticRegression(C=10, max_iter=300).fit(one.coordinates, clips.targets)
     layer = fit_layer([one], clips.targets, len(LABELS), 10)
     logits = layer(torch.from_numpy(clips.values)).detach().numpy()
     np.testing.assert_allclose(logits, regression.decision_function(one.coordinates), atol=1e-3)
-    blocks = whiten(clips.values, [10, 20], clips.targets)
+    blocks = whiten(clips.values, [Block(10), Block(20)], clips.targets)
     parts = [fit_layer([block], clips.targets, len(LABELS), 10) for block in blocks]
     both = fit_layer(blocks, clips.targets, len(LABELS), 10)(torch.from_numpy(clips.values)).detach().numpy()
     first, second = torch.from_numpy(clips.values[:, :10]), torch.from_numpy(clips.values[:, 10:])
     np.testing.assert_allclose(both, (parts[0](first) + parts[1](second)).detach().numpy() / 2, atol=1e-4)
+
+
+def test_a_block_that_is_not_plain_gets_no_weight() -> None:
+    clips = simulated()
+    blocks = whiten(clips.values, [Block(10), Block(20, plain=False)], clips.targets, plain=True)
+    layer = fit_layer(blocks, clips.targets, len(LABELS), 10)
+    assert not layer.weight[:, 10:].any()
+    alone = fit_layer(whiten(clips.values[:, :10], [Block(10)], clips.targets), clips.targets, len(LABELS), 10)
+    np.testing.assert_allclose(layer.weight[:, :10].detach(), alone.weight.detach(), atol=1e-5)
+    np.testing.assert_allclose(layer.bias.detach(), alone.bias.detach(), atol=1e-5)
 
 
 def test_whitening_makes_the_variance_within_groups_more_even() -> None:
@@ -101,7 +113,7 @@ def test_whitening_makes_the_variance_within_groups_more_even() -> None:
 def test_two_labels_and_a_label_without_a_clip() -> None:
     clips = simulated()
     two = clips[np.flatnonzero(clips.targets < 2)]
-    blocks = whiten(two.values, [DIM], two.targets)
+    blocks = whiten(two.values, BLOCKS, two.targets)
     layer = fit_layer(blocks, two.targets, 3, 10)
     probabilities = softmax(layer(torch.from_numpy(two.values)).detach().numpy(), axis=1)
     regression = LogisticRegression(C=10, max_iter=300).fit(blocks[0].coordinates, two.targets)
@@ -113,7 +125,7 @@ def test_a_probe_is_judged_by_speakers_that_it_was_not_fitted_to() -> None:
     """Labels that only the speaker tells: known perfectly of known speakers, not at all of others."""
     clips = simulated()
     by_speaker = replace(clips, targets=np.repeat(np.arange(N_SPEAKERS) % 2, EACH))
-    probe = fit_probe(by_speaker, [DIM], 2)
+    probe = fit_probe(by_speaker, BLOCKS, 2)
     assert probe.metrics["uar"] < 0.8
     assert probe.metrics["train_loss"] < probe.metrics["valid_loss"] / 2
     for fit, rest in speaker_folds(clips.speakers):
@@ -126,8 +138,8 @@ def test_a_speaker_head_does_not_see_the_speaker() -> None:
     clips = simulated()
     moved = clips.values.copy()
     moved[:EACH] += 3
-    head, bias = fit_speaker_head(clips, [DIM], len(LABELS), 10)
-    other, other_bias = fit_speaker_head(replace(clips, values=moved), [DIM], len(LABELS), 10)
+    head, bias = fit_speaker_head(clips, BLOCKS, len(LABELS), 10)
+    other, other_bias = fit_speaker_head(replace(clips, values=moved), BLOCKS, len(LABELS), 10)
     centred = torch.from_numpy(clips.values[:EACH] - clips.values[:EACH].mean(0))
     logits = [
         (one.linear(centred) + torch.tensor(b)).detach().numpy() for one, b in ((head, bias), (other, other_bias))
@@ -139,9 +151,9 @@ def test_a_speaker_head_does_not_see_the_speaker() -> None:
 def test_adaptation_is_worth_much_where_voices_differ() -> None:
     clips = simulated()
     train, test = clips[np.arange(6 * EACH)], clips[np.arange(6 * EACH, 8 * EACH)]
-    probe = fit_probe(train, [DIM], len(LABELS))
-    c, shrinkage = choose(train, probe.out_of_fold, [DIM], len(LABELS))
-    head, bias = fit_speaker_head(train, [DIM], len(LABELS), c)
+    probe = fit_probe(train, BLOCKS, len(LABELS))
+    c, shrinkage = choose(train, probe.out_of_fold, BLOCKS, len(LABELS))
+    head, bias = fit_speaker_head(train, BLOCKS, len(LABELS), c)
     plain = softmax(probe.layer(torch.from_numpy(test.values)).detach().numpy(), axis=1)
     found = evaluate(speaker_outputs(test, plain, head), LABELS, SpeakerAdaptation(DIM, bias, 1, shrinkage))
     scores = adaptation_metrics(found)

@@ -25,8 +25,8 @@ class Shrinkage:
     """
 
     prior_clips: float = 0.5
-    plain_clips: float = 3.0
-    diversity_power: float = 2.0
+    plain_clips: float = 5.0
+    diversity_power: float = 1.0
 
 
 @dataclass(frozen=True)

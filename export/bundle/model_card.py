@@ -87,7 +87,7 @@ Protocol `{name}`, fold {training.get("fold")}: {_protocol(name)}. Measured on
 |---|---|---|
 {rows}
 Lowest recall: {named}. Probabilities are {calibrated}.
-{_calibration(metrics.get("calibration"))}"""
+{_calibration(metrics.get("calibration"))}{_adaptation(metrics.get("adaptation"))}"""
 
 
 def _protocol(name: str) -> str:
@@ -103,6 +103,27 @@ def _calibration(calibration: Mapping[str, Any] | None) -> str:
 With `--min-confidence {threshold:.2f}`, chosen on validation clips, {calibration["answered"]:.0%} of these clips get a
 label instead of `uncertain`, and {accuracy:.0%} of those labels are correct.
 """
+
+
+def _adaptation(conditions: Mapping[str, Any] | None) -> str:
+    """The metrics after adaptation to the speakers, apart from the plain ones above."""
+    if not conditions:
+        return ""
+    rows = "".join(
+        f"| {name} | {found['clips']} | {found['plain']['uar']:.1%} | {found['adapted']['uar']:.1%} | "
+        f"{found['adapted']['accuracy']:.1%} |\n"
+        for name, found in conditions.items()
+    )
+    return f"""
+### Adapted to the speaker
+
+The figures above do not use it. Here the model is adapted to each speaker of the same clips without any label: to other
+clips of the speaker (enrolled), or to all clips up to the one that is classified (online). Means over
+{next(iter(conditions.values()))["draws"]} random draws; enrolment clips are not scored.
+
+| what is known of the speaker | clips | UAR, plain | UAR, adapted | accuracy, adapted |
+|---|---|---|---|---|
+{rows}"""
 
 
 def _metric(name: str, metrics: Mapping[str, Any]) -> str:

@@ -78,7 +78,7 @@ def _content(result: Result, image_set: ImageSet | None, recordings: Path | None
         "title": f"{first['config']['architecture']}, protocol {protocol}, {_fold_numbers(result)}",
         "protocol": PROTOCOLS[protocol].line,
         "provenance": first,
-        "metrics": metrics,
+        "metrics": {"adaptation": {}, **metrics},
         "names": NAMES,
         "interval_text": _INTERVALS[interval_method(metrics)],
         "labels": predictions.labels,

@@ -5,7 +5,7 @@ adaptation_metrics(found)["online, random order"]["adapted"]["uar"]
 """
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -164,6 +164,15 @@ def adaptation_metrics(found: Sequence[AdaptedLabel]) -> dict[str, Any]:
     """Accuracy and UAR of each condition, plain and adapted on the same clips: mean and deviation over the draws."""
     conditions = dict.fromkeys(one.condition for one in found)
     return {name: _of_draws([one for one in found if one.condition == name]) for name in conditions}
+
+
+def adaptation_text(metrics: Mapping[str, Any]) -> str:
+    """A line for each condition of `metrics["adaptation"]`; empty where there are none."""
+    lines = [
+        f"  {name:<34} {found['adapted']['uar']:.3f} (plain {found['plain']['uar']:.3f})\n"
+        for name, found in metrics.get("adaptation", {}).items()
+    ]
+    return "".join(["UAR adapted to the speaker, without labels:\n", *lines]) if lines else ""
 
 
 def _of_draws(found: Sequence[AdaptedLabel]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from ser_images.export.bundle.bundle import ONNX
 from ser_images.export.bundle.files import BundleFiles
 from ser_images.export.convert import to_onnx
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.train.evaluation.adaptation import adaptation_text
 from ser_images.train.evaluation.metrics import report_text
 from ser_images.train.runs.records import provenance, write_metrics
 from ser_images.train.runs.results import FOLD, Result, read_metrics, read_provenance
@@ -106,7 +107,7 @@ def cross_validate(
     result = Result.read(out)
     metrics = result.metrics
     write_metrics(out, result.predictions, metrics, image_set.folder)
-    report(f"\n{len(result.folds)} folds together:\n{report_text(result.predictions)}")
+    report(f"\n{len(result.folds)} folds together:\n{report_text(result.predictions)}{adaptation_text(metrics)}")
     return metrics
 
 

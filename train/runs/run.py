@@ -21,7 +21,7 @@ from ser_images.export.bundle.run_folder import add_onnx, new_run_folder, write_
 from ser_images.export.formats.fastai_pickle import pickle_obstacle
 from ser_images.export.formats.safetensors import model_id
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
-from ser_images.train.evaluation.adaptation import ADAPTATION, write_labels
+from ser_images.train.evaluation.adaptation import ADAPTATION, adaptation_text, write_labels
 from ser_images.train.evaluation.metrics import report_text
 from ser_images.train.runs.records import provenance, training_summary, write_history, write_metrics
 from ser_images.train.training.callbacks import Report
@@ -70,7 +70,7 @@ def run(
         _write_records(folder, trained, evaluation, content, image_set.folder)
         bundle = _bundle(trained, evaluation, config, image_set, training_summary(content, evaluation.metrics))
         write_bundle(folder, trained.network, bundle)
-    report(f"\n{report_text(evaluation.predictions)}")
+    report(f"\n{report_text(evaluation.predictions)}{adaptation_text(evaluation.metrics)}")
     _add_onnx(out, trained, evaluation, bundle, image_set, report)
     return evaluation.metrics
 

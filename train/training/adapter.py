@@ -17,7 +17,7 @@ from ser_images.train.evaluation.adaptation import AdaptedLabel, enrolled, evalu
 from ser_images.train.evaluation.calibration import choose_temperature
 from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.training.embedded import Embedded
-from ser_images.train.training.linear_probe import Probe, block_sizes
+from ser_images.train.training.linear_probe import Probe, blocks_of
 from ser_images.train.training.speaker_head import choose, choose_c, fit_speaker_head, speaker_outputs
 
 _FULL_TRUST = Shrinkage(prior_clips=0, plain_clips=0, diversity_power=0)
@@ -58,12 +58,12 @@ def choose_adapter(
         predictions: plain, of the validation clips.
     """
     n_labels, dim = len(predictions.labels), train.values.shape[1]
-    sizes = block_sizes(name, dim)
+    blocks = blocks_of(name, dim)
     if probe:
-        c, shrinkage = choose(train, probe.out_of_fold, sizes, n_labels)
+        c, shrinkage = choose(train, probe.out_of_fold, blocks, n_labels)
     else:
-        c, shrinkage = choose_c(train, validation, predictions.probabilities, sizes, n_labels), Shrinkage()
-    head, bias = fit_speaker_head(train, sizes, n_labels, c)
+        c, shrinkage = choose_c(train, validation, predictions.probabilities, blocks, n_labels), Shrinkage()
+    head, bias = fit_speaker_head(train, blocks, n_labels, c)
     outputs = speaker_outputs(validation, predictions.probabilities, head)
     probabilities = np.zeros_like(predictions.probabilities)
     for clips in outputs.by_speaker:
@@ -87,7 +87,7 @@ def fit_adapter(
         speaker_embedding: tells speakers apart; None: there is none.
     """
     dim = train.values.shape[1]
-    head, bias = fit_speaker_head(train, block_sizes(name, dim), n_labels, choice.c)
+    head, bias = fit_speaker_head(train, blocks_of(name, dim), n_labels, choice.c)
     same_speaker = SAME_SPEAKER if speaker_embedding else None
     adaptation = SpeakerAdaptation(dim, bias, choice.temperature, choice.shrinkage, same_speaker)
     return Adapter(AdaptiveNetwork(network, head, speaker_embedding).eval(), adaptation)

@@ -1,7 +1,7 @@
 """A linear layer fitted at once: logistic regression on whitened blocks of embeddings, for probes and speaker heads.
 
-blocks = whiten(embedded.values, sizes, groups=embedded.targets)
-layer = fit_layer(blocks, embedded.targets, n_labels, c=10)
+whitened = whiten(embedded.values, blocks, groups=embedded.targets)
+layer = fit_layer(whitened, embedded.targets, n_labels, c=10)
 
 Within-class covariance normalisation (Hatch AO, Kajarekar S, Stolcke A (2006). Within-Class Covariance Normalization
 for SVM-based Speaker Recognition. Interspeech): directions in which clips of one label differ much are scaled down
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from torch import nn
+
+from ser_images.export.architectures.speech.pretrained_speech import Block
 
 CS = (3.0, 10.0, 30.0)
 """Inverse strengths of the regularisation to choose from, as scikit-learn's `LogisticRegression` has them."""
@@ -61,21 +63,41 @@ class Whitened:
         norm = np.sqrt((coordinates**2).sum(1).mean())  # so that C means the same for any block
         return cls((coordinates / norm).astype(np.float32), (to / norm / scale[:, None]).T.astype(np.float32), mean)
 
+    @classmethod
+    def unused(cls, values: Floats) -> "Whitened":
+        """A block without directions."""
+        return cls(values[:, :0], np.zeros((0, values.shape[1]), np.float32), values.mean(0))
 
-def whiten(values: Floats, sizes: Sequence[int], groups: Indices) -> list[Whitened]:
-    """The blocks, of these sizes, of embeddings (clips, dim); `groups` has the group of each clip."""
-    return [Whitened.of(block, groups) for block in np.split(values, np.cumsum(sizes)[:-1], axis=1)]
+
+def whiten(values: Floats, blocks: Sequence[Block], groups: Indices, plain: bool = False) -> list[Whitened]:
+    """The blocks of embeddings (clips, dim), whitened within groups.
+
+    Args:
+        groups: the group of each clip.
+        plain: blocks that plain predictions do not use get no directions.
+    """
+    parts = np.split(values, np.cumsum([block.size for block in blocks])[:-1], axis=1)
+    return [
+        Whitened.unused(part) if plain and not block.plain else Whitened.of(part, groups)
+        for block, part in zip(blocks, parts, strict=True)
+    ]
 
 
 def fit_layer(blocks: Sequence[Whitened], targets: Indices, n_labels: int, c: float) -> nn.Linear:
     """The mean of a multinomial logistic regression on each block, as one layer: (n, dim) to logits (n, labels)."""
-    fitted = [(block, *_fit(block.coordinates, targets, n_labels, c)) for block in blocks]
-    weight = np.concatenate([weight @ block.projection for block, weight, _ in fitted], 1) / len(fitted)
-    shift = sum(bias - weight @ block.projection @ block.mean for block, weight, bias in fitted) / len(fitted)
-    layer = nn.Linear(weight.shape[1], n_labels)
+    used = sum(block.coordinates.shape[1] > 0 for block in blocks)
+    weights, bias = [], np.zeros(n_labels)
+    for block in blocks:
+        weight = np.zeros((n_labels, len(block.mean)))
+        if block.coordinates.shape[1]:
+            fitted, fitted_bias = _fit(block.coordinates, targets, n_labels, c)
+            weight = fitted @ block.projection / used
+            bias += fitted_bias / used - weight @ block.mean
+        weights.append(weight)
+    layer = nn.Linear(sum(weight.shape[1] for weight in weights), n_labels)
     with torch.no_grad():
-        layer.weight.copy_(torch.from_numpy(weight))
-        layer.bias.copy_(torch.from_numpy(shift))
+        layer.weight.copy_(torch.from_numpy(np.concatenate(weights, 1)))
+        layer.bias.copy_(torch.from_numpy(bias))
     return layer.eval()
 
 

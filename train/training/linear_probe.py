@@ -1,6 +1,6 @@
 """A linear probe: one regularised linear layer on the embeddings of a frozen backbone, in place of epochs.
 
-probe = fit_probe(embedded, block_sizes("campplus-whisper", dim), n_labels)
+probe = fit_probe(embedded, blocks_of("campplus-whisper", dim), n_labels)
 """
 
 import time
@@ -15,7 +15,7 @@ from torch import nn
 
 from ser_images.export.adaptation.network import last_layer
 from ser_images.export.architectures import architecture
-from ser_images.export.architectures.speech.pretrained_speech import PretrainedSpeech
+from ser_images.export.architectures.speech.pretrained_speech import Block, PretrainedSpeech
 from ser_images.train.evaluation.uar import uar
 from ser_images.train.training.embedded import Embedded
 from ser_images.train.training.linear_layer import CS, fit_layer, speaker_folds, whiten
@@ -39,20 +39,21 @@ class Probe:
     metrics: dict[str, float]
 
 
-def fit_probe(clips: Embedded, sizes: Sequence[int], n_labels: int) -> Probe:
+def fit_probe(clips: Embedded, blocks: Sequence[Block], n_labels: int) -> Probe:
     """The layer for training clips, regularised by what is best for speakers whom it was not fitted to.
 
     Args:
-        sizes: of the blocks of an embedding.
+        blocks: of an embedding; those that are not plain get no weight.
     """
     started = time.perf_counter()
     held_out = {c: np.zeros((len(clips.rows), n_labels)) for c in CS}
     for fit, rest in speaker_folds(clips.speakers):
-        blocks = whiten(clips.values[fit], sizes, clips.targets[fit])
+        whitened = whiten(clips.values[fit], blocks, clips.targets[fit], plain=True)
         for c, probabilities in held_out.items():
-            probabilities[rest] = _probabilities(fit_layer(blocks, clips.targets[fit], n_labels, c), clips.values[rest])
+            layer = fit_layer(whitened, clips.targets[fit], n_labels, c)
+            probabilities[rest] = _probabilities(layer, clips.values[rest])
     best = max(held_out, key=lambda c: uar(clips.targets, held_out[c].argmax(1)))
-    layer = fit_layer(whiten(clips.values, sizes, clips.targets), clips.targets, n_labels, best)
+    layer = fit_layer(whiten(clips.values, blocks, clips.targets, plain=True), clips.targets, n_labels, best)
     metrics = {
         "train_loss": _cross_entropy(_probabilities(layer, clips.values), clips.targets),
         "valid_loss": _cross_entropy(held_out[best], clips.targets),
@@ -68,15 +69,15 @@ def put_in(probe: Probe, network: nn.Sequential) -> None:
     last_layer(network).load_state_dict(probe.layer.state_dict())
 
 
-def block_sizes(name: str, dim: int) -> tuple[int, ...]:
-    """Sizes of the blocks of an architecture's embeddings: one, but where several parts of backbones have one each.
+def blocks_of(name: str, dim: int) -> tuple[Block, ...]:
+    """The blocks of an architecture's embeddings: one, but where several parts of backbones have one each.
 
     Args:
         dim: size of the embeddings.
     """
     found = architecture(name)
-    sizes = found.blocks if isinstance(found, PretrainedSpeech) else ()
-    return sizes if sum(sizes) == dim else (dim,)
+    blocks = found.blocks if isinstance(found, PretrainedSpeech) else ()
+    return blocks if sum(block.size for block in blocks) == dim else (Block(dim),)
 
 
 def _probabilities(layer: nn.Linear, values: NDArray[np.float32]) -> NDArray[np.float64]:

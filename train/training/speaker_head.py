@@ -1,7 +1,7 @@
 """The speaker head: linear classifiers on embeddings minus each speaker's mean, and how fast a new mean is trusted.
 
-head, bias = fit_speaker_head(clips, sizes, n_labels, c=10)
-c, shrinkage = choose(clips, plain, sizes, n_labels)
+head, bias = fit_speaker_head(clips, blocks, n_labels, c=10)
+c, shrinkage = choose(clips, plain, blocks, n_labels)
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ser_images.export.adaptation.network import SpeakerHead
 from ser_images.export.adaptation.parameters import Shrinkage, SpeakerAdaptation
+from ser_images.export.architectures.speech.pretrained_speech import Block
 from ser_images.train.evaluation.adaptation import (
     SpeakerOutputs,
     mostly_one_label,
@@ -25,8 +26,7 @@ from ser_images.train.training.embedded import Embedded
 from ser_images.train.training.linear_layer import CS, Whitened, fit_layer, speaker_folds, whiten
 
 SHRINKAGES = tuple(
-    Shrinkage(prior, plain, power)
-    for (prior, plain), power in product(((0.5, 3.0), (1.0, 4.0), (1.0, 8.0)), (0.0, 1.0, 2.0))
+    Shrinkage(plain_clips=plain, diversity_power=power) for plain, power in product((3.0, 5.0, 8.0), (1.0, 2.0))
 )
 """What `choose` chooses from."""
 _DRAWS = 3
@@ -34,14 +34,14 @@ Bias = tuple[float, ...]
 Values = NDArray[np.float64]
 
 
-def fit_speaker_head(clips: Embedded, sizes: Sequence[int], n_labels: int, c: float) -> tuple[SpeakerHead, Bias]:
+def fit_speaker_head(clips: Embedded, blocks: Sequence[Block], n_labels: int, c: float) -> tuple[SpeakerHead, Bias]:
     """The speaker head of training clips, and its biases (labels,), which belong into the bundle.
 
     Args:
-        sizes: of the blocks of an embedding.
+        blocks: of an embedding.
         c: inverse strength of the regularisation.
     """
-    return Centred.of(clips, sizes).fit(n_labels, c)
+    return Centred.of(clips, blocks).fit(n_labels, c)
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,13 @@ class Centred:
     population_mean: NDArray[np.float32]
 
     @classmethod
-    def of(cls, clips: Embedded, sizes: Sequence[int]) -> "Centred":
+    def of(cls, clips: Embedded, blocks: Sequence[Block]) -> "Centred":
         """The clips, each minus the mean of its speaker's clips."""
         names, numbers = np.unique(clips.speakers, return_inverse=True)
         groups = numbers * (clips.targets.max() + 1) + clips.targets
-        blocks = [_centred(block, numbers) for block in whiten(clips.values, sizes, groups)]
+        whitened = [_centred(block, numbers) for block in whiten(clips.values, blocks, groups)]
         means = [clips.values[numbers == number].mean(0) for number in range(len(names))]
-        return cls(blocks, clips.targets, np.mean(means, 0))
+        return cls(whitened, clips.targets, np.mean(means, 0))
 
     def fit(self, n_labels: int, c: float) -> tuple[SpeakerHead, Bias]:
         """As `fit_speaker_head`."""
@@ -104,7 +104,7 @@ class _HeldOut:
 
 
 def choose(
-    clips: Embedded, plain: NDArray[np.floating], sizes: Sequence[int], n_labels: int
+    clips: Embedded, plain: NDArray[np.floating], blocks: Sequence[Block], n_labels: int
 ) -> tuple[float, Shrinkage]:
     """The regularisation and the shrinkage that are best for speakers whom the head was not fitted to.
 
@@ -114,7 +114,7 @@ def choose(
         clips: of training speakers, with embeddings that were not trained on them.
         plain: their probabilities by classifiers that were not fitted to their speaker, shape (clips, labels).
     """
-    folds = [(Centred.of(clips[fit], sizes), clips[rest], plain[rest]) for fit, rest in speaker_folds(clips.speakers)]
+    folds = [(Centred.of(clips[fit], blocks), clips[rest], plain[rest]) for fit, rest in speaker_folds(clips.speakers)]
     merits = {}
     for c in CS:
         held_out = [_HeldOut.of(*fold, n_labels, c) for fold in folds]
@@ -123,7 +123,7 @@ def choose(
 
 
 def choose_c(
-    train: Embedded, validation: Embedded, plain: NDArray[np.floating], sizes: Sequence[int], n_labels: int
+    train: Embedded, validation: Embedded, plain: NDArray[np.floating], blocks: Sequence[Block], n_labels: int
 ) -> float:
     """The regularisation that is best for validation speakers: for embeddings that were trained on the training clips.
 
@@ -131,7 +131,7 @@ def choose_c(
         plain: probabilities of the validation clips, shape (clips, labels).
     """
 
-    centred = Centred.of(train, sizes)
+    centred = Centred.of(train, blocks)
     merits = {c: _merit([_HeldOut.of(centred, validation, plain, n_labels, c)], Shrinkage()) for c in CS}
     return max(merits, key=merits.__getitem__)
 

@@ -35,7 +35,7 @@ from ser_images.train.training.embedded import Embedded, embed_clips
 from ser_images.train.training.embeddings import EmbeddingCache, compute_embeddings, frozen_backbone
 from ser_images.train.training.first_weights import for_probing, speaker_embedding_of
 from ser_images.train.training.learner import LRFinderResult, find_lr, fit, make_learner
-from ser_images.train.training.linear_probe import Probe, block_sizes, fit_probe, put_in
+from ser_images.train.training.linear_probe import Probe, blocks_of, fit_probe, put_in
 from ser_images.train.training.loaders import compute_normalisation, data_loaders, subset_rows
 
 
@@ -195,8 +195,8 @@ def _probe(job: _Job, learner: Any, split: Split, config: TrainConfig, normalisa
     cache = compute_embeddings(backbone, image_set, normalisation, learner.dls, job.report)
     plain = plain_learner(network, image_set.labels, image_set.spec, normalisation)
     clips = embed_clips(plain, image_set, subset_rows(image_set, split.train), cache)
-    sizes = block_sizes(config.architecture, clips.values.shape[1])
-    probe = fit_probe(clips, sizes, len(image_set.labels))
+    blocks = blocks_of(config.architecture, clips.values.shape[1])
+    probe = fit_probe(clips, blocks, len(image_set.labels))
     put_in(probe, network)
     report = "  ".join(f"{name} {value:.4f}" for name, value in probe.metrics.items() if name != "seconds")
     job.report(f"linear probe, C {probe.c:g}: {report}  {probe.metrics['seconds']:.0f} s")

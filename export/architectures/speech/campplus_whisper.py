@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from ser_images.export.architectures.speech.campplus import CampplusBackbone, dense_head
-from ser_images.export.architectures.speech.pretrained_speech import PretrainedSpeech
+from ser_images.export.architectures.speech.pretrained_speech import Block, PretrainedSpeech
 from ser_images.export.architectures.speech.whisper import WhisperBackbone
 
 HEADS_EACH = 3
@@ -82,5 +82,9 @@ CAMPPLUS_WHISPER = PretrainedSpeech(
     },
     ("campplus", "whisper"),
     probed_campplus_whisper,
-    (CampplusBackbone.EMBEDDING_DIM, CampplusBackbone.EMBEDDING_DIM, WhisperBackbone.EMBEDDING_DIM),
+    (
+        Block(CampplusBackbone.EMBEDDING_DIM),
+        Block(CampplusBackbone.EMBEDDING_DIM, plain=False),
+        Block(WhisperBackbone.EMBEDDING_DIM),
+    ),
 )

@@ -19,6 +19,19 @@ FBANK_SPEC = ImageSpec.of_feature("fbank")
 
 
 @dataclass(frozen=True)
+class Block:
+    """Part of an embedding.
+
+    Attributes:
+        plain: whether plain predictions use it; those that are adapted to a speaker use every block. The third block of
+            CAM++ tells speakers apart: it helps once a speaker's mean is subtracted, and not before (LOG.md).
+    """
+
+    size: int
+    plain: bool = True
+
+
+@dataclass(frozen=True)
 class PretrainedSpeech:
     """A backbone that was pretrained on speech, and a head for emotions; see `Architecture`.
 
@@ -28,7 +41,7 @@ class PretrainedSpeech:
         key_map: see `Architecture`.
         published: names of its pretrained weights in `ser_images.train.training.pretrained`.
         make_probed: builds the backbone with all layers that a linear probe uses, for a number of rows.
-        blocks: sizes of the blocks of its embeddings, each from one part of a backbone.
+        blocks: of its embeddings, each from one part of a backbone.
         normalisation: grey values to the natural logarithm of power, black being 0: the unit of its pretraining.
     """
 
@@ -36,7 +49,7 @@ class PretrainedSpeech:
     key_map: Mapping[str, str]
     published: tuple[str, ...]
     make_probed: Callable[[int], nn.Module]
-    blocks: tuple[int, ...]
+    blocks: tuple[Block, ...]
     pretrained_tag: ClassVar[str | None] = "speech"
     normalisation: ClassVar[Normalisation | None] = Normalisation(0.0, 10 / (FBANK_SPEC.range_db * log(10)))
     fastai_native: ClassVar[bool] = False
@@ -47,7 +60,7 @@ class PretrainedSpeech:
 
     def probe(self, n_labels: int, rows: int) -> nn.Sequential:
         """The network of a linear probe: a backbone and one linear layer, with random weights."""
-        return nn.Sequential(self.make_probed(rows), nn.Linear(sum(self.blocks), n_labels))
+        return nn.Sequential(self.make_probed(rows), nn.Linear(sum(block.size for block in self.blocks), n_labels))
 
     def learner(self, dls: Any, spec: ImageSpec, pretrained: bool, **kwargs: Any) -> Learner:
         """A fastai learner of it; `kwargs` as fastai's `Learner` has them.
