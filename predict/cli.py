@@ -11,6 +11,7 @@ import typer
 
 from ser_images.data.common.command_line import command_line, new_app
 from ser_images.predict.cli_options import (
+    Adapt,
     LiveHop,
     Margin,
     MinConfidence,
@@ -19,11 +20,14 @@ from ser_images.predict.cli_options import (
     TimelineHop,
     Top,
     TrustPickle,
+    VoiceName,
     WindowLength,
     require_format,
+    require_one_speaker_option,
     require_outputs,
     require_plot,
 )
+from ser_images.predict.cli_voices import enrol, voices
 from ser_images.predict.output.file_names import printable
 from ser_images.predict.streaming.settings import LIVE_HOP_S, MARGIN, TIMELINE_HOP_S
 
@@ -49,6 +53,10 @@ def file(
     trust_pickle: TrustPickle = False,
     top: Top = None,
     min_confidence: MinConfidence = 0.0,
+    voice: VoiceName = None,
+    speaker_regex: Annotated[
+        str, typer.Option(help="Adapt to each speaker; the expression finds the speaker in a recording's path.")
+    ] = "",
     format: Annotated[str, typer.Option(help="table, csv, json or jsonl.")] = "table",
     out: Annotated[Path | None, typer.Option(help="File for csv, json or jsonl instead of standard output.")] = None,
     explain: Annotated[
@@ -59,6 +67,7 @@ def file(
 
     Of a recording longer than the model's images, the middle is classified, with a warning; see `timeline`. A recording
     that can't be classified is a line on stderr; the others go on, and the exit code is 1 (2 if none could be).
+    Every recording is classified by itself, unless --voice or --speaker-regex says who speaks.
     """
     from ser_images.data.corpora.sound_files import recordings
     from ser_images.predict.output.prediction_formats import FORMATS, write_predictions
@@ -68,13 +77,15 @@ def file(
     inputs = [*found, model]
     require_plot(explain)
     require_outputs([explain, out], inputs)
+    require_one_speaker_option(voice, speaker_regex, explain)
     from ser_images.data.common.folders import file_moved_into_place
     from ser_images.predict.model import Model
     from ser_images.predict.output.console import print_prediction
-    from ser_images.predict.predictions import Predictions
+    from ser_images.predict.predictions import Predictions, SpeakerPredictions, speakers_of
 
     loaded = Model.load(model, model_format, trust_pickle, min_confidence, fast_start=len(found) <= FEW)
-    predictions = Predictions(loaded, found)
+    speakers = speakers_of(paths, speaker_regex) if speaker_regex else None
+    predictions = SpeakerPredictions(loaded, speakers) if speakers else Predictions(loaded, found, voice)
     if format == "table":
         for path, prediction in predictions:
             print_prediction(path, prediction, top)
@@ -98,28 +109,39 @@ def timeline(
     min_confidence: MinConfidence = 0.0,
     hop: TimelineHop = TIMELINE_HOP_S,
     margin: Margin = MARGIN,
+    adapt: Adapt = None,
+    voice: VoiceName = None,
+    speakers: Annotated[
+        int | None, typer.Option(min=1, max=100, help="How many people speak.", show_default="found by their voices")
+    ] = None,
     format: Annotated[str, typer.Option(help="table, csv, json, audacity, textgrid or rttm.")] = "table",
     out: Annotated[Path | None, typer.Option(help="File to write instead of standard output.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Plot waveform, spectrogram and emotion over time.")] = None,
 ) -> None:
     """Label the speech in a long recording, segment by segment.
 
-    Detects speech; each segment has a start, an end, a label and a confidence, but no speaker (no diarisation).
+    Detects speech; each segment has a start, an end, a label and a confidence. A model that can tell speakers apart
+    names the speaker of each segment, and adapts to each by all of their speech.
     """
     from ser_images.data.common.folders import file_moved_into_place
     from ser_images.data.common.progress import progress_bar
+    from ser_images.predict.adaptation.choice import choose_adaptation
     from ser_images.predict.model import Model
     from ser_images.predict.output.console import print_segments
     from ser_images.predict.output.segment_formats import SEGMENT_FORMATS, to_text
-    from ser_images.spectrogram_gen.sound_file import duration_s
+    from ser_images.predict.streaming.timeline import BLOCK_S
+    from ser_images.predict.streaming.timeline import timeline as find_segments
+    from ser_images.spectrogram_gen.sound_file import duration_s, read_blocks
 
     require_format(format, ("table", *SEGMENT_FORMATS), out)
     require_plot(plot)
     require_outputs([plot, out], [path, model])
     length_s = duration_s(path)
     loaded = Model.load(model, model_format, trust_pickle, min_confidence)
+    adaptation = choose_adaptation(loaded, adapt, voice, speakers)
     with progress_bar("classifying", round(length_s)) as show:
-        found = loaded.timeline(path, hop_s=hop, margin=margin, progress=lambda now_s: show(round(now_s)))
+        blocks = read_blocks(path, BLOCK_S)
+        found = find_segments(*blocks, loaded, hop, margin, lambda now_s: show(round(now_s)), adaptation)
     if format == "table":
         print_segments(path, found)
     elif out:
@@ -142,6 +164,8 @@ def live(
     device: Annotated[str | None, typer.Option(help="Index or part of the name, from ser-predict devices.")] = None,
     window: WindowLength = None,
     hop: LiveHop = LIVE_HOP_S,
+    adapt: Adapt = None,
+    voice: VoiceName = None,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after this many seconds.")] = None,
     record: Annotated[Path | None, typer.Option(help="Record the sound to this WAV file.")] = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Print a JSON object per result, no display.")] = False,
@@ -149,10 +173,11 @@ def live(
 ) -> None:
     """Classify speech from the microphone.
 
-    Ctrl-C stops and prints a summary.
+    Ctrl-C stops and prints a summary. A model that can tell speakers apart adapts to whoever speaks.
     """
     import json
 
+    from ser_images.predict.adaptation.choice import choose_adaptation
     from ser_images.predict.live.display import display
     from ser_images.predict.live.microphone import Microphone
     from ser_images.predict.live.session import listen, one_utterance, require_new_recording
@@ -161,19 +186,20 @@ def live(
     if record:
         require_new_recording(record)
     loaded = Model.load(model, model_format, trust_pickle, min_confidence)
+    adaptation = choose_adaptation(loaded, adapt, voice)
     microphone = Microphone(device)
     if once:
-        prediction = one_utterance(microphone, loaded, seconds, record)
+        prediction = one_utterance(microphone, loaded, seconds, record, adaptation.voice if adaptation else None)
         _print_utterance(prediction, microphone.name, loaded, jsonl)
         return
     if jsonl:
         summary = listen(
             microphone, loaded, window, hop, seconds, record,
-            lambda result, dropped: print(json.dumps(result.to_dict(loaded, dropped)), flush=True),
+            lambda result, dropped: print(json.dumps(result.to_dict(loaded, dropped)), flush=True), adaptation,
         )  # fmt: skip
     else:
         with display(microphone.name, len(loaded.labels)) as show:
-            summary = listen(microphone, loaded, window, hop, seconds, record, show)
+            summary = listen(microphone, loaded, window, hop, seconds, record, show, adaptation)
     print(summary, file=sys.stderr)
 
 
@@ -185,6 +211,10 @@ def _print_utterance(prediction: "Prediction", name: str, model: "Model", jsonl:
         write_predictions(sys.stdout, "jsonl", model.bundle, [(Path(name), prediction)])
     else:
         print_prediction(Path(name), prediction)
+
+
+app.command()(enrol)
+app.command()(voices)
 
 
 @app.command()

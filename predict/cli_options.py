@@ -36,6 +36,13 @@ WindowLength = Annotated[
 Margin = Annotated[
     float, _between(MARGIN_RANGE, "How much more probable another label must be before the label changes.")
 ]
+VoiceName = Annotated[str | None, typer.Option(help="Adapt to this voice: a name from ser-predict voices, or a file.")]
+Adapt = Annotated[
+    bool | None,
+    typer.Option(
+        "--adapt/--no-adapt", help="Adapt to each speaker.", show_default="where the model can tell speakers apart"
+    ),
+]
 PLOT_SUFFIXES = (".png", ".pdf", ".svg", ".jpg")
 
 
@@ -58,3 +65,11 @@ def require_outputs(outputs: Sequence[Path | None], inputs: Sequence[Path]) -> N
     for output in filter(None, outputs):
         require_writable(output.parent)
         require_replaceable(output, inputs)
+
+
+def require_one_speaker_option(voice: str | None, speaker_regex: str, explain: Path | None) -> None:
+    """Raises UserError where both say who speaks, or where one does and the plain prediction is to be explained."""
+    if voice and speaker_regex:
+        raise UserError("--voice and --speaker-regex exclude each other; give one")
+    if explain and (voice or speaker_regex):
+        raise UserError(f"--explain {explain}: explains predictions without adaptation; leave out --voice or the regex")

@@ -16,9 +16,10 @@ from PIL.Image import Image
 
 from ser_images.data.common.errors import UserError, prefix_errors, require_between
 from ser_images.export.bundle.bundle import Bundle
-from ser_images.export.bundle.files import SUMS
 from ser_images.export.formats.onnx import Images, Probabilities
-from ser_images.export.models import open_model
+from ser_images.export.models import CheckedModel, open_model
+from ser_images.predict.adaptation.image_outputs import ImageOutputs
+from ser_images.predict.arguments import require_blocks, require_file_alone, require_single_run
 from ser_images.predict.prediction import Prediction
 from ser_images.predict.streaming.settings import LIVE_HOP_S, MARGIN, TIMELINE_HOP_S
 from ser_images.spectrogram_gen.audio import active_range
@@ -28,10 +29,14 @@ from ser_images.spectrogram_gen.sound_file import Samples, read_blocks, read_mon
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 if TYPE_CHECKING:
+    from ser_images.export.formats.outputs import Outputs
+    from ser_images.predict.adaptation.choice import AdaptationChoice
+    from ser_images.predict.adaptation.profile import Profile
     from ser_images.predict.live.live_stream import LiveResult
     from ser_images.predict.streaming.timeline import Timeline
 
-_CROP_TOLERANCE_S = 0.05
+CROP_TOLERANCE_S = 0.05
+"""So much longer than an image, a recording counts as fitting into it."""
 
 
 class Model:
@@ -79,7 +84,7 @@ class Model:
             UserError: no model there, or one that is damaged, altered or not to be trusted.
         """
         path = Path(path)
-        _require_single_run(path)
+        require_single_run(path)
         return cls(*open_model(path, format, trust_pickle, fast_start), min_confidence)
 
     @property
@@ -92,33 +97,84 @@ class Model:
         """The spec of the images that the network was trained on."""
         return self.bundle.spec
 
-    def __call__(self, sound: str | os.PathLike[str] | ArrayLike, rate_hz: float | None = None) -> Prediction:
+    @property
+    def adaptive(self) -> bool:
+        """Whether the model can adapt to a speaker."""
+        return bool(getattr(self._network, "adaptive", False))
+
+    @property
+    def tells_speakers_apart(self) -> bool:
+        """Whether the model has speaker embeddings, too."""
+        adaptation = self.bundle.adaptation
+        return self.adaptive and adaptation is not None and adaptation.same_speaker is not None
+
+    def __call__(
+        self,
+        sound: str | os.PathLike[str] | ArrayLike,
+        rate_hz: float | None = None,
+        *,
+        voice: "Profile | str | os.PathLike[str] | None" = None,
+    ) -> Prediction:
         """The prediction for one recording; of a long one, for its middle (see `timeline`).
 
         Args:
             sound: a sound file, or samples: floats of full scale 1 or integers, shape (n,) or (n, channels).
             rate_hz: sample rate of the samples.
+            voice: adapt to this person: a profile, its file, or the name of a voice that was enrolled; see `enrol`.
 
         Raises:
-            UserError: not a sound file, samples of another shape or type, silence, or too little sound.
+            UserError: not a sound file, samples of another shape or type, silence, too little sound, no such voice,
+                or one of another model.
         """
+        speaker = None
+        if voice is not None:
+            from ser_images.predict.adaptation.choice import speaker_of
+
+            speaker = speaker_of(self, voice)
+        prediction, outputs = self.classify(sound, rate_hz, adaptive=speaker is not None)
+        return replace(prediction, values=speaker.adapt(outputs)) if speaker else prediction
+
+    def classify(
+        self, sound: str | os.PathLike[str] | ArrayLike, rate_hz: float | None = None, adaptive: bool = False
+    ) -> tuple[Prediction, ImageOutputs]:
+        """The prediction without adaptation, and what it comes from; `adaptive`: with what adapts to a speaker."""
         if isinstance(sound, (str, os.PathLike)):
-            path = _require_file_alone(sound, rate_hz)
+            path = require_file_alone(sound, rate_hz)
             samples, file_rate_hz = read_mono(path)
             with prefix_errors(path):
-                return self._predict(samples, file_rate_hz)
-        return self._predict(to_mono(sound), require_rate_hz(rate_hz))
+                return self._classify(samples, file_rate_hz, adaptive)
+        return self._classify(to_mono(sound), require_rate_hz(rate_hz), adaptive)
 
-    def _predict(self, samples: Samples, rate_hz: int) -> Prediction:
-        image = self.image(samples, rate_hz)
+    def _classify(self, samples: Samples, rate_hz: int, adaptive: bool) -> tuple[Prediction, ImageOutputs]:
+        outputs = self.image_outputs(self.image(samples, rate_hz), adaptive)
         start, end = active_range(samples, rate_hz, self.spec.trim_db)
         sound_s = (end - start) / rate_hz
-        return replace(
-            self.predict_image(image),
+        prediction = Prediction(
+            self.labels, outputs.probabilities, self.min_confidence,
             duration_s=samples.size / rate_hz,
             classified_s=min(sound_s, self.spec.duration_s),
-            cropped=sound_s - self.spec.duration_s > _CROP_TOLERANCE_S,
-        )
+            cropped=sound_s - self.spec.duration_s > CROP_TOLERANCE_S,
+        )  # fmt: skip
+        return prediction, outputs
+
+    def enrol(
+        self, recordings: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], name: str = "voice"
+    ) -> "Profile":
+        """The profile of one person's voice, from recordings of any length; as `ser-predict enrol`, but not kept.
+
+        Args:
+            recordings: sound files, or folders of them.
+            name: of the voice.
+
+        Raises:
+            UserError: a model that cannot adapt, or a recording that cannot be classified.
+        """
+        from ser_images.predict.enrolment import Enrolment
+
+        enrolment = Enrolment(self)
+        for path in enrolment.recordings(recordings):
+            enrolment.add(path)
+        return enrolment.profile(name)
 
     def timeline(
         self,
@@ -127,6 +183,9 @@ class Model:
         *,
         hop_s: float = TIMELINE_HOP_S,
         margin: float = MARGIN,
+        adapt: bool | None = None,
+        voice: "Profile | str | os.PathLike[str] | None" = None,
+        speakers: int | None = None,
         progress: Callable[[float], None] = lambda _: None,
     ) -> "Timeline":
         """The segments of a recording of any length, as `ser-predict timeline`; none where nobody speaks.
@@ -136,17 +195,23 @@ class Model:
             rate_hz: sample rate of the samples.
             hop_s: from the start of one window to the start of the next; a window is as long as the model's images.
             margin: how much more probable another label must be before the label changes within a speech segment.
+            adapt: tell speakers apart and adapt to each; None: where the model can.
+            voice: of one of the speakers, as for `__call__`.
+            speakers: how many there are; None: as many as there seem to be.
             progress: called with the seconds that were processed.
 
         Raises:
-            UserError: not a sound file, samples of another shape or type, or a hop or a margin out of range.
+            UserError: not a sound file, samples of another shape or type, a hop or a margin out of range, no such
+                voice, or a model that cannot adapt.
         """
+        from ser_images.predict.adaptation.choice import choose_adaptation
         from ser_images.predict.streaming.timeline import BLOCK_S, timeline
 
+        adaptation = choose_adaptation(self, adapt, voice, speakers)
         if isinstance(sound, (str, os.PathLike)):
-            path = _require_file_alone(sound, rate_hz)
-            return timeline(*read_blocks(path, BLOCK_S), self, hop_s, margin, progress)
-        return timeline(require_rate_hz(rate_hz), [to_mono(sound)], self, hop_s, margin, progress)
+            path = require_file_alone(sound, rate_hz)
+            return timeline(*read_blocks(path, BLOCK_S), self, hop_s, margin, progress, adaptation)
+        return timeline(require_rate_hz(rate_hz), [to_mono(sound)], self, hop_s, margin, progress, adaptation)
 
     def listen(
         self,
@@ -156,6 +221,8 @@ class Model:
         device: str | None = None,
         window_s: float | None = None,
         hop_s: float = LIVE_HOP_S,
+        adapt: bool | None = None,
+        voice: "Profile | str | os.PathLike[str] | None" = None,
     ) -> "Iterator[LiveResult]":
         """Live results: one per hop, with the segments that were closed since the one before, as `ser-predict live`.
 
@@ -165,24 +232,31 @@ class Model:
             device: index or name of the microphone; None: the default one.
             window_s: length of a window; None: as long as the model's images.
             hop_s: from one result to the next.
+            adapt: adapt to whoever speaks; None: where the model can tell speakers apart.
+            voice: of one of the speakers, as for `__call__`.
 
         Raises:
-            UserError: no microphone, blocks of another shape or type, or a hop or a window out of range.
+            UserError: no microphone, blocks of another shape or type, a hop or a window out of range, no such voice,
+                or a model that cannot adapt.
         """
+        from ser_images.predict.adaptation.choice import choose_adaptation
         from ser_images.predict.live.live_stream import LiveStream
 
+        adaptation = choose_adaptation(self, adapt, voice)
         if source is None:
-            return self._listen_to_microphone(device, window_s, hop_s)
-        _require_blocks(source)
-        stream = LiveStream(self, require_rate_hz(rate_hz), window_s, hop_s)
+            return self._listen_to_microphone(device, window_s, hop_s, adaptation)
+        require_blocks(source)
+        stream = LiveStream(self, require_rate_hz(rate_hz), window_s, hop_s, adaptation)
         return stream.results(to_mono(block) for block in source)
 
-    def _listen_to_microphone(self, device: str | None, window_s: float | None, hop_s: float) -> "Iterator[LiveResult]":
+    def _listen_to_microphone(
+        self, device: str | None, window_s: float | None, hop_s: float, adaptation: "AdaptationChoice | None"
+    ) -> "Iterator[LiveResult]":
         from ser_images.predict.live.live_stream import LiveStream
         from ser_images.predict.live.microphone import Microphone
 
         with Microphone(device) as microphone:
-            stream = LiveStream(self, microphone.rate_hz, window_s, hop_s)
+            stream = LiveStream(self, microphone.rate_hz, window_s, hop_s, adaptation)
             for block in microphone.blocks():
                 yield from stream.feed(block.samples, block.arrived_s)
 
@@ -204,25 +278,18 @@ class Model:
         """Probabilities of images (n, rows, frames), float32, shape (n, labels), in the order of `labels`."""
         return self._network(images)
 
+    def outputs(self, images: Images) -> "Outputs":
+        """Probabilities, embeddings and what adapts them, of images (n, rows, frames); see `Outputs`.
 
-def _require_file_alone(path: str | os.PathLike[str], rate_hz: float | None) -> Path:
-    if rate_hz is not None:
-        raise UserError(f"{path}: rate_hz is for samples; a file has its own")
-    return Path(path)
+        Raises:
+            UserError: the model cannot adapt to a speaker.
+        """
+        if not isinstance(self._network, CheckedModel):
+            raise UserError("the model cannot adapt to a speaker")
+        return self._network.outputs(images)
 
-
-def _require_blocks(source: Iterable[ArrayLike]) -> None:
-    """Raises UserError for a path or for samples where blocks of samples are expected."""
-    if isinstance(source, (str, os.PathLike)):
-        raise UserError(f"source: {source} is a path, expected blocks of samples; use model.timeline(path)")
-    if isinstance(source, np.ndarray) and source.ndim == 1:
-        raise UserError("source: one array of samples, expected blocks of samples; give [samples], or use timeline")
-
-
-def _require_single_run(path: Path) -> None:
-    if not path.is_dir() or (path / SUMS).exists():
-        return
-    runs = sorted(sums.parent for sums in path.glob(f"*/{SUMS}"))
-    if runs:
-        names = ", ".join(run.name for run in runs[:5]) + (", …" if len(runs) > 5 else "")
-        raise UserError(f"{path}: a folder of {len(runs)} runs ({names}); give one of them, such as {runs[0]}")
+    def image_outputs(self, image: Images, adaptive: bool) -> ImageOutputs:
+        """What the model computes of one image; `adaptive`: with what adapts to a speaker."""
+        if adaptive:
+            return ImageOutputs.of(self.outputs(image[None]))
+        return ImageOutputs(self.probabilities(image[None])[0])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ser_images.api import load, render
     from ser_images.data.common.errors import UserError
+    from ser_images.predict.adaptation.profile import Profile
     from ser_images.predict.live.live_stream import LiveResult
     from ser_images.predict.model import Model
     from ser_images.predict.prediction import Prediction
@@ -25,6 +26,7 @@ __all__ = [
     "LiveResult",
     "Model",
     "Prediction",
+    "Profile",
     "Segment",
     "Timeline",
     "UserError",
@@ -38,6 +40,7 @@ _MODULES = {
     "LiveResult": "predict.live.live_stream",
     "Model": "predict.model",
     "Prediction": "predict.prediction",
+    "Profile": "predict.adaptation.profile",
     "Segment": "predict.streaming.segments",
     "Timeline": "predict.streaming.timeline",
     "UserError": "data.common.errors",

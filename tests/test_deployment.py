@@ -13,7 +13,7 @@ from ser_images.predict.cli import main
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
-HEAVY = ("torch", "torchvision", "fastai", "numba", "librosa", "scipy", "sklearn", "matplotlib", "onnx", "safetensors")
+HEAVY = ("torch", "torchvision", "fastai", "numba", "librosa", "scipy", "sklearn", "matplotlib", "onnx")
 MAX_MB = 400
 
 

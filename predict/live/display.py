@@ -25,16 +25,27 @@ def display(name: str, n_labels: int) -> Iterator[Callable[[LiveResult, int], No
 
 
 class _Lines:
-    """A line where the label changes."""
+    """A line where the label or the speaker changes."""
 
     def __init__(self, console: Console) -> None:
-        self._console, self._label = console, ""
+        self._console, self._last = console, ("", "")
 
     def __call__(self, result: LiveResult, _: int) -> None:
-        label = result.label or ""
-        if result.smoothed and label != self._label:
-            self._console.print(f"{result.end_s:8.1f} s  {label} {result.smoothed.confidence:.0%}")
-        self._label = label
+        now = (result.label or "", result.speaker)
+        if result.smoothed and now != self._last:
+            speaker = _speaker(result)
+            end = f"  {speaker}" if speaker else ""
+            self._console.print(f"{result.end_s:8.1f} s  {now[0]} {result.smoothed.confidence:.0%}{end}", markup=False)
+        self._last = now
+
+
+def _speaker(result: LiveResult) -> str:
+    """Who speaks, and how much is known of the voice; empty without adaptation."""
+    if result.adapted_clips is None:
+        return ""
+    if not result.speaker and not result.adapted_clips:
+        return "unknown speaker"
+    return f"{result.speaker or 'the speaker'}, {result.adapted_clips:.0f} clips"
 
 
 def _panel(name: str, n_labels: int, result: LiveResult, dropped: int) -> RenderableType:
@@ -44,4 +55,6 @@ def _panel(name: str, n_labels: int, result: LiveResult, dropped: int) -> Render
     if result.smoothed is None:
         return Group(Text(f"{name}: no speech"), meter, *[Text("")] * n_labels, state)
     title = Text(f"{name}: {result.label} {result.smoothed.confidence:.0%}", style="bold")
+    if _speaker(result):
+        state = Text(f"{_speaker(result)}; {state.plain}", style="dim")
     return Group(title, meter, bars(result.smoothed), state)

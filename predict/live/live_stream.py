@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ser_images.data.common.errors import require_between
+from ser_images.predict.adaptation.choice import AdaptationChoice
+from ser_images.predict.adaptation.tracker import SpeakerTracker
 from ser_images.predict.model import Model
 from ser_images.predict.prediction import Prediction
 from ser_images.predict.streaming.audio_buffer import AudioBuffer
@@ -33,6 +35,9 @@ class LiveResult:
         smoothed: of the current segment, as it would be if speech ended now; None as `prediction`.
         latency_ms: from the arrival of the window's last sound to this result.
         segments: those that were closed since the last result.
+        speaker: as `Segment.speaker`; empty where nobody speaks.
+        adapted_clips: how many windows of about 3 s are known of the voice; None without adaptation, and where nobody
+            speaks.
     """
 
     start_s: float
@@ -42,6 +47,8 @@ class LiveResult:
     smoothed: Prediction | None
     latency_ms: float
     segments: tuple[Segment, ...] = ()
+    speaker: str = ""
+    adapted_clips: float | None = None
 
     @property
     def label(self) -> str | None:
@@ -60,12 +67,18 @@ class LiveResult:
             "confidence": round(prediction.confidence, 6) if prediction else None,
             "smoothed": self.label,
             "probabilities": _rounded(prediction.probabilities) if prediction else {},
-            "segments": [_rounded(asdict(segment)) for segment in self.segments],
+            "segments": [_rounded(_without_unknown_speaker(asdict(segment))) for segment in self.segments],
             "latency_ms": round(self.latency_ms, 2),
             "dropped": dropped,
             "model": model.bundle.model_id,
             "spec": model.spec.hash,
+            **self._adaptation(),
         }
+
+    def _adaptation(self) -> dict[str, Any]:
+        if self.adapted_clips is None:
+            return {}
+        return {"speaker": self.speaker, "adapted_clips": round(self.adapted_clips, 2)}
 
 
 class LiveStream:
@@ -75,11 +88,20 @@ class LiveStream:
         rate_hz: sample rate of the stream.
         window_s: length of a window; None: as long as the model's images.
         hop_s: from one result to the next.
+        adaptation: to whoever speaks; None: none.
     """
 
-    def __init__(self, model: Model, rate_hz: int, window_s: float | None = None, hop_s: float = LIVE_HOP_S) -> None:
+    def __init__(
+        self,
+        model: Model,
+        rate_hz: int,
+        window_s: float | None = None,
+        hop_s: float = LIVE_HOP_S,
+        adaptation: AdaptationChoice | None = None,
+    ) -> None:
         require_between("hop_s", hop_s, *LIVE_HOP_RANGE_S)
-        self._stream = StreamClassifier(model, rate_hz, window_s)
+        tracker = SpeakerTracker(adaptation.parameters, adaptation.voice) if adaptation else None
+        self._stream = StreamClassifier(model, rate_hz, window_s, tracker=tracker)
         self._window_s, self._hop_s = window_s or model.spec.duration_s, hop_s
         self._chunks, self._last_hop = Chunker(rate_hz), AudioBuffer(rate_hz)
         self._closed: list[Segment] = []
@@ -117,7 +139,14 @@ class LiveStream:
         latency_ms = 1000 * (time.perf_counter() - arrived_s)
         if window is None:
             return LiveResult(max(0.0, now_s - self._window_s), now_s, level_dbfs, None, None, latency_ms, segments)
-        return LiveResult(window.start_s, now_s, level_dbfs, window.prediction, window.smoothed, latency_ms, segments)
+        return LiveResult(
+            window.start_s, now_s, level_dbfs, window.prediction, window.smoothed, latency_ms, segments,
+            window.speaker, window.adapted_clips,
+        )  # fmt: skip
+
+
+def _without_unknown_speaker(segment: dict[str, Any]) -> dict[str, Any]:
+    return segment if segment["speaker"] else {name: value for name, value in segment.items() if name != "speaker"}
 
 
 def _rounded(values: dict[str, Any]) -> dict[str, Any]:

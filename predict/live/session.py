@@ -9,6 +9,8 @@ import soundfile
 from ser_images.data.common.command_line import LOGGER
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import require_writable
+from ser_images.predict.adaptation.choice import AdaptationChoice
+from ser_images.predict.adaptation.profile import Profile
 from ser_images.predict.live.live_stream import LiveResult, LiveStream
 from ser_images.predict.live.microphone import Block, Microphone, is_muted
 from ser_images.predict.live.summary import Summary
@@ -36,6 +38,7 @@ def listen(
     seconds: float | None,
     record: Path | None,
     report: Callable[[LiveResult, int], None],
+    adaptation: AdaptationChoice | None = None,
 ) -> str:
     """Classify the microphone's sound until `seconds` have passed or Ctrl-C is pressed.
 
@@ -44,6 +47,7 @@ def listen(
         hop_s: from one result to the next.
         record: WAV file that keeps the sound, also when the device goes away.
         report: called with each result and the number of blocks dropped so far.
+        adaptation: to whoever speaks; None: none.
 
     Returns:
         The summary, a line.
@@ -51,7 +55,8 @@ def listen(
     Raises:
         UserError: the device went away.
     """
-    stream, summary, duration_s = LiveStream(model, microphone.rate_hz, window_s, hop_s), Summary(), 0.0
+    stream = LiveStream(model, microphone.rate_hz, window_s, hop_s, adaptation)
+    summary, duration_s = Summary(), 0.0
     with suppress(KeyboardInterrupt), recording(microphone, record) as blocks:
         for block in blocks:
             duration_s += block.samples.size / microphone.rate_hz
@@ -65,7 +70,9 @@ def listen(
     return summary.text(duration_s, microphone.dropped)
 
 
-def one_utterance(microphone: Microphone, model: Model, seconds: float | None, record: Path | None) -> Prediction:
+def one_utterance(
+    microphone: Microphone, model: Model, seconds: float | None, record: Path | None, voice: Profile | None = None
+) -> Prediction:
     """The prediction for the first utterance, once it has ended.
 
     Raises:
@@ -78,7 +85,7 @@ def one_utterance(microphone: Microphone, model: Model, seconds: float | None, r
             audio.add(block.samples)
             for speech in segmenter.feed(detector(block.samples)):
                 utterance = audio.between(max(0.0, speech.start_s - BEFORE_S), speech.end_s + AFTER_S)
-                return model(utterance, microphone.rate_hz)
+                return model(utterance, microphone.rate_hz, voice=voice)
             if segmenter.current is None:
                 audio.forget(audio.end_s - _KEPT_S)
                 if seconds is not None and audio.end_s >= seconds:

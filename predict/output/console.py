@@ -5,6 +5,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from ser_images.data.common.errors import UserError
+from ser_images.predict.adaptation.voices import find_voice, voice_names, voices_folder
 from ser_images.predict.output.file_names import printable
 from ser_images.predict.prediction import Prediction
 from ser_images.predict.streaming.timeline import Timeline
@@ -22,7 +24,7 @@ def print_prediction(path: Path, prediction: Prediction, top: int | None = None)
 
 
 def print_segments(path: Path, found: Timeline) -> None:
-    """Print a line for each segment: start, end, label, confidence."""
+    """Print a line for each segment: start, end, the speaker where speakers were told apart, label, confidence."""
     console = Console(highlight=False)
     console.print(printable(path), markup=False, soft_wrap=True)
     if not found.segments:
@@ -31,7 +33,29 @@ def print_segments(path: Path, found: Timeline) -> None:
     table = Table.grid(padding=(0, 2))
     for segment in found.segments:
         bar = "█" * round(BAR * segment.confidence)
-        table.add_row(clock(segment.start_s), clock(segment.end_s), segment.label, f"{segment.confidence:.0%}", bar)
+        speaker = [segment.speaker] if found.speakers else []
+        times = (clock(segment.start_s), clock(segment.end_s))
+        table.add_row(*times, *speaker, segment.label, f"{segment.confidence:.0%}", bar)
+    console.print(table)
+
+
+def print_voices() -> None:
+    """Print a line for each voice that is enrolled on this machine."""
+    console = Console(highlight=False)
+    names = voice_names()
+    if not names:
+        console.print(f"no voice in {voices_folder()}; see ser-predict enrol", markup=False, soft_wrap=True)
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("voice", "clips", "seconds", "model"):
+        table.add_column(heading, justify="right" if heading in ("clips", "seconds") else "left")
+    for name in names:
+        try:
+            profile = find_voice(name)
+        except UserError:
+            table.add_row(name, "", "", "damaged; delete it")
+            continue
+        table.add_row(name, f"{profile.clips:.1f}", f"{profile.seconds:.0f}", profile.model_id)
     console.print(table)
 
 

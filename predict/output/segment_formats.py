@@ -10,6 +10,7 @@ from typing import Any
 
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.predict.output.file_names import printable
+from ser_images.predict.streaming.segments import Segment
 from ser_images.predict.streaming.timeline import Timeline
 
 _DIGITS = 4
@@ -23,7 +24,8 @@ def to_text(kind: str, found: Timeline, path: Path, bundle: Bundle) -> str:
 def _csv(found: Timeline, path: Path, bundle: Bundle) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", "start_s", "end_s", "label", "confidence", "model", "spec"])
+    speaker = ["speaker"] if found.speakers else []
+    writer.writerow(["file", "start_s", "end_s", "label", "confidence", *speaker, "model", "spec"])
     for row in _rows(found):
         writer.writerow([printable(path), *row.values(), bundle.model_id, bundle.spec.hash])
     return text.getvalue()
@@ -42,60 +44,90 @@ def _json(found: Timeline, path: Path, bundle: Bundle) -> str:
 
 def _audacity(found: Timeline, *_: Any) -> str:
     """https://manual.audacityteam.org/man/importing_and_exporting_labels.html"""
-    return "".join(f"{segment.start_s:.6f}\t{segment.end_s:.6f}\t{segment.label}\n" for segment in found.segments)
+    return "".join(f"{segment.start_s:.6f}\t{segment.end_s:.6f}\t{_text(segment)}\n" for segment in found.segments)
+
+
+def _text(segment: Segment) -> str:
+    return f"{segment.speaker}: {segment.label}" if segment.speaker else segment.label
 
 
 def _rttm(found: Timeline, path: Path, *_: Any) -> str:
-    """Rich Transcription Time Marked, one SPEAKER line for each segment; NIST RT-09 evaluation plan, appendix A."""
+    """Rich Transcription Time Marked, one SPEAKER line for each segment; NIST RT-09 evaluation plan, appendix A.
+
+    The field for the speaker's name has the speaker, or the emotion where speakers were not told apart.
+    """
     name = printable(Path(path.stem)).replace(" ", "_")
     return "".join(
-        f"SPEAKER {name} 1 {segment.start_s:.3f} {segment.end_s - segment.start_s:.3f} <NA> <NA> {segment.label}"
-        f" {segment.confidence:.3f} <NA>\n"
+        f"SPEAKER {name} 1 {segment.start_s:.3f} {segment.end_s - segment.start_s:.3f} <NA> <NA> "
+        f"{_rttm_name(segment, found)} {segment.confidence:.3f} <NA>\n"
         for segment in found.segments
     )
 
 
+def _rttm_name(segment: Segment, found: Timeline) -> str:
+    return (segment.speaker or "unknown").replace(" ", "_") if found.speakers else segment.label
+
+
 def _textgrid(found: Timeline, *_: Any) -> str:
-    """Praat's long text format: one interval tier, with empty intervals where nobody speaks."""
-    intervals = _fill_gaps(found)
+    """Praat's long text format: an interval tier for each speaker, with empty intervals where that one is silent."""
+    tiers = {"emotion": list(found.segments)}
+    if found.speakers:
+        names = dict.fromkeys(segment.speaker for segment in found.segments)
+        tiers = {name or "unknown": [one for one in found.segments if one.speaker == name] for name in names}
     head = f"""File type = "ooTextFile"
 Object class = "TextGrid"
 
 xmin = 0
 xmax = {found.duration_s:.6f}
 tiers? <exists>
-size = 1
+size = {len(tiers)}
 item []:
-    item [1]:
+"""
+    return head + "".join(
+        _tier(number, name, segments, found.duration_s) for number, (name, segments) in enumerate(tiers.items(), 1)
+    )
+
+
+def _tier(number: int, name: str, segments: list[Segment], duration_s: float) -> str:
+    intervals = _fill_gaps(segments, duration_s)
+    head = f"""    item [{number}]:
         class = "IntervalTier"
-        name = "emotion"
+        name = {_quoted(name)}
         xmin = 0
-        xmax = {found.duration_s:.6f}
+        xmax = {duration_s:.6f}
         intervals: size = {len(intervals)}
 """
     return head + "".join(
         f"        intervals [{number}]:\n            xmin = {start_s:.6f}\n            xmax = {end_s:.6f}\n"
-        f'            text = "{label.replace(chr(34), 2 * chr(34))}"\n'
+        f"            text = {_quoted(label)}\n"
         for number, (start_s, end_s, label) in enumerate(intervals, 1)
     )
 
 
-def _fill_gaps(found: Timeline) -> list[tuple[float, float, str]]:
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _fill_gaps(segments: list[Segment], duration_s: float) -> list[tuple[float, float, str]]:
     intervals: list[tuple[float, float, str]] = []
     now_s = 0.0
-    for segment in found.segments:
+    for segment in segments:
         if segment.start_s > now_s:
             intervals.append((now_s, segment.start_s, ""))
         intervals.append((segment.start_s, segment.end_s, segment.label))
         now_s = segment.end_s
-    if now_s < found.duration_s:
-        intervals.append((now_s, found.duration_s, ""))
+    if now_s < duration_s:
+        intervals.append((now_s, duration_s, ""))
     return intervals
 
 
 def _rows(found: Timeline) -> list[dict[str, Any]]:
     return [
-        {name: round(value, _DIGITS) if isinstance(value, float) else value for name, value in asdict(segment).items()}
+        {
+            name: round(value, _DIGITS) if isinstance(value, float) else value
+            for name, value in asdict(segment).items()
+            if name != "speaker" or found.speakers
+        }
         for segment in found.segments
     ]
 

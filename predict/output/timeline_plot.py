@@ -35,8 +35,9 @@ def draw(path: Path, found: Timeline, out: Path) -> None:
     spectrogram.set(ylabel="frequency (kHz)", ylim=(0, min(8, rate_hz / 2000)))
     labels = sorted({segment.label for segment in found.segments})
     for segment in found.segments:
+        row = f"{segment.speaker}: {segment.label}" if segment.speaker else segment.label
         emotion.barh(
-            segment.label, segment.end_s - segment.start_s, left=segment.start_s,
+            row, segment.end_s - segment.start_s, left=segment.start_s,
             color=f"C{labels.index(segment.label)}", alpha=max(0.2, segment.confidence),
         )  # fmt: skip
     emotion.set(xlabel="time (s)", ylabel="emotion")

@@ -7,6 +7,7 @@ for segment in found: …
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from ser_images.predict.adaptation.choice import AdaptationChoice
 from ser_images.predict.model import Model
 from ser_images.predict.streaming.segments import Segment
 from ser_images.predict.streaming.settings import MARGIN, TIMELINE_HOP_S
@@ -20,6 +21,9 @@ BLOCK_S = 5.0
 class Timeline:
     """The segments of a recording, in order, and its length; iterating over it gives the segments.
 
+    Attributes:
+        speakers: their names in order of appearance; empty where speakers were not told apart.
+
     Example:
         >>> import ser_images
         >>> timeline = ser_images.load("runs/first").timeline("meeting.wav")
@@ -29,6 +33,7 @@ class Timeline:
 
     segments: tuple[Segment, ...]
     duration_s: float
+    speakers: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Segment]:
         return iter(self.segments)
@@ -47,6 +52,7 @@ def timeline(
     hop_s: float = TIMELINE_HOP_S,
     margin: float = MARGIN,
     progress: Callable[[float], None] = lambda _: None,
+    adaptation: AdaptationChoice | None = None,
 ) -> Timeline:
     """The segments of a recording; none where nobody speaks.
 
@@ -56,10 +62,15 @@ def timeline(
         hop_s: from the start of one window to the start of the next; a window is as long as the model's images.
         margin: how much more probable another label must be before the label changes within a speech segment.
         progress: called with the seconds that were processed.
+        adaptation: to the speakers; None: none.
 
     Raises:
         UserError: a hop or a margin out of range, or what reading the blocks raises.
     """
+    if adaptation:
+        from ser_images.predict.streaming.recording_speakers import timeline_of_speakers
+
+        return timeline_of_speakers(rate_hz, blocks, model, hop_s, margin, progress, adaptation)
     stream = StreamClassifier(model, rate_hz, hop_s=hop_s, margin=margin)
     segments: list[Segment] = []
     for block in blocks:
