@@ -60,7 +60,7 @@ def choose_adapter(
     n_labels, dim = len(predictions.labels), train.values.shape[1]
     blocks = blocks_of(name, dim)
     if probe:
-        c, shrinkage = choose(train, probe.out_of_fold, blocks, n_labels)
+        c, shrinkage = choose(probe.chosen_on, probe.out_of_fold, blocks, n_labels)
     else:
         c, shrinkage = choose_c(train, validation, predictions.probabilities, blocks, n_labels), Shrinkage()
     head, bias = fit_speaker_head(train, blocks, n_labels, c)

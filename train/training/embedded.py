@@ -35,6 +35,12 @@ class Embedded:
         """The speaker of each clip; a clip without one counts as a speaker of its own."""
         return np.array([row.speaker or row.clip for row in self.rows])
 
+    def sample(self, at_most: int) -> "Embedded":
+        """Some of the clips, drawn at random but always the same; all where they are no more."""
+        if len(self.rows) <= at_most:
+            return self
+        return self[np.sort(np.random.default_rng(0).choice(len(self.rows), at_most, replace=False))]
+
     def __getitem__(self, chosen: Indices) -> "Embedded":
         return Embedded(tuple(self.rows[index] for index in chosen), self.values[chosen], self.targets[chosen])
 
