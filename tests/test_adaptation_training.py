@@ -30,10 +30,11 @@ from ser_images.train.evaluation.adaptation import (
     read_labels,
     write_labels,
 )
+from ser_images.train.training.adapter import choose_adapter
 from ser_images.train.training.embedded import Embedded
 from ser_images.train.training.linear_layer import Whitened, fit_layer, speaker_folds, whiten
 from ser_images.train.training.linear_probe import fit_probe
-from ser_images.train.training.speaker_head import choose, fit_speaker_head, speaker_outputs
+from ser_images.train.training.speaker_head import SHRINKAGES, fit_speaker_head, speaker_outputs
 
 LABELS = tuple("abcd")
 N_SPEAKERS, EACH, DIM = 8, 24, 30
@@ -152,10 +153,13 @@ def test_adaptation_is_worth_much_where_voices_differ() -> None:
     clips = simulated()
     train, test = clips[np.arange(6 * EACH)], clips[np.arange(6 * EACH, 8 * EACH)]
     probe = fit_probe(train, BLOCKS, len(LABELS))
-    c, shrinkage = choose(train, probe.out_of_fold, BLOCKS, len(LABELS))
-    head, bias = fit_speaker_head(train, BLOCKS, len(LABELS), c)
+    choice = choose_adapter("mlp", train, probe, 1.0, test, probe.out_of_fold_predictions(LABELS))
+    assert choice.shrinkage in SHRINKAGES
+    head, bias = fit_speaker_head(train, BLOCKS, len(LABELS), choice.c)
     plain = softmax(probe.layer(torch.from_numpy(test.values)).detach().numpy(), axis=1)
-    found = evaluate(speaker_outputs(test, plain, head), LABELS, SpeakerAdaptation(DIM, bias, 1, shrinkage))
+    found = evaluate(
+        speaker_outputs(test, plain, head), LABELS, SpeakerAdaptation(DIM, bias, choice.temperature, choice.shrinkage)
+    )
     scores = adaptation_metrics(found)
     for condition in (ONLINE_RANDOM, enrolled_with(10)):
         assert scores[condition]["adapted"]["uar"] > scores[condition]["plain"]["uar"] + 0.05

@@ -5,7 +5,7 @@ adaptation_metrics(found)["online, random order"]["adapted"]["uar"]
 """
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ DRAWS = 5
 ONLINE_RANDOM, ONLINE_SORTED = "online, random order", "online, one emotion after the other"
 Values = NDArray[np.float64]
 Indices = NDArray[np.intp]
+Order = Callable[[Indices, Indices, np.random.Generator], Indices]
+"""Targets of all clips, and the clips of one speaker, to clips of this speaker in some order."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def _conditions(
     outputs: SpeakerOutputs, clips: Indices, adaptation: SpeakerAdaptation, rng: np.random.Generator
 ) -> Iterator[tuple[str, Indices, Values]]:
     """Name, scored clips and their adapted probabilities of each condition, for one speaker."""
-    order = rng.permutation(clips)
+    order = random_order(outputs.targets, clips, rng)
     yield ONLINE_RANDOM, order, online(outputs, order, adaptation)
     one_by_one = one_label_after_the_other(outputs.targets, clips, rng)
     yield ONLINE_SORTED, one_by_one, online(outputs, one_by_one, adaptation)
@@ -104,6 +106,12 @@ def _conditions(
 def enrolled_with(n: int) -> str:
     """The name of the condition with this many enrolment clips."""
     return f"enrolled with {n} clips"
+
+
+def random_order(targets: Indices, clips: Indices, rng: np.random.Generator) -> Indices:
+    """The clips in random order."""
+    del targets
+    return rng.permutation(clips)
 
 
 def one_label_after_the_other(targets: Indices, clips: Indices, rng: np.random.Generator) -> Indices:

@@ -1,40 +1,32 @@
 """Adapter: what adapts a trained network to a speaker; chosen, fitted and evaluated.
 
-choice = choose_adapter("campplus", train, probe, validation, predictions)
+choice = choose_adapter("campplus", train, probe, temperature, validation, predictions)
 adapter = fit_adapter(choice, "campplus", network, train, n_labels, speaker_embedding)
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
 from torch import nn
 
 from ser_images.export.adaptation.network import AdaptiveNetwork
 from ser_images.export.adaptation.parameters import Shrinkage, SpeakerAdaptation
 from ser_images.export.architectures.speech.campplus import SAME_SPEAKER, SpeakerEmbedding
-from ser_images.train.evaluation.adaptation import AdaptedLabel, enrolled, evaluate
-from ser_images.train.evaluation.calibration import choose_temperature
+from ser_images.train.evaluation.adaptation import AdaptedLabel, evaluate
+from ser_images.train.evaluation.calibration import with_temperature
 from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.training.embedded import Embedded
+from ser_images.train.training.linear_layer import speaker_folds
 from ser_images.train.training.linear_probe import Probe, blocks_of
-from ser_images.train.training.speaker_head import choose, choose_c, fit_speaker_head, speaker_outputs
-
-_FULL_TRUST = Shrinkage(prior_clips=0, plain_clips=0, diversity_power=0)
-
-
-@dataclass(frozen=True)
-class AdapterChoice:
-    """What is chosen before the network is fitted to its validation clips too.
-
-    Attributes:
-        c: inverse strength of the regularisation of the speaker head.
-        temperature: of its probabilities.
-    """
-
-    c: float
-    shrinkage: Shrinkage
-    temperature: float
+from ser_images.train.training.speaker_head import (
+    SHRINKAGES,
+    AdapterChoice,
+    Centred,
+    HeldOut,
+    choose,
+    fit_speaker_head,
+    speaker_outputs,
+)
 
 
 @dataclass(frozen=True)
@@ -46,29 +38,30 @@ class Adapter:
 
 
 def choose_adapter(
-    name: str, train: Embedded, probe: Probe | None, validation: Embedded, predictions: Predictions
+    name: str, train: Embedded, probe: Probe | None, temperature: float, validation: Embedded, predictions: Predictions
 ) -> AdapterChoice:
-    """Regularisation, shrinkage and temperature of an adapter.
+    """Regularisation, temperature and shrinkage of an adapter.
 
     Those of a linear probe are chosen by folds of its training speakers. A network that was trained knows its training
-    clips by heart: its regularisation is chosen on the validation speakers, and its shrinkage is the default.
+    clips by heart: regularisation and temperature are chosen on the validation speakers, and the shrinkage is the
+    default.
 
     Args:
         name: of the architecture.
-        predictions: plain, of the validation clips.
+        temperature: of the plain logits.
+        predictions: plain, of the validation clips, with this temperature.
     """
-    n_labels, dim = len(predictions.labels), train.values.shape[1]
-    blocks = blocks_of(name, dim)
-    if probe:
-        c, shrinkage = choose(probe.chosen_on, probe.out_of_fold, blocks, n_labels)
-    else:
-        c, shrinkage = choose_c(train, validation, predictions.probabilities, blocks, n_labels), Shrinkage()
-    head, bias = fit_speaker_head(train, blocks, n_labels, c)
-    outputs = speaker_outputs(validation, predictions.probabilities, head)
-    probabilities = np.zeros_like(predictions.probabilities)
-    for clips in outputs.by_speaker:
-        probabilities[clips] = enrolled(outputs, clips, clips, SpeakerAdaptation(dim, bias, shrinkage=_FULL_TRUST))
-    return AdapterChoice(c, shrinkage, choose_temperature(replace(predictions, probabilities=probabilities)))
+    blocks, labels = blocks_of(name, train.values.shape[1]), predictions.labels
+    if probe is None:
+        return choose(
+            [HeldOut(Centred.of(train, blocks), validation, predictions.probabilities)], labels, [Shrinkage()]
+        )
+    plain = with_temperature(probe.out_of_fold_predictions(labels), temperature).probabilities
+    clips = probe.chosen_on
+    folds = [
+        HeldOut(Centred.of(clips[fit], blocks), clips[rest], plain[rest]) for fit, rest in speaker_folds(clips.speakers)
+    ]
+    return choose(folds, labels, SHRINKAGES)
 
 
 def fit_adapter(

@@ -16,6 +16,7 @@ from torch import nn
 from ser_images.export.adaptation.network import last_layer
 from ser_images.export.architectures import architecture
 from ser_images.export.architectures.speech.pretrained_speech import Block, PretrainedSpeech
+from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.evaluation.uar import uar
 from ser_images.train.training.embedded import Embedded
 from ser_images.train.training.linear_layer import CS, fit_layer, speaker_folds, whiten
@@ -41,6 +42,10 @@ class Probe:
     chosen_on: Embedded
     out_of_fold: NDArray[np.float64]
     metrics: dict[str, float]
+
+    def out_of_fold_predictions(self, labels: Sequence[str]) -> Predictions:
+        """`out_of_fold` with the clips that they are of."""
+        return Predictions(self.chosen_on.rows, tuple(labels), self.out_of_fold.astype(np.float32))
 
 
 def fit_probe(clips: Embedded, blocks: Sequence[Block], n_labels: int) -> Probe:

@@ -1,7 +1,7 @@
 """The speaker head: linear classifiers on embeddings minus each speaker's mean, and how fast a new mean is trusted.
 
 head, bias = fit_speaker_head(clips, blocks, n_labels, c=10)
-c, shrinkage = choose(clips, plain, blocks, n_labels)
+choice = choose(folds, labels, SHRINKAGES)
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,22 +16,28 @@ from ser_images.export.adaptation.network import SpeakerHead
 from ser_images.export.adaptation.parameters import Shrinkage, SpeakerAdaptation
 from ser_images.export.architectures.speech.pretrained_speech import Block
 from ser_images.train.evaluation.adaptation import (
+    Order,
     SpeakerOutputs,
+    enrolled,
     mostly_one_label,
     one_label_after_the_other,
     online,
+    random_order,
 )
+from ser_images.train.evaluation.calibration import choose_temperature
+from ser_images.train.evaluation.predictions import Predictions, joined
 from ser_images.train.evaluation.uar import uar
 from ser_images.train.training.embedded import Embedded
-from ser_images.train.training.linear_layer import CS, Whitened, fit_layer, speaker_folds, whiten
+from ser_images.train.training.linear_layer import CS, Whitened, fit_layer, whiten
 
 SHRINKAGES = tuple(
     Shrinkage(plain_clips=plain, diversity_power=power) for plain, power in product((3.0, 5.0, 8.0), (1.0, 2.0))
 )
 """What `choose` chooses from."""
 _DRAWS = 3
+_FULL_TRUST = Shrinkage(prior_clips=0, plain_clips=0, diversity_power=0)
 Bias = tuple[float, ...]
-Values = NDArray[np.float64]
+Indices = NDArray[np.intp]
 
 
 def fit_speaker_head(clips: Embedded, blocks: Sequence[Block], n_labels: int, c: float) -> tuple[SpeakerHead, Bias]:
@@ -91,71 +97,84 @@ def speaker_outputs(clips: Embedded, plain: NDArray[np.floating], head: SpeakerH
 
 
 @dataclass(frozen=True)
-class _HeldOut:
-    """Clips of speakers that a speaker head was not fitted to, with its biases."""
+class AdapterChoice:
+    """What is chosen by speakers whom the speaker head was not fitted to.
 
+    Attributes:
+        c: inverse strength of the regularisation of the speaker head.
+        temperature: of its logits.
+    """
+
+    c: float
+    shrinkage: Shrinkage
+    temperature: float
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Clips that a speaker head is fitted to, and clips of other speakers with their plain probabilities."""
+
+    train: Centred
+    clips: Embedded
+    plain: NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class _Fitted:
     outputs: SpeakerOutputs
     adaptation: SpeakerAdaptation
 
-    @classmethod
-    def of(cls, centred: Centred, clips: Embedded, plain: NDArray[np.floating], n_labels: int, c: float) -> "_HeldOut":
-        head, bias = centred.fit(n_labels, c)
-        return cls(speaker_outputs(clips, plain, head), SpeakerAdaptation(len(centred.population_mean), bias))
 
-
-def choose(
-    clips: Embedded, plain: NDArray[np.floating], blocks: Sequence[Block], n_labels: int
-) -> tuple[float, Shrinkage]:
-    """The regularisation and the shrinkage that are best for speakers whom the head was not fitted to.
+def choose(folds: Sequence[HeldOut], labels: Sequence[str], shrinkages: Sequence[Shrinkage]) -> AdapterChoice:
+    """The regularisation, the temperature and the shrinkage that are best for the held-out speakers.
 
     Best: UAR online in random order and in the worst order, minus what is lost where most clips have one label.
-
-    Args:
-        clips: of training speakers, with embeddings that were not trained on them.
-        plain: their probabilities by classifiers that were not fitted to their speaker, shape (clips, labels).
     """
-    folds = [(Centred.of(clips[fit], blocks), clips[rest], plain[rest]) for fit, rest in speaker_folds(clips.speakers)]
-    merits = {}
+    choices = {}
     for c in CS:
-        held_out = [_HeldOut.of(*fold, n_labels, c) for fold in folds]
-        merits |= {(c, shrinkage): _merit(held_out, shrinkage) for shrinkage in SHRINKAGES}
-    return max(merits, key=merits.__getitem__)
+        fitted = [_fit(fold, len(labels), c) for fold in folds]
+        temperature = _temperature(fitted, labels)
+        for shrinkage in shrinkages:
+            numbers = [
+                replace(one, adaptation=replace(one.adaptation, temperature=temperature, shrinkage=shrinkage))
+                for one in fitted
+            ]
+            choices[AdapterChoice(c, shrinkage, temperature)] = _merit(numbers)
+    return max(choices, key=choices.__getitem__)
 
 
-def choose_c(
-    train: Embedded, validation: Embedded, plain: NDArray[np.floating], blocks: Sequence[Block], n_labels: int
-) -> float:
-    """The regularisation that is best for validation speakers: for embeddings that were trained on the training clips.
-
-    Args:
-        plain: probabilities of the validation clips, shape (clips, labels).
-    """
-
-    centred = Centred.of(train, blocks)
-    merits = {c: _merit([_HeldOut.of(centred, validation, plain, n_labels, c)], Shrinkage()) for c in CS}
-    return max(merits, key=merits.__getitem__)
+def _fit(fold: HeldOut, n_labels: int, c: float) -> _Fitted:
+    head, bias = fold.train.fit(n_labels, c)
+    return _Fitted(
+        speaker_outputs(fold.clips, fold.plain, head), SpeakerAdaptation(len(fold.train.population_mean), bias)
+    )
 
 
-def _merit(held_out: Sequence[_HeldOut], shrinkage: Shrinkage) -> float:
+def _temperature(fitted: Sequence[_Fitted], labels: Sequence[str]) -> float:
+    """Of the speaker head's probabilities of held-out clips, where all clips of each speaker are known."""
+    parts = []
+    for one in fitted:
+        full, probabilities = replace(one.adaptation, shrinkage=_FULL_TRUST), np.zeros_like(one.outputs.plain)
+        for clips in one.outputs.by_speaker:
+            probabilities[clips] = enrolled(one.outputs, clips, clips, full)
+        parts.append(Predictions(one.outputs.rows, tuple(labels), probabilities.astype(np.float32)))
+    return choose_temperature(joined(parts))
+
+
+def _merit(fitted: Sequence[_Fitted]) -> float:
     scores = np.zeros((3, 2))
-    for order, name in enumerate(("random", "sorted", "one label")):
-        targets, plain, adapted = (
-            np.concatenate(each) for each in zip(*_predicted(held_out, shrinkage, name), strict=True)
-        )
-        scores[order] = uar(targets, plain), uar(targets, adapted)
+    for number, order in enumerate((random_order, one_label_after_the_other, mostly_one_label)):
+        targets, plain, adapted = (np.concatenate(each) for each in zip(*_predicted(fitted, order), strict=True))
+        scores[number] = uar(targets, plain), uar(targets, adapted)
     lost = max(0.0, scores[2, 0] - scores[2, 1])
     return float(scores[0, 1] + scores[1, 1] - lost)
 
 
-def _predicted(
-    held_out: Sequence[_HeldOut], shrinkage: Shrinkage, order: str
-) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]]:
+def _predicted(fitted: Sequence[_Fitted], order: Order) -> Iterator[tuple[Indices, Indices, Indices]]:
     """Targets, plain and adapted labels of each speaker's clips in some draws of an order."""
-    orders = {"random": lambda _, clips, rng: rng.permutation(clips), "sorted": one_label_after_the_other}
-    for draw, one in product(range(_DRAWS), held_out):
+    for draw, one in product(range(_DRAWS), fitted):
         rng = np.random.default_rng(draw)
-        adaptation = replace(one.adaptation, shrinkage=shrinkage)
         for clips in one.outputs.by_speaker:
-            sequence = orders.get(order, mostly_one_label)(one.outputs.targets, clips, rng)
-            adapted = online(one.outputs, sequence, adaptation).argmax(1)
+            sequence = order(one.outputs.targets, clips, rng)
+            adapted = online(one.outputs, sequence, one.adaptation).argmax(1)
             yield one.outputs.targets[sequence], one.outputs.plain[sequence].argmax(1), adapted

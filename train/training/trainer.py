@@ -27,7 +27,7 @@ from ser_images.train.evaluation.calibration import (
 )
 from ser_images.train.evaluation.metrics import metrics, predict
 from ser_images.train.evaluation.predictions import Predictions
-from ser_images.train.training.adapter import Adapter, AdapterChoice, choose_adapter, evaluate_adapter, fit_adapter
+from ser_images.train.training.adapter import Adapter, choose_adapter, evaluate_adapter, fit_adapter
 from ser_images.train.training.allocator import keep_freed_memory
 from ser_images.train.training.callbacks import Report, WithoutValidation
 from ser_images.train.training.config import TrainConfig
@@ -37,6 +37,7 @@ from ser_images.train.training.first_weights import for_probing, speaker_embeddi
 from ser_images.train.training.learner import LRFinderResult, find_lr, fit, make_learner
 from ser_images.train.training.linear_probe import Probe, blocks_of, fit_probe, put_in
 from ser_images.train.training.loaders import compute_normalisation, data_loaders, subset_rows
+from ser_images.train.training.speaker_head import AdapterChoice
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def train_and_evaluate(
     trained = _train(replace(job, trainings_after=job.trainings_after + refit), split, config)
     temperature, validation = _validate(trained, image_set, split, report)
     adapt = config.adapt == "speaker"
-    choice = _choose_adapter(trained, image_set, split, validation, config) if adapt else None
+    choice = _choose_adapter(trained, image_set, split, temperature, validation, config) if adapt else None
     if refit:
         report("training again from the start, with the validation clips included")
         split = split.with_validation_in_train(image_set.rows)
@@ -138,10 +139,15 @@ def train_and_evaluate(
 
 
 def _choose_adapter(
-    trained: Trained, image_set: ImageSet, split: Split, validation: Predictions, config: TrainConfig
+    trained: Trained,
+    image_set: ImageSet,
+    split: Split,
+    temperature: float,
+    validation: Predictions,
+    config: TrainConfig,
 ) -> AdapterChoice:
     train, valid = (_clips(image_set, trained, indices) for indices in (split.train, split.valid))
-    return choose_adapter(config.architecture, train, trained.probe, valid, validation)
+    return choose_adapter(config.architecture, train, trained.probe, temperature, valid, validation)
 
 
 def _adapt(
@@ -210,11 +216,15 @@ def _refit(job: _Job, first: Trained, enlarged: Split, config: TrainConfig) -> T
 
 
 def _validate(trained: Trained, image_set: ImageSet, split: Split, report: Report) -> tuple[float, Predictions]:
-    """The temperature chosen on the validation clips, and their predictions with it."""
+    """The temperature, and the validation clips' predictions with it.
+
+    It is chosen on the validation clips; of a linear probe on training clips, by layers not fitted to their speaker.
+    """
     rows = subset_rows(image_set, split.valid)
     uncalibrated = predict(trained.learner, image_set, rows)
-    temperature = choose_temperature(uncalibrated)
-    if has_one_speaker(uncalibrated):
+    chosen_on = trained.probe.out_of_fold_predictions(image_set.labels) if trained.probe else uncalibrated
+    temperature = choose_temperature(chosen_on)
+    if has_one_speaker(chosen_on):
         report("warning: one validation speaker: no temperature was fitted (1.0); it needs at least two speakers")
     return temperature, predict(trained.learner, image_set, rows, temperature)
 
