@@ -83,11 +83,15 @@ class SpeakerTracker:
     def feed(self, window: TrackedWindow) -> list[Adapted]:
         """The windows whose speaker is now decided, in order: none, this one, or the one before and this one."""
         speaker = self._known_speaker(window) or self._new_speaker(window)
-        if speaker is None and window.sound_s >= MIN_SOUND_S:
-            decided = self._decide_pending(None)
-            self._pending = window
-            return decided
-        return [*self._decide_pending(speaker), self._decide(window, speaker)]
+        decided = self._decide_pending(speaker)
+        if speaker:
+            speaker.add(window.outputs, window.clips)
+            self._speech_speaker = speaker
+            return [*decided, self._adapted(window, speaker)]
+        if window.sound_s < MIN_SOUND_S:
+            return [*decided, self._adapted(window, self._speech_speaker, ahead=True)]
+        self._pending = window
+        return decided
 
     def end_of_speech(self) -> list[Adapted]:
         """The window that is not decided yet, where there is one: a speech segment has ended."""
@@ -139,13 +143,6 @@ class SpeakerTracker:
         if following and limit is not None and following.similarity(pending.speaker_embedding) >= limit:
             return [self._adapted(pending, following)]
         return [self._adapted(pending, self._speech_speaker or following, ahead=True)]
-
-    def _decide(self, window: TrackedWindow, speaker: KnownSpeaker | None) -> Adapted:
-        speaker = speaker or self._speech_speaker  # too short to tell
-        if speaker:
-            speaker.add(window.outputs, window.clips)
-            self._speech_speaker = speaker
-        return self._adapted(window, speaker)
 
     def _adapted(self, window: TrackedWindow, speaker: KnownSpeaker | None, ahead: bool = False) -> Adapted:
         """A window adapted to a speaker; `ahead`: as if it were added, which it is not."""

@@ -45,7 +45,7 @@ def _speaker(result: LiveResult) -> str:
         return ""
     if not result.speaker and not result.adapted_clips:
         return "unknown speaker"
-    return f"{result.speaker or 'the speaker'}, {result.adapted_clips:.0f} clips"
+    return f"{result.speaker or 'one voice'}, {result.adapted_clips:.0f} clips"
 
 
 def _panel(name: str, n_labels: int, result: LiveResult, dropped: int) -> RenderableType:
