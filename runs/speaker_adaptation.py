@@ -1,212 +1,233 @@
-"""What a speaker's mean embedding is worth: unseen speakers, plain, enrolled and online, over the published folds.
+"""What adaptation to a speaker is worth for finished runs: plain, enrolled and online, in friendly and hostile orders.
 
-    ser-train campplus-whisper --images IMAGES --epochs 1 --no-test --out runs/any   # caches the embeddings
-    python runs/speaker_adaptation.py IMAGES IMAGES/.embeddings/FILE.npy --out runs/results/adaptation
+    ser-train campplus-whisper --images IMAGES --folds all --out RUNS
+    python runs/speaker_adaptation.py RUNS IMAGES --out runs/results/NAME.json
 
-Heads are logistic regressions, one on each backbone. C and the numbers of `Adaptation` are chosen for each fold by
-five folds of its own training speakers; the test fold is evaluated once with them. Finished folds in --out are kept.
+Each fold's model classifies its own test clips, or with --as-test all clips of another image set (labels by LABELS).
+Its outputs are kept in RUNS, so that a stopped script continues. `told apart`: clips go through `SpeakerTracker`, as in
+ser-predict live; the others take all clips for one speaker's. Draws have three seeds.
 """
 
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from itertools import product
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
-from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, recall_score
-from sklearn.model_selection import GroupKFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.metrics import accuracy_score
 
 from ser_images.data.common.command_line import command_line
-from ser_images.data.common.folders import require_writable
-from ser_images.data.splits import make_split
-from ser_images.export.adaptation import Adaptation, SpeakerMean
-from ser_images.export.architectures.speech.campplus import CampplusBackbone
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.data.common.progress import progress_bar
+from ser_images.export.adaptation.parameters import SpeakerAdaptation
+from ser_images.export.models import open_model
+from ser_images.predict.adaptation.image_outputs import ImageOutputs
+from ser_images.predict.adaptation.tracker import SpeakerTracker, TrackedWindow
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
+from ser_images.train.evaluation.adaptation import (
+    ENROLLED,
+    SpeakerOutputs,
+    enrolled,
+    one_label_after_the_other,
+    online,
+    without_copies,
+)
+from ser_images.train.evaluation.uar import uar
+from ser_images.train.runs.results import Result
 
-FOLDS, INNER_FOLDS, SEEDS = 5, 5, 3
-CS = (0.01, 0.1)
-ADAPTATIONS = [
-    Adaptation(prior, plain, power) for (prior, plain), power in product(((0.5, 3), (1, 4), (1, 8)), (0, 1, 2))
-]
-ENROLLED = (5, 10, 20)
-RANDOM, SORTED, NEUTRAL, IN_TURNS = ORDERS = (
-    "random", "one emotion after the other", "80 % neutral and calm", "two speakers in turns",
-)  # fmt: skip
-Floats, Indices = NDArray[np.float32], NDArray[np.intp]
+SEEDS, BATCH, CLIP_S = 3, 32, 3.0
+NEUTRAL = ("neutral", "calm")
+LABELS = {
+    "anger": ("angry",), "fear": ("fearful",), "happiness": ("happy",), "neutral": NEUTRAL, "sadness": ("sad",),
+    "surprised": ("surprised",),
+}  # fmt: skip
+"""nEMO's labels, and RAVDESS's labels that mean the same."""
+Indices = NDArray[np.intp]
+Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Clips:
-    """Embeddings (n, dim), labels (n,) and speakers (n,) of clips; `labels` names the labels."""
+class Fold:
+    """A model's outputs for clips of speakers that it was not trained on.
 
-    x: Floats
-    y: Indices
-    speakers: NDArray[np.str_]
+    Attributes:
+        to_labels: matrix (model's labels, scored labels) of 0 and 1.
+        voices: speaker embeddings (clips, 192); None where the model has none.
+    """
+
+    outputs: SpeakerOutputs
+    adaptation: SpeakerAdaptation
+    to_labels: Values
     labels: tuple[str, ...]
+    voices: NDArray[np.float32] | None
 
-    def __getitem__(self, chosen: NDArray[np.integer]) -> "Clips":
-        return Clips(self.x[chosen], self.y[chosen], self.speakers[chosen], self.labels)
+    def predicted(self, probabilities: Values) -> Indices:
+        """Indices of the scored labels."""
+        return (probabilities @ self.to_labels).argmax(1)
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Clips after both heads.
+    """One sequence of clips: targets, and labels predicted plain and adapted."""
 
-    Attributes:
-        plain: probabilities without adaptation, shape (n, labels).
-        logits: of the adapted heads before any speaker's mean is taken away, shape (n, 2, labels).
-        bias: to be added after that, shape (2, labels).
-        population_mean: of the training speakers' mean logits, shape (2, labels).
-    """
-
-    clips: Clips
-    plain: Floats
-    logits: Floats
-    bias: Floats
-    population_mean: Floats
+    targets: Indices
+    plain: Indices
+    adapted: Indices
 
 
-def score(train: Clips, test: Clips, c: float) -> Scored:
-    """Fit a plain head and one on speaker-centred embeddings for each backbone, and apply them to the test clips.
-
-    The heads are linear, so the mean of a speaker's logits is worth what the mean of the embeddings is.
-    """
-    parts = (slice(CampplusBackbone.EMBEDDING_DIM), slice(CampplusBackbone.EMBEDDING_DIM, None))
-    plain, logits, bias, population = [], [], [], []
-    for part in parts:
-        space = make_pipeline(StandardScaler(), PCA(svd_solver="full"))
-        x, unseen = space.fit_transform(train.x[:, part]), space.transform(test.x[:, part])
-        plain.append(LogisticRegression(C=c, max_iter=300).fit(x, train.y).predict_proba(unseen))
-        means = {speaker: x[train.speakers == speaker].mean(0) for speaker in np.unique(train.speakers)}
-        centred = x - np.stack([means[speaker] for speaker in train.speakers])
-        head = LogisticRegression(C=c, max_iter=300).fit(centred, train.y)
-        logits.append(unseen @ head.coef_.T)
-        bias.append(head.intercept_)
-        population.append(np.mean(list(means.values()), 0) @ head.coef_.T)
-    return Scored(test, np.mean(plain, 0), np.stack(logits, 1), np.stack(bias), np.stack(population))
+def read_folds(runs: Path, images: ImageSet, as_test: bool) -> list[Fold]:
+    """The folds of finished runs with the outputs of their test clips."""
+    return [
+        read_fold(fold.folder, images, tuple(row.clip for row in fold.predictions.rows), as_test)
+        for fold in Result.read(runs).folds
+    ]
 
 
-def predict(scored: Scored, sequence: Indices, adaptation: Adaptation, enrolled: int = 0) -> Indices:
-    """Labels of one speaker's clips in this order: online, or after the first `enrolled` clips, which get none."""
-    speaker = SpeakerMean(scored.population_mean, adaptation)
-    found = []
-    for place, clip in enumerate(sequence):
-        if not enrolled or place < enrolled:
-            speaker.add(scored.logits[clip], scored.plain[clip])
-        adapted = softmax(scored.logits[clip] - speaker.mean + scored.bias, axis=1).mean(0)
-        found.append(int(speaker.blend(scored.plain[clip], adapted).argmax()))
-    return np.array(found[enrolled:])
-
-
-def sequences(clips: Clips, order: str, rng: np.random.Generator) -> Iterator[Indices]:
-    """The clips of each speaker in an order of `ORDERS`; of two speakers at a time in the last one."""
-    of = [np.flatnonzero(clips.speakers == speaker) for speaker in np.unique(clips.speakers)]
-    if order == IN_TURNS:
-        for one, other in zip(of[::2], of[1::2], strict=False):
-            n = min(len(one), len(other))
-            yield np.stack([rng.permutation(one)[:n], rng.permutation(other)[:n]], 1).ravel()
-        return
-    for own in of:
-        if order == RANDOM:
-            yield rng.permutation(own)
-        elif order == SORTED:
-            rank = rng.permutation(len(clips.labels))
-            yield own[np.lexsort((rng.random(len(own)), rank[clips.y[own]]))]
-        else:
-            calm = np.isin(clips.y[own], [clips.labels.index(label) for label in ("neutral", "calm")])
-            yield rng.permutation(np.r_[own[calm], rng.permutation(own[~calm])[: max(1, calm.sum() // 4)]])
-
-
-def evaluate(scored: Sequence[Scored], order: str, adaptation: Adaptation, enrolled: int = 0) -> dict[str, Indices]:
-    """Targets, plain and adapted labels of all clips of these folds, `SEEDS` draws of the order one after the other."""
-    found: dict[str, list[Indices]] = {"targets": [], "plain": [], "adapted": []}
-    for seed, fold in product(range(SEEDS), scored):
-        for sequence in sequences(fold.clips, order, np.random.default_rng(seed)):
-            rest = sequence[enrolled:]
-            found["targets"].append(fold.clips.y[rest])
-            found["plain"].append(fold.plain[rest].argmax(1))
-            found["adapted"].append(predict(fold, sequence, adaptation, enrolled))
-    return {name: np.concatenate(values) for name, values in found.items()}
-
-
-def uar(found: dict[str, Indices], name: str) -> float:
-    return float(recall_score(found["targets"], found[name], average="macro"))
-
-
-def merit(scored: Sequence[Scored], adaptation: Adaptation) -> float:
-    """What is chosen by: UAR online in random and in the worst order, minus what the neutral order loses to plain."""
-    random, in_sequence, neutral = (evaluate(scored, order, adaptation) for order in (RANDOM, SORTED, NEUTRAL))
-    lost = max(0.0, uar(neutral, "plain") - uar(neutral, "adapted"))
-    return uar(random, "adapted") + uar(in_sequence, "adapted") - lost
-
-
-def choose(train: Clips) -> tuple[float, Adaptation]:
-    """C and adaptation by folds of the training speakers."""
-    inner = list(GroupKFold(INNER_FOLDS, shuffle=True, random_state=0).split(train.x, groups=train.speakers))
-    merits = {}
-    for c in CS:
-        scored = [score(train[fit], train[held_out], c) for fit, held_out in inner]
-        merits |= {(c, adaptation): merit(scored, adaptation) for adaptation in ADAPTATIONS}
-    return max(merits, key=merits.__getitem__)
-
-
-def one_fold(clips: Clips, train: Indices, test: Indices) -> dict[str, object]:
-    """The choice on the training speakers, and the labels of the test clips in every order with it."""
-    c, adaptation = choose(clips[train])
-    scored = [score(clips[train], clips[test], c)]
-    found = {order: evaluate(scored, order, adaptation) for order in ORDERS}
-    found |= {f"enrolled with {n}": evaluate(scored, RANDOM, adaptation, n) for n in ENROLLED}
-    labels = {name: {key: value.tolist() for key, value in each.items()} for name, each in found.items()}
-    return {"c": c, "adaptation": asdict(adaptation), "labels": labels}
-
-
-def print_table(folds: Sequence[dict[str, dict[str, dict[str, list[int]]]]]) -> None:
-    """Accuracy and UAR in percent over all folds, plain and adapted, of the same clips."""
-    for name in folds[0]["labels"]:
-        pooled = {
-            key: np.concatenate([fold["labels"][name][key] for fold in folds]) for key in folds[0]["labels"][name]
+def read_fold(run: Path, images: ImageSet, test: Sequence[str], as_test: bool) -> Fold:
+    bundle, model = open_model(run)
+    assert bundle.adaptation
+    rows = [row for row in images.rows if row.variant == "original" and (as_test or row.clip in set(test))]
+    file = run / f"outputs-{images.folder.name}.npz"
+    if not file.exists():
+        batches = []
+        with progress_bar(str(run), len(rows)) as advance:
+            for start in range(0, len(rows), BATCH):
+                batches.append(model.outputs(load_images(images, rows[start : start + BATCH])))
+                advance(start + BATCH)
+        values = {
+            name: np.concatenate([getattr(batch, name) for batch in batches])
+            for name in ("probabilities", "speaker_logits", "speaker_embeddings")
+            if getattr(batches[0], name) is not None
         }
-        cells = [
-            f"{100 * accuracy_score(pooled['targets'], pooled[key]):.1f} / {100 * uar(pooled, key):.1f}"
-            for key in ("plain", "adapted")
-        ]
-        print(f"| {name} | {' | '.join(cells)} |")
+        np.savez(file.with_suffix(".part.npz"), **values)
+        file.with_suffix(".part.npz").replace(file)
+    found = np.load(file)
+    labels = tuple(images.labels)
+    same = [{label, *LABELS.get(label, ())} for label in labels]
+    to_labels = np.array([[float(own in names) for names in same] for own in bundle.labels])
+    targets = np.array([labels.index(row.label) for row in rows])
+    outputs = SpeakerOutputs(
+        tuple(rows), targets, found["probabilities"].astype(float), found["speaker_logits"].astype(float)
+    )
+    voices = found.get("speaker_embeddings", None)
+    return Fold(outputs, bundle.adaptation, to_labels, labels, voices)
+
+
+def track(fold: Fold, order: Indices) -> Values:
+    """Adapted probabilities of clips in this order, each a speech segment of its own; voices are told apart."""
+    assert fold.voices is not None
+    tracker = SpeakerTracker(fold.adaptation)
+    found = []
+    for clip in order:
+        plain, logits = (values[clip].astype(np.float32) for values in (fold.outputs.plain, fold.outputs.logits))
+        outputs = ImageOutputs(plain, logits, None, fold.voices[clip])
+        found += [*tracker.feed(TrackedWindow(outputs, 1.0, CLIP_S)), *tracker.end_of_speech()]
+    return np.stack([one.probabilities for one in found])
+
+
+def mostly_neutral(fold: Fold, clips: Indices, rng: np.random.Generator) -> Indices:
+    """A speaker's neutral and calm clips, and a quarter as many others, in random order."""
+    neutral = np.isin(fold.outputs.targets[clips], [n for n, label in enumerate(fold.labels) if label in NEUTRAL])
+    others = rng.permutation(clips[~neutral])[: max(1, int(neutral.sum()) // 4)]
+    return rng.permutation(np.concatenate([clips[neutral], others]))
+
+
+def in_turns(one: Indices, other: Indices, rng: np.random.Generator) -> Indices:
+    """The clips of two speakers in turns."""
+    n = min(len(one), len(other))
+    return np.stack([rng.permutation(one)[:n], rng.permutation(other)[:n]], 1).ravel()
+
+
+def with_strangers(own: Indices, others: Indices, rng: np.random.Generator) -> tuple[Indices, NDArray[np.bool_]]:
+    """A speaker's clips with another speaker's clip after every fifth; which are the speaker's own."""
+    own, strangers = rng.permutation(own), rng.permutation(others)
+    order: list[int] = []
+    for start in range(0, len(own), 5):
+        order += [*own[start : start + 5].tolist(), int(strangers[start // 5 % len(strangers)])]
+    return np.array(order), np.isin(order, own)
+
+
+def sequences(fold: Fold, rng: np.random.Generator) -> Iterator[tuple[str, Scored]]:
+    """Every condition for every speaker of a fold, or for pairs of speakers."""
+    outputs, speakers = fold.outputs, fold.outputs.by_speaker
+    for number, clips in enumerate(speakers):
+        orders = {
+            "online, random order": rng.permutation(clips),
+            "online, one emotion after the other": one_label_after_the_other(outputs.targets, clips, rng),
+            "online, 80 % neutral and calm": mostly_neutral(fold, clips, rng),
+        }
+        for name, order in orders.items():
+            yield from both(fold, name, order, np.ones(len(order), bool))
+        order = rng.permutation(clips)
+        for n in ENROLLED:
+            rest = without_copies(outputs.rows, order[n:], order[:n])
+            yield f"enrolled with {n} clips", score(fold, rest, enrolled(outputs, order[:n], rest, fold.adaptation))
+        if len(speakers) > 1:
+            others = np.concatenate([other for other in speakers if other is not clips])
+            yield from both(fold, "online, a stranger after every fifth clip", *with_strangers(clips, others, rng))
+            if number % 2:
+                order = in_turns(speakers[number - 1], clips, rng)
+                yield from both(fold, "online, two speakers in turns", order, np.ones(len(order), bool))
+
+
+def both(fold: Fold, name: str, order: Indices, scored: NDArray[np.bool_]) -> Iterator[tuple[str, Scored]]:
+    """An order with all clips taken for one speaker's, and with voices told apart."""
+    yield name, score(fold, order[scored], online(fold.outputs, order, fold.adaptation)[scored])
+    if fold.voices is not None:
+        yield f"{name}; told apart", score(fold, order[scored], track(fold, order)[scored])
+
+
+def score(fold: Fold, clips: Indices, adapted: Values) -> Scored:
+    plain = fold.predicted(fold.outputs.plain[clips])
+    return Scored(fold.outputs.targets[clips], plain, fold.predicted(adapted))
+
+
+def table(folds: Sequence[Fold]) -> dict[str, dict[str, float]]:
+    """Accuracy and UAR of each condition over all folds, plain and adapted: means over the seeds."""
+    values: dict[str, list[list[float]]] = {}
+    for seed in range(SEEDS):
+        pooled: dict[str, list[Scored]] = {}
+        for number, fold in enumerate(folds):
+            for name, one in sequences(fold, np.random.default_rng((seed, number))):
+                pooled.setdefault(name, []).append(one)
+        for name, found in pooled.items():
+            targets, plain, adapted = (
+                np.concatenate([getattr(one, part) for one in found]) for part in ("targets", "plain", "adapted")
+            )
+            row = [
+                accuracy_score(targets, plain),
+                uar(targets, plain),
+                accuracy_score(targets, adapted),
+                uar(targets, adapted),
+            ]
+            values.setdefault(name, []).append([float(one) for one in row])
+    columns = ("plain_accuracy", "plain_uar", "adapted_accuracy", "adapted_uar")
+    return {
+        name: dict(zip(columns, np.mean(rows, 0).tolist(), strict=True)) | {"adapted_uar_sd": float(np.std(rows, 0)[3])}
+        for name, rows in values.items()
+    }
 
 
 def main() -> None:
-    """Evaluate the folds that are missing in --out, then print the table."""
+    """Print the table and write it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path)
     parser.add_argument("images", type=Path)
-    parser.add_argument("embeddings", type=Path)
+    parser.add_argument("--as-test", action="store_true", help="all clips of IMAGES are test clips")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    images = ImageSet.read(arguments.images)
-    original = np.array([row.variant == "original" for row in images.rows])
-    labels = tuple(images.labels)
-    targets = np.array([labels.index(row.label) for row in images.rows])
-    speakers = np.array([row.speaker for row in images.rows])
-    clips = Clips(np.load(arguments.embeddings).astype(np.float32), targets, speakers, labels)
-    require_writable(arguments.out)
-    for fold in range(FOLDS):
-        file = arguments.out / f"fold-{fold}.json"
-        if not file.exists():
-            split = make_split(images.rows, "speaker", fold, 0)
-            train = np.array([row for row in (*split.train, *split.valid) if original[row]])
-            test = np.array([row for row in split.test if original[row]])
-            part = file.with_suffix(".part")
-            part.write_text(json.dumps(one_fold(clips, train, test)))
-            part.replace(file)
-        content = json.loads(file.read_text())
-        print(f"fold {fold}: C {content['c']:g}, {content['adaptation']}", flush=True)
-    print_table([json.loads((arguments.out / f"fold-{fold}.json").read_text()) for fold in range(FOLDS)])
+    folds = read_folds(arguments.runs, ImageSet.read(arguments.images), arguments.as_test)
+    found = table(folds)
+    print("| what is known of the speaker | plain: accuracy / UAR | adapted: accuracy / UAR |\n|---|---|---|")
+    for name, row in found.items():
+        plain = f"{100 * row['plain_accuracy']:.1f} / {100 * row['plain_uar']:.1f}"
+        adapted = (
+            f"{100 * row['adapted_accuracy']:.1f} / {100 * row['adapted_uar']:.1f} ± {100 * row['adapted_uar_sd']:.1f}"
+        )
+        print(f"| {name} | {plain} | {adapted} |")
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(found, indent=2) + "\n")
 
 
 if __name__ == "__main__":
