@@ -166,6 +166,7 @@ def write_tiny_run(images: ImageSet, out: Path, adaptive: bool = False) -> Path:
     normalisation = Normalisation(0.3, 0.2)
     adaptation = None
     if adaptive:
+        assert isinstance(network, torch.nn.Sequential)
         network, adaptation = make_adaptive(network, grey)
     name, labels, spec = model_id(network), images.labels, images.spec
     bundle = Bundle(name, "tiny", labels, spec, normalisation, training=training, adaptation=adaptation)
@@ -186,6 +187,7 @@ def make_adaptive(network: "torch.nn.Sequential", grey: "torch.Tensor") -> "tupl
     from ser_images.export.adaptation.parameters import SpeakerAdaptation
 
     last = last_layer(network)
+    assert isinstance(last, torch.nn.Linear)
     head = SpeakerHead(last.in_features, last.out_features)
     with torch.no_grad():
         head.get_buffer("population_mean").copy_(embed(network, grey)[0].mean(0))

@@ -172,8 +172,9 @@ def test_enrolled_predictions_are_those_of_the_adapted_speaker(
         kept.speaker_logits_squared, np.mean([one.speaker_logits[0] ** 2 for one in outputs[:-1]], 0), rtol=1e-5
     )
     made = model.enrol(enrolled, "anna")
-    for voice in ("anna", folder / "anna.safetensors", made):
-        assert model(clip, voice=voice).values == pytest.approx(expected, abs=1e-6)
+    known: list[str | Path | Profile] = ["anna", folder / "anna.safetensors", made]
+    for enrolled_voice in known:
+        assert model(clip, voice=enrolled_voice).values == pytest.approx(expected, abs=1e-6)
     (plain,) = json.loads(command(main, *arguments)[1])
     assert [plain["probabilities"][label] for label in model.labels] == pytest.approx(
         outputs[-1].probabilities[0], abs=1e-6

@@ -72,7 +72,7 @@ def build_network(bundle: Bundle) -> Any:
 
     labels, adaptation = len(bundle.labels), bundle.adaptation
     found = architecture(bundle.architecture)
-    network = _probed(bundle) if bundle.linear_probe else found.network(labels, bundle.spec.n_rows)
+    network: Any = _probed(bundle) if bundle.linear_probe else found.network(labels, bundle.spec.n_rows)
     if adaptation is None:
         return network
     speaker_embedding = None if adaptation.same_speaker is None else SpeakerEmbedding()

@@ -220,6 +220,11 @@ def read_labels(path: Path) -> list[AdaptedLabel]:
         return []
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return [AdaptedLabel(**{**line, "draw": int(line["draw"])}) for line in csv.DictReader(file)]
+            return [
+                AdaptedLabel(
+                    line["condition"], int(line["draw"]), line["clip"], line["label"], line["plain"], line["adapted"]
+                )
+                for line in csv.DictReader(file)
+            ]
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read ({error}); train the run again") from error
