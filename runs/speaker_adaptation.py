@@ -4,7 +4,7 @@
     python runs/speaker_adaptation.py RUNS IMAGES --out runs/results/NAME.json
 
 Each fold's model classifies its own test clips, or with --as-test all clips of another image set (labels by LABELS).
-Its outputs are kept in RUNS, so that a stopped script continues. `told apart`: clips go through `SpeakerTracker`, as in
+Its outputs are kept in RUNS, so that a stopped script continues. `speakers distinguished`: clips go through `SpeakerTracker`, as in
 ser-predict live; the others take all clips for one speaker's. Draws have three seeds.
 """
 
@@ -115,7 +115,7 @@ def read_fold(run: Path, images: ImageSet, test: Sequence[str], as_test: bool) -
 
 
 def track(fold: Fold, order: Indices) -> Values:
-    """Adapted probabilities of clips in this order, each a speech segment of its own; voices are told apart."""
+    """Adapted probabilities of clips in this order, each a speech segment of its own; voices are distinguished."""
     assert fold.voices is not None
     tracker = SpeakerTracker(fold.adaptation)
     found = []
@@ -172,10 +172,10 @@ def sequences(fold: Fold, rng: np.random.Generator) -> Iterator[tuple[str, Score
 
 
 def both(fold: Fold, name: str, order: Indices, scored: NDArray[np.bool_]) -> Iterator[tuple[str, Scored]]:
-    """An order with all clips taken for one speaker's, and with voices told apart."""
+    """An order with all clips taken for one speaker's, and with voices distinguished."""
     yield name, score(fold, order[scored], online(fold.outputs, order, fold.adaptation)[scored])
     if fold.voices is not None:
-        yield f"{name}; told apart", score(fold, order[scored], track(fold, order)[scored])
+        yield f"{name}; speakers distinguished", score(fold, order[scored], track(fold, order)[scored])
 
 
 def score(fold: Fold, clips: Indices, adapted: Values) -> Scored:

@@ -25,7 +25,7 @@ DEFAULTS = {
     "lr": None, "lr_suggestion": "valley", "schedule": "one-cycle", "weight_decay": 0.05, "mixup": 0.0,
     "label_smoothing": 0.1, "class_weights": "none", "class_weight": {}, "mask": 0.1, "masks": 1, "time_shift": 0.05,
     "shift_bands": 0.0, "ema_decay": 0.99, "monitor": "uar", "keep": "best", "patience": 0, "plateau": 0,
-    "plateau_factor": 10.0, "refit": False, "seed": 0,
+    "plateau_factor": 10.0, "refit": False, "seed": 0, "linear_probe": False, "adapt": "none",
 }  # fmt: skip
 C_RECIPE = {
     "epochs": 30, "epoch_over": "images", "lr": 0.003, "schedule": "flat", "weight_decay": 0.01, "mixup": 0.2,
@@ -54,7 +54,10 @@ RECIPES = {
         "label_smoothing": 0.0, "masks": 0, "time_shift": 0.0,
     },
 }  # fmt: skip
-SPEECH = {"weights": "speech", "freeze": True, "masks": 0, "time_shift": 0.0}
+SPEECH = {
+    "weights": "speech", "freeze": True, "linear_probe": True, "adapt": "speaker", "refit": True, "masks": 0,
+    "time_shift": 0.0,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", names())

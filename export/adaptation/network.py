@@ -27,7 +27,7 @@ class AdaptiveNetwork(nn.Module):
     Args:
         network: backbone and head, see `Architecture`.
         speaker_head: for embeddings of the network.
-        speaker_embedding: for the frames of a backbone with `with_frames`; None: speakers cannot be told apart.
+        speaker_embedding: for the frames of a backbone with `with_frames`; None: it cannot distinguish speakers.
     """
 
     def __init__(

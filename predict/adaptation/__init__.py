@@ -1,1 +1,1 @@
-"""Speakers: enrolled voices, and those of a stream or of a recording, told apart and adapted to."""
+"""Speakers: enrolled voices, and those of a stream or of a recording, distinguished and adapted to."""

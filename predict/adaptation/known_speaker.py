@@ -17,7 +17,7 @@ class KnownSpeaker:
     """One speaker, adapted to by the windows that were added.
 
     Args:
-        name: empty where speakers are not told apart.
+        name: empty where speakers are not distinguished.
         adaptation: of the model's bundle.
         profile: of an enrolled voice: what is known from the start.
     """

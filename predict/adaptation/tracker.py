@@ -34,7 +34,7 @@ _CANDIDATES = 8
 
 @dataclass(frozen=True, eq=False)
 class TrackedWindow:
-    """What a tracker is told of a window.
+    """What a tracker needs of a window.
 
     Attributes:
         outputs: of the model.

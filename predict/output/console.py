@@ -24,7 +24,7 @@ def print_prediction(path: Path, prediction: Prediction, top: int | None = None)
 
 
 def print_segments(path: Path, found: Timeline) -> None:
-    """Print a line for each segment: start, end, the speaker where speakers were told apart, label, confidence."""
+    """Print a line for each segment: start, end, the speaker where speakers were distinguished, label, confidence."""
     console = Console(highlight=False)
     console.print(printable(path), markup=False, soft_wrap=True)
     if not found.segments:

@@ -54,7 +54,7 @@ def _text(segment: Segment) -> str:
 def _rttm(found: Timeline, path: Path, *_: Any) -> str:
     """Rich Transcription Time Marked, one SPEAKER line for each segment; NIST RT-09 evaluation plan, appendix A.
 
-    The field for the speaker's name has the speaker, or the emotion where speakers were not told apart.
+    The field for the speaker's name has the speaker, or the emotion where speakers were not distinguished.
     """
     name = printable(Path(path.stem)).replace(" ", "_")
     return "".join(

@@ -22,7 +22,7 @@ class Timeline:
     """The segments of a recording, in order, and its length; iterating over it gives the segments.
 
     Attributes:
-        speakers: their names in order of appearance; empty where speakers were not told apart.
+        speakers: their names in order of appearance; empty where speakers were not distinguished.
 
     Example:
         >>> import ser_images

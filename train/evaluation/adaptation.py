@@ -129,8 +129,8 @@ def mostly_one_label(targets: Indices, clips: Indices, rng: np.random.Generator)
 
 def without_copies(rows: Sequence[ManifestRow], clips: Indices, enrolment: Indices) -> Indices:
     """The clips whose samples are those of no enrolment clip."""
-    heard = {rows[clip].sample_hash for clip in enrolment}
-    return np.array([clip for clip in clips if rows[clip].sample_hash not in heard], np.intp)
+    known = {rows[clip].sample_hash for clip in enrolment}
+    return np.array([clip for clip in clips if rows[clip].sample_hash not in known], np.intp)
 
 
 def online(outputs: SpeakerOutputs, order: Indices, adaptation: SpeakerAdaptation) -> Values:
