@@ -4,8 +4,8 @@
     python runs/speaker_adaptation.py RUNS IMAGES --out runs/results/NAME.json
 
 Each fold's model classifies its own test clips, or with --as-test all clips of another image set (labels by LABELS).
-Its outputs are kept in RUNS, so that a stopped script continues. `speakers distinguished`: clips go through `SpeakerTracker`, as in
-ser-predict live; the others take all clips for one speaker's. Draws have three seeds.
+Its outputs are kept in RUNS, so that a stopped script continues. `speakers distinguished`: clips go through
+`SpeakerTracker`, as in ser-predict live; the others take all clips for one speaker's. Draws have three seeds.
 """
 
 import argparse
