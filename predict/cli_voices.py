@@ -43,9 +43,8 @@ def enrol(
             LOGGER.error(printable(str(error)))
     profile = enrolment.profile(name)
     profile.save(path, replace)
-    typer.echo(
-        f"{name}: {profile.clips:.1f} clips, {profile.seconds:.0f} s of speech, {enrolment.adapted_share:.0%} adapted"
-    )
+    share = f"predictions for this voice are {enrolment.adapted_share:.0%} adapted"
+    typer.echo(f"{name}: {profile.clips:.1f} clips, {profile.seconds:.0f} s of speech; {share}")
     LOGGER.info(f"kept in {path}; ser-predict voices --delete {name!r} deletes it")
     for doubt in enrolment.doubts():
         LOGGER.warning(doubt)

@@ -32,7 +32,8 @@ SMALL = ImageSpec(n_mels=32, hop_length=1500)
 
 if "PYTEST_XDIST_WORKER" not in os.environ:  # the workers inherit it
     os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="ser-images-state-")
-"""The list of runs that a user wrote is the tests' own, not the one of whoever runs them."""
+    os.environ["SER_IMAGES_VOICES"] = tempfile.mkdtemp(prefix="ser-images-voices-")
+"""The list of runs that a user wrote, and the enrolled voices, are the tests' own, not those of whoever runs them."""
 
 os.environ.pop("COLUMNS", None)  # GNU readline exports the width of the terminal to the workers of pytest-xdist
 

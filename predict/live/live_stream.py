@@ -36,8 +36,8 @@ class LiveResult:
         latency_ms: from the arrival of the window's last sound to this result.
         segments: those that were closed since the last result.
         speaker: as `Segment.speaker`; empty where nobody speaks.
-        adapted_clips: how many windows of about 3 s are known of the voice; None without adaptation, and where nobody
-            speaks.
+        adapted_clips: how many windows of about 3 s are known of the voice, 0 where nobody speaks; None without
+            adaptation.
     """
 
     start_s: float
@@ -67,13 +67,19 @@ class LiveResult:
             "confidence": round(prediction.confidence, 6) if prediction else None,
             "smoothed": self.label,
             "probabilities": _rounded(prediction.probabilities) if prediction else {},
-            "segments": [_rounded(_without_unknown_speaker(asdict(segment))) for segment in self.segments],
+            "segments": [self._segment(segment) for segment in self.segments],
             "latency_ms": round(self.latency_ms, 2),
             "dropped": dropped,
             "model": model.bundle.model_id,
             "spec": model.spec.hash,
             **self._adaptation(),
         }
+
+    def _segment(self, segment: Segment) -> dict[str, Any]:
+        values = _rounded(asdict(segment))
+        if self.adapted_clips is None:
+            del values["speaker"]
+        return values
 
     def _adaptation(self) -> dict[str, Any]:
         if self.adapted_clips is None:
@@ -100,6 +106,7 @@ class LiveStream:
         adaptation: AdaptationChoice | None = None,
     ) -> None:
         require_between("hop_s", hop_s, *LIVE_HOP_RANGE_S)
+        self._adaptive = adaptation is not None
         tracker = SpeakerTracker(adaptation.parameters, adaptation.voice) if adaptation else None
         self._stream = StreamClassifier(model, rate_hz, window_s, tracker=tracker)
         self._window_s, self._hop_s = window_s or model.spec.duration_s, hop_s
@@ -138,15 +145,12 @@ class LiveStream:
         segments, self._closed = tuple(self._closed), []
         latency_ms = 1000 * (time.perf_counter() - arrived_s)
         if window is None:
-            return LiveResult(max(0.0, now_s - self._window_s), now_s, level_dbfs, None, None, latency_ms, segments)
+            start_s, clips = max(0.0, now_s - self._window_s), 0.0 if self._adaptive else None
+            return LiveResult(start_s, now_s, level_dbfs, None, None, latency_ms, segments, "", clips)
         return LiveResult(
             window.start_s, now_s, level_dbfs, window.prediction, window.smoothed, latency_ms, segments,
             window.speaker, window.adapted_clips,
         )  # fmt: skip
-
-
-def _without_unknown_speaker(segment: dict[str, Any]) -> dict[str, Any]:
-    return segment if segment["speaker"] else {name: value for name, value in segment.items() if name != "speaker"}
 
 
 def _rounded(values: dict[str, Any]) -> dict[str, Any]:
