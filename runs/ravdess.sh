@@ -18,7 +18,7 @@ train() { # INITIALISATION PROTOCOL SEED: random, or speech (pretrained speech n
             --shift-bands 0.06 --time-shift 0.08 --mask 0.12 --keep last
         ;;
     speech)
-        set -- "$@" campplus-whisper "$work/fbank" --lr 0.002 --epochs 60 --label-smoothing 0 --keep last --refit
+        set -- "$@" campplus-whisper "$work/fbank" --no-linear-probe --adapt none --lr 0.002 --epochs 60 --label-smoothing 0 --keep last --refit
         ;;
     esac
     initialisation=$1 protocol=$2 seed=$3 network=$4 images=$5

@@ -14,8 +14,6 @@ from ser_images.data.common.errors import UserError
 from ser_images.data.common.text import counted
 from ser_images.data.leaks import Leaks, require_no_leak
 from ser_images.data.splits import Split, make_split
-from ser_images.export.architectures import architecture
-from ser_images.export.architectures.speech.pretrained_speech import PretrainedSpeech
 from ser_images.export.bundle.bundle import LEARNER, ONNX, Bundle
 from ser_images.export.bundle.run_folder import add_onnx, new_run_folder, write_bundle
 from ser_images.export.formats.fastai_pickle import pickle_obstacle
@@ -128,10 +126,9 @@ def _bundle(
     trained: Trained, evaluation: Evaluation, config: TrainConfig, image_set: ImageSet, training: dict[str, Any]
 ) -> Bundle:
     adaptation = trained.adapter.adaptation if trained.adapter else None
-    replaced = bool(config.linear_probe) and isinstance(architecture(config.architecture), PretrainedSpeech)
     return Bundle(
         model_id(trained.network), config.architecture, image_set.labels, image_set.spec, trained.normalisation,
-        evaluation.temperature, training, replaced, adaptation,
+        evaluation.temperature, training, bool(config.linear_probe), adaptation,
     )  # fmt: skip
 
 

@@ -56,8 +56,8 @@ class TrainConfig:
     linear_probe: Annotated[
         bool | None,
         Option(
-            "Fit regularised linear classifiers to the embeddings of the frozen backbone, in place of epochs; needs "
-            "--freeze.",
+            "Fit a regularised linear layer to the embeddings of a frozen, pretrained speech network, in place of "
+            "epochs.",
             auto="with --weights speech and --freeze",
         ),
     ] = None

@@ -47,16 +47,18 @@ def make_weighted_learner(name: str, weights: str, dls: Any, spec: ImageSpec, **
     return learner
 
 
-def for_probing(learner: Any, config: TrainConfig, labels: Sequence[str], spec: ImageSpec) -> torch.nn.Sequential:
-    """The learner's network; of a pretrained speech network the one that a linear probe is made of, with its weights.
+def for_probing(config: TrainConfig, labels: Sequence[str], spec: ImageSpec) -> torch.nn.Sequential:
+    """The network that a linear probe is made of, with the config's weights and a random last layer.
 
     Raises:
-        UserError: as `make_weighted_learner`.
+        UserError: no pretrained speech network; otherwise as `make_weighted_learner`.
     """
     network = architecture(config.architecture)
     if not isinstance(network, PretrainedSpeech):
-        model: torch.nn.Sequential = learner.model
-        return model
+        raise UserError(
+            f"--linear-probe: {config.architecture} is no pretrained speech network; use campplus or campplus-whisper, "
+            f"or --no-linear-probe"
+        )
     probed = network.probe(len(labels), spec.n_rows)
     if config.weights == "speech":
         _copy(probed, published_weights(network.published), network.key_map, "pretrained speech weights")

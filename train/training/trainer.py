@@ -196,7 +196,7 @@ def _train(job: _Job, split: Split, config: TrainConfig, callbacks: Sequence[Cal
 def _probe(job: _Job, learner: Any, split: Split, config: TrainConfig, normalisation: Normalisation) -> Trained:
     """A linear probe of the learner's frozen backbone, regularised by folds of the training speakers."""
     image_set = job.image_set
-    network = for_probing(learner, config, image_set.labels, image_set.spec)
+    network = for_probing(config, image_set.labels, image_set.spec)
     backbone = network[0].to(learner.dls.device).eval()
     cache = compute_embeddings(backbone, image_set, normalisation, learner.dls, job.report)
     plain = plain_learner(network, image_set.labels, image_set.spec, normalisation)
