@@ -104,14 +104,18 @@ def read_fold(run: Path, images: ImageSet, test: Sequence[str], as_test: bool) -
         file.with_suffix(".part.npz").replace(file)
     found = np.load(file)
     labels = tuple(images.labels)
-    same = [{label, *LABELS.get(label, ())} for label in labels]
-    to_labels = np.array([[float(own in names) for names in same] for own in bundle.labels])
+    to_labels = np.array([[float(_is(own, label, labels)) for label in labels] for own in bundle.labels])
     targets = np.array([labels.index(row.label) for row in rows])
     outputs = SpeakerOutputs(
         tuple(rows), targets, found["probabilities"].astype(float), found["speaker_logits"].astype(float)
     )
     voices = found.get("speaker_embeddings", None)
     return Fold(outputs, bundle.adaptation, to_labels, labels, voices)
+
+
+def _is(own: str, label: str, labels: Sequence[str]) -> bool:
+    """Whether a model's label counts as one of the image set's: its own name, where that is among them, else LABELS."""
+    return own == label if own in labels else own in LABELS.get(label, ())
 
 
 def track(fold: Fold, order: Indices) -> Values:

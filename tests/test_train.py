@@ -71,8 +71,8 @@ def test_what_a_bundle_tells_of_its_training(run_folder: Path, images: ImageSet)
     assert (bundle.architecture, bundle.labels, bundle.spec) == ("resnet34", images.labels, images.spec)
     training = bundle.training
     recorded = json.loads((run_folder / "metrics.json").read_text())
-    assert training["metrics"] == {"side": recorded.pop("subset"), **recorded}
-    assert training["pictures"] == {"train": 120, "validation": 30, "test": 30}
+    assert training["metrics"] == recorded
+    assert training["images"] == {"train": 120, "validation": 30, "test": 30}
     assert (training["protocol"], training["fold"], training["seed"]) == ("speaker", 0, 0)
     assert training["corpora"] == ["synthetic"]
     assert training["clips_hash"] == clips_hash(images.rows) != clips_hash(images.rows[2:])

@@ -43,7 +43,7 @@ COMPATIBILITY = {
     "export/bench/__init__.py": "side by side",
     "spectrogram_gen/dataset/image_set.py": "the column's name up to version 0.1",
     "train/evaluation/predictions.py": "the column's name up to version 0.1",
-    "train/runs/records.py": "format 1|format_1|pictures",
+    "train/runs/records.py": "In format 1",
     "train/runs/results.py": r"_renamed\(",
     "train/training/config.py": r"epoch_of|OLD_VALUES",
     "tests/conftest.py": "on either side",
@@ -51,7 +51,6 @@ COMPATIBILITY = {
     "tests/test_bundle.py": "input_name ==",
     "tests/test_folds.py": "picture",
     "tests/test_recipes.py": "unknown key",
-    "tests/test_train.py": r"training\[",
     "tests/test_train_config.py": "old = |value `pictures`",
 }
 """Lines that read old files and options, or use a word in another sense: a file and what the line contains."""
