@@ -19,7 +19,8 @@ from ser_images.export.bundle.run_folder import add_onnx, seal
 from ser_images.export.formats.fastai_learner import plain_learner
 from ser_images.export.formats.fastai_pickle import pickle_obstacle, write_learner
 from ser_images.export.formats.int8 import Comparison, write_int8
-from ser_images.export.formats.onnx import Images, OnnxModel, in_batches, write_frontend_onnx
+from ser_images.export.formats.onnx import Images, OnnxModel, in_batches
+from ser_images.export.formats.onnx_graph import write_frontend_onnx
 from ser_images.export.formats.torch_models import TorchModel
 from ser_images.export.models import open_bundle, read_network
 from ser_images.spectrogram_gen.audio import pad_or_trim, prepare

@@ -24,7 +24,9 @@ from ser_images.export.bundle.model_card import model_card
 from ser_images.export.cli import main
 from ser_images.export.convert import to_frontend, to_int8, to_onnx
 from ser_images.export.formats.int8 import write_int8
-from ser_images.export.formats.onnx import OnnxModel, in_batches, require_parity, write_onnx
+from ser_images.export.formats.onnx import OnnxModel, in_batches
+from ser_images.export.formats.onnx_graph import write_onnx
+from ser_images.export.formats.parity import require_parity
 from ser_images.export.models import open_model
 from ser_images.spectrogram_gen.audio import pad_or_trim, prepare
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images

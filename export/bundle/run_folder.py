@@ -11,15 +11,9 @@ from ser_images.export.bundle.bundle import BUNDLE, CARD, LEARNER, ONNX, WEIGHTS
 from ser_images.export.bundle.files import SUMS, write_sums
 from ser_images.export.bundle.model_card import model_card
 from ser_images.export.bundle.trust import is_own_run, remember
-from ser_images.export.formats.onnx import (
-    MAX_DIFFERENCE,
-    Images,
-    OnnxModel,
-    Probabilities,
-    require_adaptive_parity,
-    require_parity,
-    write_onnx,
-)
+from ser_images.export.formats.onnx import Images, OnnxModel, Probabilities
+from ser_images.export.formats.onnx_graph import write_onnx
+from ser_images.export.formats.parity import MAX_DIFFERENCE, require_adaptive_parity, require_parity
 
 
 @contextmanager

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_images.data.common.errors import UserError
-from ser_images.export.formats.onnx import Images, OnnxModel, in_batches, write_proto
+from ser_images.export.formats.onnx import Images, OnnxModel, in_batches
+from ser_images.export.formats.onnx_graph import write_proto
 
 MAX_LOSS = 0.01
 """Accuracy on validation clips that may be lost: one percentage point."""

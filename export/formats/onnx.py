@@ -1,12 +1,9 @@
 """model.onnx: images in, probabilities out; its metadata hold the bundle, so that the single file is enough.
 
-write_onnx(network, bundle, path)
 probabilities = OnnxModel.open(path)(images)
 """
 
-import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_images.data.common.errors import UserError
-from ser_images.export.adaptation.parameters import SPEAKER_DIM, Shrinkage
+from ser_images.export.adaptation.parameters import SPEAKER_DIM
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.formats.external_data import require_self_contained
 from ser_images.export.formats.outputs import Outputs
-from ser_images.spectrogram_gen.spec import MEL_BAND_FEATURES
 
 BUNDLE_KEY = "ser_images.bundle"
-OPSET = 18
-"""ONNX operators since ONNX Runtime 1.14."""
-MAX_DIFFERENCE = 1e-4
-"""Of any probability from PyTorch's."""
 IMAGES, SAMPLES = "images", "samples"
 """Names of the graph's input; models written before 2026-11-24 call images `pictures`."""
 SPEAKER_MEAN, ADAPTED_SHARE = "speaker_mean", "adapted_share"
@@ -36,113 +28,6 @@ PROBABILITIES, EMBEDDINGS, SPEAKER_LOGITS, SPEAKER_EMBEDDINGS = (
 _IMAGE_INPUTS = (IMAGES, "pictures")
 Images = NDArray[np.unsignedinteger[Any]]
 Probabilities = NDArray[np.float32]
-
-
-def write_onnx(network: Any, bundle: Bundle, path: Path) -> None:
-    """Write a graph of the network with scaling, normalisation, temperature and softmax; any batch size.
-
-    Args:
-        network: on the CPU, in evaluation mode; grey images (n, 1, rows, frames) to logits (n, labels).
-    """
-    import torch
-
-    from ser_images.export.formats.onnx_modules import probabilities_module
-
-    spec = bundle.spec
-    two = torch.from_numpy(np.zeros((2, spec.n_rows, spec.n_frames), spec.dtype))
-    module = probabilities_module(network, bundle)
-    _write_module(module, module, {IMAGES: two}, (PROBABILITIES,), bundle, path)
-
-
-def write_frontend_onnx(network: Any, bundle: Bundle, path: Path) -> None:
-    """Write a graph that renders the images too: samples in, probabilities and images out, then as `write_onnx`.
-
-    Raises:
-        UserError: the model's images are not 8-bit mel spectrograms, which are all that the graph can render.
-    """
-    import torch
-
-    if bundle.spec.feature not in MEL_BAND_FEATURES or bundle.spec.bit_depth != 8:
-        raise UserError(
-            f"--with-frontend renders 8-bit mel spectrograms only, and this model was trained on "
-            f"{bundle.spec.bit_depth}-bit {bundle.spec.feature}"
-        )
-
-    from ser_images.export.formats.onnx_modules import ProbabilitiesFromSamples
-
-    noise = torch.rand(2, bundle.spec.n_samples, generator=torch.Generator().manual_seed(0))
-    module = ProbabilitiesFromSamples(network, bundle)
-    _write_module(module, module.probabilities, {SAMPLES: noise}, (PROBABILITIES, IMAGES), bundle, path)
-
-
-def _write_module(
-    module: Any, probabilities: Any, inputs: dict[str, Any], outputs: Sequence[str], bundle: Bundle, path: Path
-) -> None:
-    """Write the graph of a module.
-
-    Args:
-        probabilities: the `probabilities_module` in it.
-        inputs: name and example of the input, whose first axis is the batch.
-        outputs: names of those that come before the adaptive ones.
-    """
-    import onnx
-    import torch
-
-    optional, batch, speakers = {}, torch.export.Dim("batch"), None
-    if bundle.adaptation:
-        optional = dict(zip((SPEAKER_MEAN, ADAPTED_SHARE), probabilities.defaults, strict=True))
-        speakers = [SPEAKER_EMBEDDINGS] if bundle.adaptation.same_speaker is not None else []
-        outputs = [*outputs, EMBEDDINGS, SPEAKER_LOGITS, *speakers]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns about its own internals
-        program = torch.onnx.export(
-            module.eval(), (*inputs.values(), *optional.values()), dynamo=True, opset_version=OPSET, verbose=False,
-            optimize=True, input_names=[*inputs, *optional], output_names=list(outputs),
-            dynamic_shapes=({0: batch}, *[{}] * len(optional)),
-        )  # fmt: skip
-    if program is None:
-        raise RuntimeError("torch.onnx.export returned no program")
-    proto = _without_doc_strings(program.model_proto)
-    for name, value in optional.items():
-        _make_optional(proto.graph, name, value.numpy())
-    write_proto(proto, bundle, path)
-    onnx.checker.check_model(str(path))
-
-
-def _make_optional(graph: Any, name: str, default: NDArray[np.float32]) -> None:
-    """Give an input of shape (1, …) a default value, which makes it optional, and let it have a row for each image.
-
-    An initializer with the name of an input is its default, since version 4 of https://onnx.ai/onnx/repo-docs/IR.html.
-    """
-    import onnx
-
-    (found,) = (one for one in graph.input if one.name == name)
-    found.type.tensor_type.shape.dim[0].dim_param = "speakers"
-    graph.initializer.append(onnx.numpy_helper.from_array(default, name))
-    del graph.value_info[:]  # of one speaker
-
-
-def write_proto(proto: Any, bundle: Bundle, path: Path) -> None:
-    """Write an ONNX graph with the bundle in its metadata, whole or not at all."""
-    import onnx
-
-    onnx.helper.set_model_props(proto, {BUNDLE_KEY: bundle.to_json()})
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(proto.SerializeToString())
-    part.replace(path)
-
-
-def _without_doc_strings(proto: Any) -> Any:
-    """The graph without the exporter's doc strings, which contain paths of source files."""
-    proto.doc_string = proto.graph.doc_string = ""
-    for node in proto.graph.node:
-        node.doc_string = ""
-        del node.metadata_props[:]
-    for value in (*proto.graph.value_info, *proto.graph.input, *proto.graph.output, *proto.graph.initializer):
-        value.doc_string = ""
-        del value.metadata_props[:]
-    del proto.graph.metadata_props[:]
-    return proto
 
 
 @dataclass(frozen=True)
@@ -270,49 +155,6 @@ def _require_adaptive_outputs(session: Any, bundle: Bundle) -> None:
     found = {one.name: one.shape[1:] for one in values if one.name in names}
     if found != expected:
         raise UserError(f"has {found or 'nothing'} for speaker adaptation, and its bundle means {expected or 'none'}")
-
-
-def require_parity(model: Any, images: Images, expected: Probabilities, tolerance: float = MAX_DIFFERENCE) -> float:
-    """The largest difference from the expected probabilities.
-
-    Raises:
-        UserError: more than the tolerance, or another label anywhere.
-    """
-    found = in_batches(model, images)
-    difference = float(np.abs(found - expected).max())
-    others = int((found.argmax(axis=1) != expected.argmax(axis=1)).sum())
-    if not difference <= tolerance or others:
-        raise UserError(
-            f"differs from the PyTorch network by up to {difference:.2g} in a probability "
-            f"({tolerance:g} allowed), and in {others} of {len(expected)} labels; not written"
-        )
-    return difference
-
-
-def require_adaptive_parity(model: OnnxModel, other: Any, images: Images) -> float:
-    """The largest difference of adapted probabilities in ONNX from those of the PyTorch model `other`.
-
-    The speaker's mean is that of the images, known to the half. In ONNX it is an input of the graph; in the other model
-    the outputs are adapted by `AdaptedSpeaker`: so both ways are compared.
-
-    Raises:
-        UserError: more than `MAX_DIFFERENCE`.
-    """
-    from ser_images.export.adaptation.speaker_mean import AdaptedSpeaker
-
-    assert model.bundle.adaptation
-    parts = [other.outputs(images[start : start + 32]) for start in range(0, len(images), 32)]
-    plain = np.concatenate([part.probabilities for part in parts])
-    logits = np.concatenate([part.speaker_logits for part in parts])
-    mean = np.concatenate([part.embeddings for part in parts]).mean(0, keepdims=True)
-    shrinkage = Shrinkage(prior_clips=0, plain_clips=len(images), diversity_power=0)
-    speaker = AdaptedSpeaker(replace(model.bundle.adaptation, shrinkage=shrinkage))
-    speaker.add(plain.mean(0), logits.mean(0), len(images))
-    found = in_batches(lambda some: model.adapted(some, mean, 0.5), images)
-    difference = float(np.abs(found - speaker.adapt(plain, logits)).max())
-    if not difference <= MAX_DIFFERENCE:
-        raise UserError(f"adapted to a speaker, differs from the PyTorch network by {difference:.2g}; not written")
-    return difference
 
 
 def in_batches(model: Any, batch: NDArray[Any], size: int = 32) -> Probabilities:

@@ -26,7 +26,8 @@ from ser_images.train.training.callbacks import Report
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.loaders import subset_rows
 from ser_images.train.training.lr_plot import plot_lr_finder
-from ser_images.train.training.trainer import Evaluation, Trained, train_and_evaluate
+from ser_images.train.training.outcome import Evaluation, Trained
+from ser_images.train.training.trainer import train_and_evaluate
 
 
 def run(

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from fastai.callback.core import Callback
 from fastai.torch_core import default_device, set_seed
 
@@ -17,7 +16,6 @@ from ser_images.export.architectures import architecture
 from ser_images.export.bundle.bundle import Normalisation
 from ser_images.export.formats.fastai_learner import plain_learner
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
-from ser_images.train.evaluation.adaptation import AdaptedLabel, adaptation_metrics
 from ser_images.train.evaluation.calibration import (
     Calibrated,
     calibration,
@@ -27,71 +25,18 @@ from ser_images.train.evaluation.calibration import (
 )
 from ser_images.train.evaluation.metrics import metrics, predict
 from ser_images.train.evaluation.predictions import Predictions
-from ser_images.train.training.adapter import Adapter, choose_adapter, evaluate_adapter, fit_adapter
+from ser_images.train.training.adapter import choose_adapter, evaluate_adapter, fit_adapter
 from ser_images.train.training.allocator import keep_freed_memory
 from ser_images.train.training.callbacks import Report, WithoutValidation
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.embedded import Embedded, embed_clips
-from ser_images.train.training.embeddings import EmbeddingCache, compute_embeddings, frozen_backbone
+from ser_images.train.training.embeddings import compute_embeddings, frozen_backbone
 from ser_images.train.training.first_weights import for_probing, speaker_embedding_of
 from ser_images.train.training.learner import LRFinderResult, find_lr, fit, make_learner
-from ser_images.train.training.linear_probe import Probe, blocks_of, fit_probe, put_in
+from ser_images.train.training.linear_probe import blocks_of, fit_probe, put_in
 from ser_images.train.training.loaders import compute_normalisation, data_loaders, subset_rows
+from ser_images.train.training.outcome import Evaluation, Trained
 from ser_images.train.training.speaker_head import AdapterChoice
-
-
-@dataclass(frozen=True)
-class Trained:
-    """The outcome of a training.
-
-    Attributes:
-        learner: a plain fastai learner, on the CPU.
-        history: losses and metrics of each epoch.
-        lr: the maximum learning rate; None for a linear probe.
-        lr_finder: losses over learning rates; None where the config names the learning rate.
-        cache: embeddings of a frozen backbone.
-        probe: the fitted classifiers of a linear probe.
-        adapter: what adapts the network to a speaker.
-    """
-
-    learner: Any
-    normalisation: Normalisation
-    history: list[dict[str, float]]
-    lr: float | None
-    lr_finder: LRFinderResult | None
-    cache: EmbeddingCache | None = None
-    probe: Probe | None = None
-    adapter: Adapter | None = None
-
-    @property
-    def network(self) -> torch.nn.Module:
-        """The network with its adapter, or alone."""
-        network: torch.nn.Module = self.learner.model
-        return self.adapter.network if self.adapter else network
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Calibrated predictions for clips that the network was not trained on, and their metrics.
-
-    Attributes:
-        temperature: fitted on the validation clips; the predictions are already scaled by it.
-        validation: the clips that epoch, temperature and threshold were chosen on.
-        predictions: the clips that are reported: the test fold, or the validation clips once more.
-        metrics: the content of `metrics.json`.
-        adaptation: labels of the same clips, adapted to their speakers.
-    """
-
-    temperature: float
-    validation: Predictions
-    predictions: Predictions
-    metrics: dict[str, Any]
-    adaptation: Sequence[AdaptedLabel] = ()
-
-    def with_adaptation(self, found: Sequence[AdaptedLabel]) -> "Evaluation":
-        """With the adapted labels of the same clips, and their metrics beside the plain ones."""
-        metrics = {**self.metrics, "adaptation": adaptation_metrics(found)} if found else self.metrics
-        return replace(self, adaptation=found, metrics=metrics)
 
 
 @dataclass(frozen=True)
