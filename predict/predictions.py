@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ser_images.data.common.command_line import LOGGER
 from ser_images.data.common.errors import UserError
+from ser_images.data.common.text import counted
 from ser_images.data.corpora.folder import speakers_from_regex
 from ser_images.data.corpora.sound_files import sound_files
 from ser_images.predict.adaptation.choice import require_adaptive, speaker_of
@@ -87,7 +88,8 @@ def speakers_of(paths: Sequence[Path], pattern: str) -> dict[Path, str]:
 
 def _report(speakers: Sequence[KnownSpeaker]) -> None:
     few = [speaker.name for speaker in speakers if speaker.clips < FEW_CLIPS]
-    LOGGER.info(f"adapted to {len(speakers)} speakers, {sum(one.clips for one in speakers):.0f} recordings")
+    clips = sum(one.clips for one in speakers)
+    LOGGER.info(f"adapted to {counted(len(speakers), 'speaker')}, {clips:.0f} recordings")
     if few:
         names = ", ".join(few[:5]) + (", …" if len(few) > 5 else "")
         LOGGER.warning(f"fewer than {FEW_CLIPS} recordings of {names}: adaptation gains little there")

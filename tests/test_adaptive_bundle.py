@@ -11,9 +11,12 @@ from safetensors.numpy import load_file
 
 from ser_images.data.common.errors import UserError
 from ser_images.export.adaptation.speaker_mean import AdaptedSpeaker
+from ser_images.export.convert import to_frontend, to_int8
 from ser_images.export.formats.onnx import Images, OnnxModel
 from ser_images.export.models import open_model
+from ser_images.spectrogram_gen.audio import pad_or_trim, prepare
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
+from ser_images.spectrogram_gen.sound_file import read_mono
 
 
 @pytest.fixture
@@ -52,6 +55,38 @@ def test_onnx_and_pytorch_agree_plain_and_adapted(adaptive_run: Path, some_image
         in_graph = onnx_model.model.adapted(some_images[clip : clip + 1], mean, share)
         np.testing.assert_allclose(in_graph[0], adapted, atol=1e-4)
     assert np.abs(adapted - expected.probabilities[9]).max() > 0.01
+
+
+@pytest.mark.slow
+def test_the_graph_that_renders_adapts_too(adaptive_run: Path, voices: Path, tmp_path: Path) -> None:
+    """Samples in: the same images, embeddings and probabilities, plain and adapted, as from the images."""
+    run = tmp_path / "run"
+    shutil.copytree(adaptive_run, run)
+    recordings = sorted(voices.rglob("*.wav"))[:3]
+    to_frontend(run, recordings)
+    bundle = open_model(run)[0]
+    from_images, from_samples = OnnxModel.open(run / "model.onnx"), OnnxModel.open(run / "model.frontend.onnx")
+    sounds = [prepare(*read_mono(path), bundle.spec) for path in recordings]
+    samples = np.stack([pad_or_trim(sound, bundle.spec) for sound in sounds])
+    images = np.concatenate([from_samples.render_in_graph(one[None]) for one in samples])
+    found, expected = from_samples.outputs(samples), from_images.outputs(images)
+    for name in ("probabilities", "embeddings", "speaker_logits"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-3, atol=1e-3)
+    mean = expected.embeddings[:1]
+    adapted = from_samples.adapted(samples, mean, 0.7)
+    np.testing.assert_allclose(adapted, from_images.adapted(images, mean, 0.7), atol=1e-3)
+    assert np.abs(adapted - expected.probabilities).max() > 0.01
+
+
+@pytest.mark.slow
+def test_eight_bits_adapt_too(adaptive_run: Path, images: ImageSet, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(adaptive_run, run)
+    to_int8(run, images)
+    some = load_images(images, images.rows[:20])
+    _, int8 = open_model(run, "int8")
+    expected, found = open_model(run)[1].outputs(some), int8.outputs(some)
+    assert np.corrcoef(expected.speaker_logits.ravel(), found.speaker_logits.ravel())[0, 1] > 0.99
 
 
 def test_a_model_without_adaptation_says_so(tiny_run: Path, some_images: Images) -> None:

@@ -73,12 +73,12 @@ class OnnxModel:
         (probabilities,) = self._run([PROBABILITIES], images)
         return np.asarray(probabilities, np.float32)
 
-    def outputs(self, images: Images) -> Outputs:
+    def outputs(self, images: NDArray[Any]) -> Outputs:
         """All outputs of an adaptive model for images, or for samples."""
         names = [PROBABILITIES, EMBEDDINGS, SPEAKER_LOGITS, SPEAKER_EMBEDDINGS]
         return Outputs.of(self._run([one.name for one in self._session.get_outputs() if one.name in names], images))
 
-    def adapted(self, images: Images, speaker_mean: NDArray[np.float32], adapted_share: float) -> Probabilities:
+    def adapted(self, images: NDArray[Any], speaker_mean: NDArray[np.float32], adapted_share: float) -> Probabilities:
         """Probabilities (n, labels) of an adaptive model for a speaker, computed in the graph.
 
         Args:
@@ -89,7 +89,7 @@ class OnnxModel:
         (probabilities,) = self._run([PROBABILITIES], images, {SPEAKER_MEAN: speaker_mean, ADAPTED_SHARE: share})
         return np.asarray(probabilities, np.float32)
 
-    def _run(self, names: list[str], images: Images, optional: dict[str, Any] | None = None) -> list[Any]:
+    def _run(self, names: list[str], images: NDArray[Any], optional: dict[str, Any] | None = None) -> list[Any]:
         found: list[Any] = self._session.run(names, {self.input_name: images, **(optional or {})}, _needed_only())
         return found
 

@@ -80,9 +80,15 @@ class ProbabilitiesFromSamples(torch.nn.Module):
         self.render = RenderImage(bundle.spec)
         self.probabilities = probabilities_module(network, bundle)
 
-    def forward(self, samples: torch.Tensor, *speaker: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def forward(
+        self,
+        samples: torch.Tensor,
+        speaker_mean: torch.Tensor | None = None,
+        adapted_share: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor, ...]:
         images = self.render(samples)
-        outputs = self.probabilities(images, *speaker)
+        adaptive = speaker_mean is not None
+        outputs = self.probabilities(images, speaker_mean, adapted_share) if adaptive else self.probabilities(images)
         probabilities, *others = (outputs,) if isinstance(outputs, torch.Tensor) else outputs
         return (probabilities, images.to(torch.uint8), *others)
 
