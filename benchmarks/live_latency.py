@@ -43,12 +43,14 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--no-adapt", action="store_true", help="an adaptive model without its adaptation, to compare")
     arguments = parser.parse_args()
     open_bundle(arguments.model)
+    options = ["--no-adapt"] if arguments.no_adapt else []
     seconds = 60 * arguments.minutes
     played = conversation(arguments.source, seconds, arguments.seed)
     with tempfile.TemporaryDirectory() as folder, virtual_microphone(Path(folder)) as sound:
-        live = sound.start("live", "--model", arguments.model.resolve(), "--jsonl", "--seconds", seconds)
+        live = sound.start("live", "--model", arguments.model.resolve(), "--jsonl", "--seconds", seconds, *options)
         sound.wait_for_a_recorder()
         with ThreadPoolExecutor(1) as player:
             player.submit(sound.play, played)
