@@ -42,6 +42,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_relative_paths_in_another_folder(recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """joblib reuses its worker processes, whose current folder is that of the build before."""
     for name in ("one", "two"):

@@ -166,6 +166,7 @@ def test_an_export_that_differs_is_refused(tiny_run: Path, images: ImageSet) -> 
         require_parity(model, arrays, expected[:, ::-1], tolerance=2)
 
 
+@pytest.mark.slow
 def test_onnx_again(command: Command, run: Path, images: ImageSet) -> None:
     before = (run / "model.onnx").read_bytes()
     (run / "model.onnx").unlink()
@@ -179,6 +180,7 @@ def test_onnx_again(command: Command, run: Path, images: ImageSet) -> None:
     assert not list(run.glob("*.part")) + list(run.glob("new.*"))
 
 
+@pytest.mark.slow
 def test_the_image_rendered_in_the_graph(command: Command, run: Path, few_voices: Path) -> None:
     code, out, _ = command(main, run, "--to", "onnx", "--with-frontend", "--clips", few_voices)
     assert code == 0

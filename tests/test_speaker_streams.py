@@ -111,6 +111,7 @@ def test_a_change_of_speakers_ends_a_segment(voices: Path, model: TwoVoicesModel
     assert changes == [pytest.approx(spans[4][0], abs=1.5)]
 
 
+@pytest.mark.slow
 def test_without_adaptation_everything_is_as_it_was(
     command: Command, talk: Talk, model: TwoVoicesModel, adaptive_run: Path, tiny_run: Path
 ) -> None:
@@ -177,6 +178,7 @@ def test_an_enrolled_voice_has_its_name(talk: Talk, model: TwoVoicesModel, tmp_p
     assert clips[0] == 3
 
 
+@pytest.mark.slow
 def test_one_person_is_assumed_without_speaker_embeddings(command: Command, talk: Talk, adaptive_run: Path) -> None:
     code, out, error = command(main, "timeline", talk.path, "--model", adaptive_run, "--adapt", "--format", "csv")
     assert (code, error) == (0, "tiny cannot tell speakers apart: one person is assumed to speak\n")
