@@ -25,6 +25,9 @@ Model = Callable[[Images], Probabilities]
 MODEL_FORMATS = {"onnx": ONNX, "safetensors": WEIGHTS, "int8": INT8, "pickle": LEARNER}
 """The formats of a model and the file of each; the first two are exact and contain no code."""
 _FORMAT_BY_SUFFIX = {".onnx": "onnx", ".safetensors": "safetensors", ".pkl": "pickle"}
+NOT_ADAPTIVE = (
+    "the model cannot adapt to a speaker; train one with ser-train … --adapt speaker, and use its ONNX or safetensors"
+)
 MAX_SUM_ERROR = 1e-3
 """How far the sum of one image's probabilities may be from 1; float32 and 8-bit models stay below 1e-5."""
 
@@ -61,7 +64,7 @@ class CheckedModel:
     def outputs(self, images: Images) -> Outputs:
         """All outputs of an adaptive model; raises UserError as `__call__`, and where the model is not adaptive."""
         if self.adaptation is None or not isinstance(self.model, _WithOutputs):
-            raise UserError(f"{self.path}: the model cannot adapt to a speaker; {_ADAPTIVE}")
+            raise UserError(f"{self.path}: {NOT_ADAPTIVE}")
         found = self.model.outputs(images)
         self._checked(found.probabilities, len(images))
         n = len(images)
@@ -91,7 +94,6 @@ class _WithOutputs(Protocol):
     def outputs(self, images: Images) -> Outputs: ...
 
 
-_ADAPTIVE = "train one with ser-train … --adapt speaker, and use its ONNX or safetensors"
 _NEXT = "the model is damaged or wrong, use another"
 
 

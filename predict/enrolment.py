@@ -16,14 +16,13 @@ from ser_images.data.corpora import sound_files
 from ser_images.predict.adaptation.choice import require_adaptive
 from ser_images.predict.adaptation.clustering import cluster
 from ser_images.predict.adaptation.image_outputs import ImageOutputs
+from ser_images.predict.adaptation.known_speaker import MIN_CLIPS
 from ser_images.predict.adaptation.profile import Profile
 from ser_images.predict.model import CROP_TOLERANCE_S, Model
 from ser_images.predict.streaming.speech_windows import SpeechWindows
 from ser_images.spectrogram_gen.audio import active_range
 from ser_images.spectrogram_gen.sound_file import Samples, read_mono
 
-MIN_CLIPS = 5
-"""With fewer, adaptation gains little."""
 _OTHER_VOICE_SHARE = 0.2
 
 
@@ -92,16 +91,16 @@ class Enrolment:
     @property
     def adapted_share(self) -> float:
         """How much of a prediction for this voice is adapted, 0 to 1."""
-        return self.profile("voice").speaker(self._adaptation).mean.adapted_share
+        return self.profile("voice").speaker(self._adaptation).adapted_share
 
     def doubts(self) -> list[str]:
         """What speaks against relying on the profile, a line each."""
-        mean = self.profile("voice").speaker(self._adaptation).mean
+        known = self.profile("voice").speaker(self._adaptation)
         doubts = []
-        if mean.clips < MIN_CLIPS:
-            doubts.append(f"only {mean.clips:.1f} clips; adaptation needs {MIN_CLIPS}, better 10: add recordings")
-        elif mean.effective_clips < mean.clips / 4:
-            doubts.append(f"few emotions: its {mean.clips:.0f} clips count as {mean.effective_clips:.1f}; add others")
+        if known.clips < MIN_CLIPS:
+            doubts.append(f"only {known.clips:.1f} clips; adaptation needs {MIN_CLIPS}, better 10: add recordings")
+        elif known.effective_clips < known.clips / 4:
+            doubts.append(f"few emotions: its {known.clips:.0f} clips count as {known.effective_clips:.1f}; add others")
         if self._model.tells_speakers_apart and self._other_voices() > _OTHER_VOICE_SHARE:
             doubts.append(f"{self._other_voices():.0%} of it sound like another person; enrol one person alone")
         return doubts

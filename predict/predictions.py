@@ -12,12 +12,10 @@ from ser_images.data.corpora.folder import speakers_from_regex
 from ser_images.data.corpora.sound_files import sound_files
 from ser_images.predict.adaptation.choice import require_adaptive, speaker_of
 from ser_images.predict.adaptation.image_outputs import ImageOutputs
-from ser_images.predict.adaptation.known_speaker import KnownSpeaker
+from ser_images.predict.adaptation.known_speaker import MIN_CLIPS, KnownSpeaker
 from ser_images.predict.model import Model
 from ser_images.predict.output.file_names import printable
 from ser_images.predict.prediction import Prediction
-
-FEW_CLIPS = 5
 
 
 class Predictions:
@@ -87,12 +85,12 @@ def speakers_of(paths: Sequence[Path], pattern: str) -> dict[Path, str]:
 
 
 def _report(speakers: Sequence[KnownSpeaker]) -> None:
-    few = [speaker.name for speaker in speakers if speaker.clips < FEW_CLIPS]
+    few = [speaker.name for speaker in speakers if speaker.clips < MIN_CLIPS]
     clips = sum(one.clips for one in speakers)
     LOGGER.info(f"adapted to {counted(len(speakers), 'speaker')}, {clips:.0f} recordings")
     if few:
         names = ", ".join(few[:5]) + (", …" if len(few) > 5 else "")
-        LOGGER.warning(f"fewer than {FEW_CLIPS} recordings of {names}: adaptation gains little there")
+        LOGGER.warning(f"fewer than {MIN_CLIPS} recordings of {names}: adaptation gains little there")
 
 
 def _warn_if_cropped(path: Path, prediction: Prediction) -> None:

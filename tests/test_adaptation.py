@@ -5,32 +5,35 @@ import pytest
 from numpy.typing import NDArray
 
 from ser_images.export.adaptation.parameters import Shrinkage, SpeakerAdaptation
-from ser_images.export.adaptation.speaker_mean import AdaptedSpeaker, SpeakerMean
+from ser_images.export.adaptation.speaker_mean import AdaptedSpeaker
 
 IN_FULL = Shrinkage(prior_clips=1, plain_clips=3, diversity_power=0)
 
 
 def test_without_clips_the_answer_is_plain() -> None:
     speaker = AdaptedSpeaker(SpeakerAdaptation(4, (0.0, 0.0)))
-    assert (speaker.mean.clips, speaker.mean.effective_clips, speaker.mean.adapted_share) == (0, 0, 0)
+    assert (speaker.clips, speaker.effective_clips, speaker.adapted_share) == (0, 0, 0)
     assert speaker.adapt([0.9, 0.1], [5, 1]).tolist() == pytest.approx([0.9, 0.1])
 
 
 def test_the_mean_is_shrunk_towards_the_population() -> None:
-    """One prior clip at 0: after 4, the mean of 0 and 4; after 8 too, the mean of 0, 4 and 8."""
-    mean = SpeakerMean(IN_FULL)
-    mean.add([4.0], [0.5, 0.5])
-    assert mean.excess.tolist() == pytest.approx([2])
-    mean.add([8.0], [0.5, 0.5])
-    assert mean.excess.tolist() == pytest.approx([4])
+    """One prior clip at 0: after 4, the mean of 0 and 4; after 8 too, the mean of 0, 4 and 8.
+
+    A clip as far from the population as this mean has equal probabilities.
+    """
+    speaker = AdaptedSpeaker(SpeakerAdaptation(4, (0.0, 0.0), 1, Shrinkage(1, plain_clips=0, diversity_power=0)))
+    for logit, expected in ((4.0, 2.0), (8.0, 4.0)):
+        speaker.add([0.5, 0.5], [logit, 0.0])
+        assert speaker.adapt([1.0, 0.0], [expected, 0.0]).tolist() == pytest.approx([0.5, 0.5])
+        assert speaker.adapt([1.0, 0.0], [expected + 1, 0.0])[0] == pytest.approx(1 / (1 + np.exp(-1)))
 
 
 def test_the_adapted_share_grows_with_the_clips() -> None:
-    mean = SpeakerMean(IN_FULL)
+    speaker = AdaptedSpeaker(SpeakerAdaptation(4, (0.0, 0.0), shrinkage=IN_FULL))
     shares = []
     for _ in range(9):
-        mean.add([0.0], [0.5, 0.5])
-        shares.append(mean.adapted_share)
+        speaker.add([0.5, 0.5], [0.0, 0.0])
+        shares.append(speaker.adapted_share)
     assert [shares[0], shares[2], shares[8]] == pytest.approx([1 / 4, 3 / 6, 9 / 12])
 
 
@@ -48,23 +51,25 @@ def test_adapted_probabilities_by_hand() -> None:
 )
 def test_clips_of_one_label_count_less(power: float, second: list[float], expected: float) -> None:
     """The perplexity of the mean prediction is 1 where both clips have the first label, 2 where each has its own."""
-    mean = SpeakerMean(Shrinkage(diversity_power=power))
-    mean.add([1.0], [1.0, 0.0])
-    mean.add([1.0], second)
-    assert mean.effective_clips == pytest.approx(expected)
+    speaker = AdaptedSpeaker(SpeakerAdaptation(4, (0.0, 0.0), shrinkage=Shrinkage(diversity_power=power)))
+    speaker.add([1.0, 0.0], [0.0, 0.0])
+    speaker.add(second, [0.0, 0.0])
+    assert speaker.effective_clips == pytest.approx(expected)
 
 
 def test_neither_order_nor_grouping_of_the_clips_matters() -> None:
     rng = np.random.default_rng(0)
     logits, plain = rng.normal(size=(20, 5)), rng.dirichlet(np.ones(5), 20)
-    means = [SpeakerMean(Shrinkage()) for _ in range(3)]
+    speakers = [AdaptedSpeaker(SpeakerAdaptation(4, (0.0,) * 5)) for _ in range(3)]
     for clip in range(20):
-        means[0].add(logits[clip], plain[clip])
-        means[1].add(logits[19 - clip], plain[19 - clip])
-    means[2].add(logits.mean(0), plain.mean(0), clips=20)
-    for mean in means[1:]:
-        np.testing.assert_allclose(mean.excess, means[0].excess)
-        assert mean.adapted_share == pytest.approx(means[0].adapted_share)
+        speakers[0].add(plain[clip], logits[clip])
+        speakers[1].add(plain[19 - clip], logits[19 - clip])
+    speakers[2].add(plain.mean(0), logits.mean(0), clips=20)
+    for speaker in speakers[1:]:
+        np.testing.assert_allclose(
+            speaker.adapt(plain[0], logits[0]), speakers[0].adapt(plain[0], logits[0]), rtol=1e-6
+        )
+        assert speaker.adapted_share == pytest.approx(speakers[0].adapted_share)
 
 
 EMOTIONS = np.eye(6)

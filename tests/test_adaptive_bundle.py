@@ -49,9 +49,9 @@ def test_onnx_and_pytorch_agree_plain_and_adapted(adaptive_run: Path, some_image
         speaker.add(expected.probabilities[clip], expected.speaker_logits[clip])
         embeddings.append(expected.embeddings[clip])
         adapted = speaker.adapt(expected.probabilities[clip], expected.speaker_logits[clip])
-        trust = speaker.mean.effective_clips / (speaker.mean.effective_clips + bundle.adaptation.shrinkage.prior_clips)
+        trust = speaker.effective_clips / (speaker.effective_clips + bundle.adaptation.shrinkage.prior_clips)
         mean = population_mean * (1 - trust) + trust * np.mean(embeddings, 0)
-        mean, share = mean[None].astype(np.float32), speaker.mean.adapted_share
+        mean, share = mean[None].astype(np.float32), speaker.adapted_share
         in_graph = onnx_model.model.adapted(some_images[clip : clip + 1], mean, share)
         np.testing.assert_allclose(in_graph[0], adapted, atol=1e-4)
     assert np.abs(adapted - expected.probabilities[9]).max() > 0.01

@@ -106,7 +106,7 @@ def test_windows_are_adapted_with_themselves_and_weighted() -> None:
         expected = speaker.adapt(one.outputs.probabilities, one.outputs.speaker_logits)  # type: ignore[arg-type]
         np.testing.assert_allclose(found.probabilities, expected, atol=1e-7)
         np.testing.assert_allclose(preview.probabilities, expected, atol=1e-7)
-        assert found.clips == pytest.approx(speaker.mean.clips)
+        assert found.clips == pytest.approx(speaker.clips)
 
 
 def test_a_preview_changes_nothing() -> None:
@@ -148,7 +148,7 @@ def test_an_enrolled_voice_is_known_by_name_and_others_are_not_mixed_with_it() -
     one = window(B)
     assert tracker.preview(one).clips == 11
     speaker = voice.speaker(ADAPTATION)
-    assert speaker.mean.clips == 10
+    assert speaker.clips == 10
     alone = SpeakerTracker(SpeakerAdaptation(2, (0.0, 0.0, 0.0)), voice)
     assert segments(alone, [Windows(None)(A)]) == [["anna"]]
 

@@ -36,10 +36,12 @@ def install_command(module: str) -> str | None:
     """The command that installs a module which the package requires, with the extra that brings it.
 
     Returns:
-        `pip install 'ser-images[train]'` or the like; None for a module that is no requirement of ours.
+        `pip install 'ser-images[train]'` or the like; None for a module that is no requirement of ours, or our own.
     """
     from importlib import metadata
 
+    if _module_distribution(module) == PACKAGE:
+        return None
     try:
         requirements = metadata.requires(PACKAGE) or []
     except metadata.PackageNotFoundError:

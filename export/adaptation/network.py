@@ -1,9 +1,12 @@
 """AdaptiveNetwork: a network beside a speaker head, which classifies embeddings minus a speaker's mean."""
 
+from typing import TypeGuard
+
 import torch
 from torch import nn
 
-from ser_images.export.architectures.speech.campplus import SpeakerEmbedding
+from ser_images.export.architectures.speech.campplus import CampplusBackbone, SpeakerEmbedding
+from ser_images.export.architectures.speech.campplus_whisper import DualBackbone
 
 
 class SpeakerHead(nn.Module):
@@ -66,7 +69,8 @@ def embed(
     if speaker_embedding is None:
         values = backbone(images)
     else:
-        values, frames, mask = backbone.with_frames(images)  # type: ignore[operator]
+        assert isinstance(backbone, (CampplusBackbone, DualBackbone))
+        values, frames, mask = backbone.with_frames(images)
         speakers = speaker_embedding(frames, mask)
     for layer in hidden_layers(head):
         values = layer(values)
@@ -76,7 +80,7 @@ def embed(
 def last_layer(network: nn.Sequential) -> nn.Module:
     """The last linear layer; the whole head where that is an ensemble of classifiers."""
     head = network[1]
-    return head[-1] if _ends_linear(head) else head  # type: ignore[index]
+    return head[-1] if _ends_linear(head) else head
 
 
 def hidden_layers(head: nn.Module) -> list[nn.Module]:
@@ -84,5 +88,5 @@ def hidden_layers(head: nn.Module) -> list[nn.Module]:
     return list(head.children())[:-1] if _ends_linear(head) else []
 
 
-def _ends_linear(head: nn.Module) -> bool:
+def _ends_linear(head: nn.Module) -> TypeGuard[nn.Sequential]:
     return isinstance(head, nn.Sequential) and isinstance(head[-1], nn.Linear)

@@ -22,62 +22,41 @@ from ser_images.export.adaptation.parameters import Shrinkage, SpeakerAdaptation
 Values = NDArray[np.float64]
 
 
-class SpeakerMean:
-    """The mean of one speaker's clips, minus the population mean, updated clip by clip.
+def effective_clips(clips: ArrayLike, predicted: ArrayLike, shrinkage: Shrinkage) -> Values:
+    """Numbers of clips (…), reduced where few labels were predicted.
 
     Args:
-        shrinkage: how fast it is trusted.
-
-    Attributes:
-        clips: the number of clips that were added.
+        clips: numbers of clips, shape (…).
+        predicted: mean plain probabilities of these clips, shape (…, labels).
     """
+    mean = np.asarray(predicted, np.float64)
+    perplexity = np.exp(-(mean * np.log(np.maximum(mean, 1e-12))).sum(-1))
+    effective: Values = np.asarray(clips) * (perplexity / mean.shape[-1]) ** shrinkage.diversity_power
+    return effective
 
-    def __init__(self, shrinkage: Shrinkage) -> None:
-        self._shrinkage = shrinkage
-        self._sum: Values = np.zeros(())
-        self._predicted: Values = np.zeros(())
-        self.clips = 0.0
 
-    def add(self, excess: ArrayLike, plain: ArrayLike, clips: float = 1) -> None:
-        """Take a clip into account.
+def adapt(
+    plain: ArrayLike, speaker_logits: ArrayLike, mean: ArrayLike, effective: ArrayLike, adaptation: SpeakerAdaptation
+) -> Values:
+    """Probabilities (…, labels) of clips, adapted to what is known of their speakers.
 
-        Args:
-            excess: of the clip over the population mean, any shape, always the same.
-            plain: its probabilities without adaptation, shape (labels,).
-            clips: its weight: of means of several clips their number, of a part of a clip its share.
-        """
-        self._sum = self._sum + clips * np.asarray(excess, np.float64)
-        self._predicted = self._predicted + clips * np.asarray(plain, np.float64)
-        self.clips += clips
+    Args:
+        plain: without adaptation, shape (…, labels).
+        speaker_logits: of the speaker head, shape (…, labels).
+        mean: mean speaker logits of each clip's speaker, shape (…, labels).
+        effective: `effective_clips` that this mean is of, shape (…).
+    """
+    known = np.asarray(effective, np.float64)[..., None]
+    trust = known / (known + adaptation.shrinkage.prior_clips)
+    share = adapted_share(known, adaptation.shrinkage)
+    logits = np.asarray(speaker_logits, np.float64) - trust * np.asarray(mean) + np.array(adaptation.bias)
+    return share * _softmax(logits / adaptation.temperature) + (1 - share) * np.asarray(plain, np.float64)
 
-    @property
-    def effective_clips(self) -> float:
-        """Number of clips, reduced while few labels were predicted."""
-        if not self.clips:
-            return 0.0
-        mean = self._predicted / self.clips
-        perplexity = np.exp(-(mean * np.log(np.maximum(mean, 1e-12))).sum())
-        return float(self.clips * (perplexity / mean.size) ** self._shrinkage.diversity_power)
 
-    @property
-    def excess(self) -> Values:
-        """The estimate of the speaker's mean minus the population mean; of no clip, zero."""
-        if not self.clips:
-            return self._sum
-        trust = self.effective_clips / (self.effective_clips + self._shrinkage.prior_clips)
-        return trust * self._sum / self.clips
-
-    @property
-    def adapted_share(self) -> float:
-        """The share of the adapted probabilities beside the plain ones, 0 to 1."""
-        effective = self.effective_clips
-        return effective / (effective + self._shrinkage.plain_clips) if effective else 0.0
-
-    @property
-    def means(self) -> tuple[Values, Values]:
-        """Mean excess and mean plain probabilities of all clips, not shrunk: what a profile keeps."""
-        clips = self.clips or 1
-        return self._sum / clips, self._predicted / clips
+def adapted_share(effective: ArrayLike, shrinkage: Shrinkage) -> Values:
+    """The share of the adapted probabilities beside the plain ones, 0 to 1, of `effective_clips`."""
+    known = np.asarray(effective, np.float64)
+    return known / (known + shrinkage.plain_clips)
 
 
 class AdaptedSpeaker:
@@ -87,13 +66,14 @@ class AdaptedSpeaker:
         adaptation: of the model's bundle.
 
     Attributes:
-        mean: the estimate, in logits of the speaker head, shape (labels,).
+        clips: the number of clips that were added.
     """
 
     def __init__(self, adaptation: SpeakerAdaptation) -> None:
-        self._bias = np.array(adaptation.bias)
-        self._temperature = adaptation.temperature
-        self.mean = SpeakerMean(adaptation.shrinkage)
+        self._adaptation = adaptation
+        self._logits: Values = np.zeros(len(adaptation.bias))
+        self._predicted: Values = np.zeros(len(adaptation.bias))
+        self.clips = 0.0
 
     def add(self, plain: ArrayLike, speaker_logits: ArrayLike, clips: float = 1) -> None:
         """Take a clip of the speaker into account.
@@ -101,16 +81,30 @@ class AdaptedSpeaker:
         Args:
             plain: its probabilities without adaptation, shape (labels,).
             speaker_logits: of the speaker head, shape (labels,).
-            clips: its weight, see `SpeakerMean.add`.
+            clips: its weight: of means of several clips their number, of a part of a clip its share.
         """
-        self.mean.add(speaker_logits, plain, clips)
+        self._predicted = self._predicted + clips * np.asarray(plain, np.float64)
+        self._logits = self._logits + clips * np.asarray(speaker_logits, np.float64)
+        self.clips += clips
+
+    @property
+    def effective_clips(self) -> float:
+        """Number of clips, reduced while few labels were predicted."""
+        if not self.clips:
+            return 0.0
+        return float(effective_clips(self.clips, self._predicted / self.clips, self._adaptation.shrinkage))
+
+    @property
+    def adapted_share(self) -> float:
+        """The share of the adapted probabilities beside the plain ones, 0 to 1."""
+        return float(adapted_share(self.effective_clips, self._adaptation.shrinkage)) if self.clips else 0.0
 
     def adapt(self, plain: ArrayLike, speaker_logits: ArrayLike) -> NDArray[np.float32]:
         """Probabilities (…, labels) of clips, from their plain ones and the logits of the speaker head."""
-        logits = np.asarray(speaker_logits, np.float64) - self.mean.excess + self._bias
-        adapted = _softmax(logits / self._temperature)
-        share = self.mean.adapted_share
-        return (share * adapted + (1 - share) * np.asarray(plain, np.float64)).astype(np.float32)
+        if not self.clips:
+            return np.asarray(plain, np.float32)
+        mean = self._logits / self.clips
+        return adapt(plain, speaker_logits, mean, self.effective_clips, self._adaptation).astype(np.float32)
 
 
 def _softmax(values: Values) -> Values:

@@ -80,11 +80,12 @@ def _write_module(
     import onnx
     import torch
 
-    optional, batch, speakers = {}, torch.export.Dim("batch"), None
+    optional, batch = {}, torch.export.Dim("batch")
     if bundle.adaptation:
         optional = dict(zip((SPEAKER_MEAN, ADAPTED_SHARE), probabilities.defaults, strict=True))
-        speakers = [SPEAKER_EMBEDDINGS] if bundle.adaptation.same_speaker is not None else []
-        outputs = [*outputs, EMBEDDINGS, SPEAKER_LOGITS, *speakers]
+        outputs = [*outputs, EMBEDDINGS, SPEAKER_LOGITS]
+        if bundle.adaptation.same_speaker is not None:
+            outputs = [*outputs, SPEAKER_EMBEDDINGS]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns about its own internals
         program = torch.onnx.export(

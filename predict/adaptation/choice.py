@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ser_images.data.common.command_line import LOGGER
 from ser_images.data.common.errors import UserError
 from ser_images.export.adaptation.parameters import SpeakerAdaptation
+from ser_images.export.models import NOT_ADAPTIVE
 from ser_images.predict.adaptation.known_speaker import KnownSpeaker
 from ser_images.predict.adaptation.profile import Profile
 from ser_images.predict.adaptation.voices import find_voice
@@ -50,11 +51,10 @@ def choose_adaptation(
     Raises:
         UserError: arguments that exclude each other, a model that cannot adapt, or no profile of this model.
     """
-    if adapt is False and (voice is not None or speakers is not None):
+    wanted = voice is not None or speakers is not None
+    if adapt is False and wanted:
         raise UserError("without adaptation there is neither a voice nor a number of speakers; leave out --no-adapt")
-    if adapt is None and voice is None and speakers is None and not model.tells_speakers_apart:
-        return None
-    if adapt is False:
+    if not (wanted or (model.tells_speakers_apart if adapt is None else adapt)):
         return None
     parameters = require_adaptive(model)
     if speakers is not None:
@@ -75,10 +75,7 @@ def speaker_of(model: "Model", voice: Profile | str | os.PathLike[str]) -> Known
 def require_adaptive(model: "Model") -> SpeakerAdaptation:
     """What adapts the model to a speaker; raises UserError where there is nothing."""
     if not model.adaptive or model.bundle.adaptation is None:
-        raise UserError(
-            f"model {model.bundle.model_id} cannot adapt to a speaker; train one with ser-train … --adapt speaker, and "
-            "use its ONNX or safetensors"
-        )
+        raise UserError(f"model {model.bundle.model_id}: {NOT_ADAPTIVE}")
     return model.bundle.adaptation
 
 

@@ -12,6 +12,9 @@ from ser_images.export.formats.outputs import Floats
 from ser_images.predict.adaptation.image_outputs import ImageOutputs
 from ser_images.predict.adaptation.profile import Profile
 
+MIN_CLIPS = 5
+"""With fewer, adaptation gains little."""
+
 
 class KnownSpeaker:
     """One speaker, adapted to by the windows that were added.
@@ -33,7 +36,7 @@ class KnownSpeaker:
     @property
     def clips(self) -> float:
         """How many windows of about 3 s are known of the voice."""
-        return self._adapted.mean.clips
+        return self._adapted.clips
 
     def add(self, outputs: ImageOutputs, clips: float) -> None:
         """Take a window of this speaker into account, whose weight is `clips`."""
@@ -52,7 +55,6 @@ class KnownSpeaker:
         """As `add` and then `adapt` would return; changes nothing."""
         assert outputs.speaker_logits is not None
         ahead = copy(self._adapted)
-        ahead.mean = copy(ahead.mean)
         ahead.add(outputs.probabilities, outputs.speaker_logits, clips)
         return ahead.adapt(outputs.probabilities, outputs.speaker_logits)
 

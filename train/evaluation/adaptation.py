@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 from sklearn.metrics import accuracy_score
 
 from ser_images.data.common.errors import UserError
-from ser_images.export.adaptation.parameters import Shrinkage, SpeakerAdaptation
+from ser_images.export.adaptation.parameters import SpeakerAdaptation
+from ser_images.export.adaptation.speaker_mean import adapt, effective_clips
 from ser_images.spectrogram_gen.dataset.image_set import ManifestRow
 from ser_images.train.evaluation.uar import uar
 
@@ -141,31 +141,15 @@ def online(outputs: SpeakerOutputs, order: Indices, adaptation: SpeakerAdaptatio
     counts = np.arange(1, len(order) + 1)
     mean = np.cumsum(outputs.logits[order], 0) / counts[:, None]
     predicted = np.cumsum(outputs.plain[order], 0) / counts[:, None]
-    effective = _effective(counts, predicted, adaptation.shrinkage)
-    return _adapt(outputs.plain[order], outputs.logits[order], mean, effective, adaptation)
+    effective = effective_clips(counts, predicted, adaptation.shrinkage)
+    return adapt(outputs.plain[order], outputs.logits[order], mean, effective, adaptation)
 
 
 def enrolled(outputs: SpeakerOutputs, enrolment: Indices, scored: Indices, adaptation: SpeakerAdaptation) -> Values:
     """Probabilities (n, labels) of the scored clips, adapted to the enrolment clips."""
-    mean, predicted = outputs.logits[enrolment].mean(0, keepdims=True), outputs.plain[enrolment].mean(0, keepdims=True)
-    effective = _effective(np.array([len(enrolment)]), predicted, adaptation.shrinkage)
-    return _adapt(outputs.plain[scored], outputs.logits[scored], mean, effective, adaptation)
-
-
-def _effective(counts: Indices, predicted: Values, shrinkage: Shrinkage) -> Values:
-    entropy = -(predicted * np.log(np.maximum(predicted, 1e-12))).sum(1)
-    effective: Values = counts * (np.exp(entropy) / predicted.shape[1]) ** shrinkage.diversity_power
-    return effective
-
-
-def _adapt(plain: Values, logits: Values, mean: Values, effective: Values, adaptation: SpeakerAdaptation) -> Values:
-    shrinkage = adaptation.shrinkage
-    trust = (effective / (effective + shrinkage.prior_clips))[:, None]
-    share = (effective / (effective + shrinkage.plain_clips))[:, None]
-    shifted = logits - trust * mean + np.array(adaptation.bias)
-    adapted = softmax(shifted / adaptation.temperature, axis=1)
-    mixed: Values = share * adapted + (1 - share) * plain
-    return mixed
+    effective = effective_clips(len(enrolment), outputs.plain[enrolment].mean(0), adaptation.shrinkage)
+    mean = outputs.logits[enrolment].mean(0)
+    return adapt(outputs.plain[scored], outputs.logits[scored], mean, effective, adaptation)
 
 
 def adaptation_metrics(found: Sequence[AdaptedLabel]) -> dict[str, Any]:
