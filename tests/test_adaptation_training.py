@@ -30,7 +30,7 @@ from ser_images.train.evaluation.adaptation import (
     read_labels,
     write_labels,
 )
-from ser_images.train.training.adapter import choose_adapter
+from ser_images.train.training.adapter import choose_by_speakers
 from ser_images.train.training.embedded import Embedded
 from ser_images.train.training.linear_layer import Whitened, fit_layer, speaker_folds, whiten
 from ser_images.train.training.linear_probe import fit_probe
@@ -154,7 +154,7 @@ def test_adaptation_is_worth_much_where_voices_differ() -> None:
     clips = simulated()
     train, test = clips[np.arange(6 * EACH)], clips[np.arange(6 * EACH, 8 * EACH)]
     probe = fit_probe(train, BLOCKS, len(LABELS))
-    choice = choose_adapter("mlp", train, probe, 1.0, test, probe.out_of_fold_predictions(LABELS))
+    choice = choose_by_speakers("mlp", probe, 1.0, LABELS)
     assert choice.shrinkage in SHRINKAGES
     head, bias = fit_speaker_head(train, BLOCKS, len(LABELS), choice.c)
     plain = softmax(probe.layer(torch.from_numpy(test.values)).detach().numpy(), axis=1)

@@ -1,6 +1,6 @@
 """Adapter: what adapts a trained network to a speaker; chosen, fitted and evaluated.
 
-choice = choose_adapter("campplus", train, probe, temperature, validation, predictions)
+choice = choose_by_speakers("campplus", probe, temperature, labels)
 adapter = fit_adapter(choice, "campplus", network, train, n_labels, speaker_embedding)
 """
 
@@ -37,31 +37,33 @@ class Adapter:
     adaptation: SpeakerAdaptation
 
 
-def choose_adapter(
-    name: str, train: Embedded, probe: Probe | None, temperature: float, validation: Embedded, predictions: Predictions
-) -> AdapterChoice:
-    """Regularisation, temperature and shrinkage of an adapter.
-
-    Those of a linear probe are chosen by folds of its training speakers. A network that was trained knows its training
-    clips by heart: regularisation and temperature are chosen on the validation speakers, and the shrinkage is the
-    default.
+def choose_by_speakers(name: str, probe: Probe, temperature: float, labels: Sequence[str]) -> AdapterChoice:
+    """Regularisation, temperature and shrinkage for a linear probe, by folds of its training speakers.
 
     Args:
         name: of the architecture.
         temperature: of the plain logits.
-        predictions: plain, of the validation clips, with this temperature.
     """
-    blocks, labels = blocks_of(name, train.values.shape[1]), predictions.labels
-    if probe is None:
-        return choose(
-            [HeldOut(Centred.of(train, blocks), validation, predictions.probabilities)], labels, [Shrinkage()]
-        )
-    plain = with_temperature(probe.out_of_fold_predictions(labels), temperature).probabilities
     clips = probe.chosen_on
+    blocks = blocks_of(name, clips.values.shape[1])
+    plain = with_temperature(probe.out_of_fold_predictions(labels), temperature).probabilities
     folds = [
         HeldOut(Centred.of(clips[fit], blocks), clips[rest], plain[rest]) for fit, rest in speaker_folds(clips.speakers)
     ]
     return choose(folds, labels, SHRINKAGES)
+
+
+def choose_on_validation(name: str, train: Embedded, validation: Embedded, predictions: Predictions) -> AdapterChoice:
+    """Regularisation and temperature for a network that was trained, on its validation speakers; default shrinkage.
+
+    It knows its training clips by heart, so folds of them would say nothing.
+
+    Args:
+        name: of the architecture.
+        predictions: plain, of the validation clips.
+    """
+    centred = Centred.of(train, blocks_of(name, train.values.shape[1]))
+    return choose([HeldOut(centred, validation, predictions.probabilities)], predictions.labels, [Shrinkage()])
 
 
 def fit_adapter(

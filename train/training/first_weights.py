@@ -13,7 +13,7 @@ from safetensors.torch import load, load_file
 from ser_images.data.common.errors import UserError
 from ser_images.export.architectures import architecture
 from ser_images.export.architectures.speech.campplus import SpeakerEmbedding
-from ser_images.export.architectures.speech.pretrained_speech import PretrainedSpeech
+from ser_images.export.architectures.speech.pretrained_speech import PretrainedSpeech, require_fbank
 from ser_images.export.bundle.bundle import WEIGHTS
 from ser_images.export.bundle.files import BundleFiles
 from ser_images.spectrogram_gen.spec import ImageSpec
@@ -61,6 +61,7 @@ def for_probing(config: TrainConfig, labels: Sequence[str], spec: ImageSpec) -> 
         )
     probed = network.probe(len(labels), spec.n_rows)
     if config.weights == "speech":
+        require_fbank(spec)
         _copy(probed, published_weights(network.published), network.key_map, "pretrained speech weights")
     elif config.weights != "none":
         load_weights(probed, Path(config.weights), network.key_map)
@@ -68,12 +69,14 @@ def for_probing(config: TrainConfig, labels: Sequence[str], spec: ImageSpec) -> 
 
 
 def speaker_embedding_of(config: TrainConfig) -> SpeakerEmbedding | None:
-    """The speaker network that continues a frozen, pretrained CAM++; None for other backbones."""
+    """The speaker network that continues the third block of CAM++; None for other networks.
+
+    Only the backbone of a linear probe has this block, and only with `--weights speech` is it certain to be the
+    published one: that of another run may be fine-tuned.
+    """
     network = architecture(config.architecture)
-    if not (isinstance(network, PretrainedSpeech) and "campplus" in network.published and config.freeze):
+    if not (isinstance(network, PretrainedSpeech) and config.linear_probe and config.weights == "speech"):
         return None
-    if config.weights != "speech":
-        return None  # the backbone is another run's, which may have fine-tuned it
     embedding = SpeakerEmbedding()
     embedding.load_published(published_weights(("campplus",)))
     return embedding.eval()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from torch import nn
@@ -54,9 +55,8 @@ class Whitened:
         """A block of embeddings (clips, size), and the group of each clip."""
         mean, scale = values.mean(0), (values.std(0) + 1e-6) * np.sqrt(values.shape[1], dtype=np.float32)
         standardised = (values - mean) / scale
-        basis = _principal_directions(standardised)
-        turned = standardised @ basis
-        variances, directions = np.linalg.eigh(_covariance_within(turned, groups))
+        basis = PCA(_VARIANCE, svd_solver="full").fit(standardised).components_.T
+        variances, directions = np.linalg.eigh(_covariance_within(standardised @ basis, groups))
         variances = np.maximum(variances, 0)
         to = basis @ (directions / np.sqrt(variances + _FLOOR * variances[-1]))
         coordinates = standardised @ to
@@ -105,16 +105,6 @@ def speaker_folds(speakers: NDArray[np.str_]) -> list[Fold]:
     """Training and held-out indices of folds of speakers, `INNER_FOLDS` or as many as there are speakers."""
     folds = GroupKFold(min(INNER_FOLDS, len(set(speakers.tolist()))))
     return list(folds.split(speakers, groups=speakers))
-
-
-def _principal_directions(values: Floats) -> Floats:
-    """The directions (size, kept) of the most variance of centred values (clips, size), of length 1."""
-    wide = values.shape[1] > len(values)
-    variances, vectors = np.linalg.eigh(values @ values.T if wide else values.T @ values)
-    variances, vectors = variances[::-1], vectors[:, ::-1]
-    kept = int(np.searchsorted(np.cumsum(variances) / variances.sum(), _VARIANCE)) + 1
-    directions: Floats = values.T @ (vectors[:, :kept] / np.sqrt(variances[:kept])) if wide else vectors[:, :kept]
-    return directions
 
 
 def _covariance_within(values: Floats, groups: Indices) -> Floats:

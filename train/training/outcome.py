@@ -50,8 +50,8 @@ class Evaluation:
     """Calibrated predictions for clips that the network was not trained on, and their metrics.
 
     Attributes:
-        temperature: fitted on the validation clips; the predictions are already scaled by it.
-        validation: the clips that epoch, temperature and threshold were chosen on.
+        temperature: the predictions are already scaled by it.
+        validation: the clips that epoch and threshold were chosen on, and the temperature but of a linear probe.
         predictions: the clips that are reported: the test fold, or the validation clips once more.
         metrics: the content of `metrics.json`.
         adaptation: labels of the same clips, adapted to their speakers.

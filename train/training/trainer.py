@@ -25,7 +25,7 @@ from ser_images.train.evaluation.calibration import (
 )
 from ser_images.train.evaluation.metrics import metrics, predict
 from ser_images.train.evaluation.predictions import Predictions
-from ser_images.train.training.adapter import choose_adapter, evaluate_adapter, fit_adapter
+from ser_images.train.training.adapter import choose_by_speakers, choose_on_validation, evaluate_adapter, fit_adapter
 from ser_images.train.training.allocator import keep_freed_memory
 from ser_images.train.training.callbacks import Report, WithoutValidation
 from ser_images.train.training.config import TrainConfig
@@ -91,8 +91,10 @@ def _choose_adapter(
     validation: Predictions,
     config: TrainConfig,
 ) -> AdapterChoice:
+    if trained.probe:
+        return choose_by_speakers(config.architecture, trained.probe, temperature, image_set.labels)
     train, valid = (_clips(image_set, trained, indices) for indices in (split.train, split.valid))
-    return choose_adapter(config.architecture, train, trained.probe, temperature, valid, validation)
+    return choose_on_validation(config.architecture, train, valid, validation)
 
 
 def _adapt(
@@ -126,9 +128,9 @@ def _train(job: _Job, split: Split, config: TrainConfig, callbacks: Sequence[Cal
     make_loaders = partial(
         data_loaders, image_set, split, normalisation, config.epoch_over, config.batch_size, default_device()
     )
-    learner = make_learner(make_loaders(), config, image_set.labels, image_set.spec, job.folder).add_cbs(callbacks)
     if config.linear_probe:
-        return _probe(job, learner, split, config, normalisation)
+        return _probe(job, make_loaders(), split, config, normalisation)
+    learner = make_learner(make_loaders(), config, image_set.labels, image_set.spec, job.folder).add_cbs(callbacks)
     frozen = frozen_backbone(learner, image_set, normalisation, make_loaders, job.report)
     with frozen if config.freeze else nullcontext() as cache:
         lr, lr_finder = _lr(learner, config, job.report)
@@ -138,12 +140,11 @@ def _train(job: _Job, split: Split, config: TrainConfig, callbacks: Sequence[Cal
     return Trained(plain, normalisation, history, lr, lr_finder, cache)
 
 
-def _probe(job: _Job, learner: Any, split: Split, config: TrainConfig, normalisation: Normalisation) -> Trained:
-    """A linear probe of the learner's frozen backbone, regularised by folds of the training speakers."""
+def _probe(job: _Job, loaders: Any, split: Split, config: TrainConfig, normalisation: Normalisation) -> Trained:
+    """A linear probe of the config's frozen backbone, regularised by folds of the training speakers."""
     image_set = job.image_set
     network = for_probing(config, image_set.labels, image_set.spec)
-    backbone = network[0].to(learner.dls.device).eval()
-    cache = compute_embeddings(backbone, image_set, normalisation, learner.dls, job.report)
+    cache = compute_embeddings(network[0].to(loaders.device).eval(), image_set, normalisation, loaders, job.report)
     plain = plain_learner(network, image_set.labels, image_set.spec, normalisation)
     clips = embed_clips(plain, image_set, subset_rows(image_set, split.train), cache)
     blocks = blocks_of(config.architecture, clips.values.shape[1])
@@ -167,9 +168,10 @@ def _validate(trained: Trained, image_set: ImageSet, split: Split, report: Repor
     """
     rows = subset_rows(image_set, split.valid)
     uncalibrated = predict(trained.learner, image_set, rows)
-    chosen_on = trained.probe.out_of_fold_predictions(image_set.labels) if trained.probe else uncalibrated
-    temperature = choose_temperature(chosen_on)
-    if has_one_speaker(chosen_on):
+    temperature = choose_temperature(
+        trained.probe.out_of_fold_predictions(image_set.labels) if trained.probe else uncalibrated
+    )
+    if not trained.probe and has_one_speaker(uncalibrated):
         report("warning: one validation speaker: no temperature was fitted (1.0); it needs at least two speakers")
     return temperature, predict(trained.learner, image_set, rows, temperature)
 

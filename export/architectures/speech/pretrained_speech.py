@@ -68,12 +68,18 @@ class PretrainedSpeech:
         Raises:
             UserError: `pretrained`, and images of another spec than `FBANK_SPEC`.
         """
-        if pretrained and spec != FBANK_SPEC:
-            raise UserError(
-                f"pretrained speech weights need images of spec {FBANK_SPEC.hash}, and these are of {spec.hash}: "
-                "build them with ser-images build --feature fbank, or use --weights none"
-            )
+        if pretrained:
+            require_fbank(spec)
         return Learner(dls, self.network(len(dls.vocab), spec.n_rows), splitter=default_split, **kwargs)
+
+
+def require_fbank(spec: ImageSpec) -> None:
+    """Raise UserError for images of another spec than `FBANK_SPEC`."""
+    if spec != FBANK_SPEC:
+        raise UserError(
+            f"pretrained speech weights need images of spec {FBANK_SPEC.hash}, and these are of {spec.hash}: "
+            "build them with ser-images build --feature fbank, or use --weights none"
+        )
 
 
 class ActivityMask(nn.Module):
