@@ -14,7 +14,7 @@ class NetworkInfo(NamedTuple):
     Attributes:
         kind: `image` (2-D convolutions), `sequence` (the image's rows are features over time) or `speech` (a pretrained
             speech network under a new head).
-        text: what it is, with its number of parameters for 8 labels.
+        text: what it is, with its number of parameters for 8 labels, as a linear probe for speech.
     """
 
     kind: str
@@ -31,9 +31,9 @@ NETWORKS: Mapping[str, NetworkInfo] = {
     "cnn-bilstm-attention": NetworkInfo("sequence", "the same with attention pooling; 0.43 million parameters"),
     "conv1d": NetworkInfo("sequence", "convolutions over statistics of the rows; 0.57 million parameters"),
     "mlp": NetworkInfo("sequence", "two hidden layers on statistics of the rows; 0.17 million parameters"),
-    "campplus": NetworkInfo("speech", "CAM++, pretrained for speaker verification; 4.1 million parameters"),
+    "campplus": NetworkInfo("speech", "CAM++, pretrained for speaker verification; 6.2 million parameters"),
     "campplus-whisper": NetworkInfo(
-        "speech", "CAM++ and Whisper's encoder, with an ensemble of six heads; 12.5 million parameters"
+        "speech", "CAM++ and Whisper's encoder, pretrained for speech; 12.1 million parameters"
     ),
 }
 

@@ -78,9 +78,9 @@ def file(
     require_plot(explain)
     require_outputs([explain, out], inputs)
     require_one_speaker_option(voice, speaker_regex, explain)
-    from ser_images.data.common.folders import file_moved_into_place
     from ser_images.predict.model import Model
     from ser_images.predict.output.console import print_prediction
+    from ser_images.predict.output.text_output import text_output
     from ser_images.predict.predictions import Predictions, SpeakerPredictions, speakers_of
 
     loaded = Model.load(model, model_format, trust_pickle, min_confidence, fast_start=len(found) <= FEW)
@@ -89,11 +89,9 @@ def file(
     if format == "table":
         for path, prediction in predictions:
             print_prediction(path, prediction, top)
-    elif out:
-        with file_moved_into_place(out, inputs) as file:
-            write_predictions(file, format, loaded.bundle, predictions, top)
     else:
-        write_predictions(sys.stdout, format, loaded.bundle, predictions, top)
+        with text_output(out, inputs) as file:
+            write_predictions(file, format, loaded.bundle, predictions, top)
     if explain:
         _explain(loaded, model, found[0], explain)
     if predictions.failed:
@@ -123,32 +121,28 @@ def timeline(
     Detects speech; each segment has a start, an end, a label and a confidence. A model that can tell speakers apart
     names the speaker of each segment, and adapts to each by all of their speech.
     """
-    from ser_images.data.common.folders import file_moved_into_place
     from ser_images.data.common.progress import progress_bar
-    from ser_images.predict.adaptation.choice import choose_adaptation
     from ser_images.predict.model import Model
     from ser_images.predict.output.console import print_segments
     from ser_images.predict.output.segment_formats import SEGMENT_FORMATS, to_text
-    from ser_images.predict.streaming.timeline import BLOCK_S
-    from ser_images.predict.streaming.timeline import timeline as find_segments
-    from ser_images.spectrogram_gen.sound_file import duration_s, read_blocks
+    from ser_images.predict.output.text_output import text_output
+    from ser_images.spectrogram_gen.sound_file import duration_s
 
     require_format(format, ("table", *SEGMENT_FORMATS), out)
     require_plot(plot)
     require_outputs([plot, out], [path, model])
     length_s = duration_s(path)
     loaded = Model.load(model, model_format, trust_pickle, min_confidence)
-    adaptation = choose_adaptation(loaded, adapt, voice, speakers)
     with progress_bar("classifying", round(length_s)) as show:
-        blocks = read_blocks(path, BLOCK_S)
-        found = find_segments(*blocks, loaded, hop, margin, lambda now_s: show(round(now_s)), adaptation)
+        found = loaded.timeline(
+            path, hop_s=hop, margin=margin, adapt=adapt, voice=voice, speakers=speakers,
+            progress=lambda now_s: show(round(now_s)),
+        )  # fmt: skip
     if format == "table":
         print_segments(path, found)
-    elif out:
-        with file_moved_into_place(out, [path, model]) as file:
-            file.write(to_text(format, found, path, loaded.bundle))
     else:
-        sys.stdout.write(to_text(format, found, path, loaded.bundle))
+        with text_output(out, [path, model]) as file:
+            file.write(to_text(format, found, path, loaded.bundle))
     if plot:
         from ser_images.predict.output.timeline_plot import draw
 

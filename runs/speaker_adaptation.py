@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score
 
 from ser_images.data.common.command_line import command_line
+from ser_images.data.common.errors import UserError
 from ser_images.data.common.progress import progress_bar
 from ser_images.export.adaptation.parameters import SpeakerAdaptation
-from ser_images.export.models import open_model
+from ser_images.export.models import NOT_ADAPTIVE, CheckedModel, open_model
 from ser_images.predict.adaptation.image_outputs import ImageOutputs
 from ser_images.predict.adaptation.tracker import SpeakerTracker, TrackedWindow
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow, load_images
 from ser_images.train.evaluation.adaptation import (
     ENROLLED,
     SpeakerOutputs,
@@ -86,31 +87,40 @@ def read_folds(runs: Path, images: ImageSet, as_test: bool) -> list[Fold]:
 
 def read_fold(run: Path, images: ImageSet, test: Sequence[str], as_test: bool) -> Fold:
     bundle, model = open_model(run)
-    assert bundle.adaptation
+    if not bundle.adaptation:
+        raise UserError(f"{run}: {NOT_ADAPTIVE}")
     rows = [row for row in images.rows if row.variant == "original" and (as_test or row.clip in set(test))]
-    file = run / f"outputs-{images.folder.name}.npz"
-    if not file.exists():
-        batches = []
-        with progress_bar(str(run), len(rows)) as advance:
-            for start in range(0, len(rows), BATCH):
-                batches.append(model.outputs(load_images(images, rows[start : start + BATCH])))
-                advance(start + BATCH)
-        values = {
-            name: np.concatenate([getattr(batch, name) for batch in batches])
-            for name in ("probabilities", "speaker_logits", "speaker_embeddings")
-            if getattr(batches[0], name) is not None
-        }
-        np.savez(file.with_suffix(".part.npz"), **values)
-        file.with_suffix(".part.npz").replace(file)
-    found = np.load(file)
+    found = kept_outputs(run / f"outputs-{images.folder.name}.npz", model, images, rows)
     labels = tuple(images.labels)
     to_labels = np.array([[float(_is(own, label, labels)) for label in labels] for own in bundle.labels])
     targets = np.array([labels.index(row.label) for row in rows])
     outputs = SpeakerOutputs(
         tuple(rows), targets, found["probabilities"].astype(float), found["speaker_logits"].astype(float)
     )
-    voices = found.get("speaker_embeddings", None)
+    voices = found.get("speaker_embeddings")
     return Fold(outputs, bundle.adaptation, to_labels, labels, voices)
+
+
+def kept_outputs(file: Path, model: CheckedModel, images: ImageSet, rows: Sequence[ManifestRow]) -> dict[str, Values]:
+    """The model's outputs for these clips: those in the file, or new ones where it has others."""
+    clips = [row.clip for row in rows]
+    if file.exists():
+        kept = dict(np.load(file))
+        if kept["clips"].tolist() == clips:
+            return kept
+    batches = []
+    with progress_bar(str(file.parent), len(rows)) as advance:
+        for start in range(0, len(rows), BATCH):
+            batches.append(model.outputs(load_images(images, rows[start : start + BATCH])))
+            advance(start + BATCH)
+    found = {
+        name: np.concatenate([getattr(batch, name) for batch in batches])
+        for name in ("probabilities", "speaker_logits", "speaker_embeddings")
+        if getattr(batches[0], name) is not None
+    }
+    np.savez(file.with_suffix(".part.npz"), clips=clips, **found)
+    file.with_suffix(".part.npz").replace(file)
+    return found
 
 
 def _is(own: str, label: str, labels: Sequence[str]) -> bool:

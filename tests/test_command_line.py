@@ -138,6 +138,7 @@ def metadata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("sklearn.svm", "pip install 'ser-images[train]'"),
         ("timm", "pip install 'ser-images[timm]'"),
         ("nobody_s_module", None),
+        ("ser_images.no_such_module", None),
         ("", None),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from importlib.machinery import PathFinder
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.spec import ImageSpec
 from ser_images.train.cli import main
-from ser_images.train.training.first_weights import load_weights
+from ser_images.train.training.config import TrainConfig
+from ser_images.train.training.first_weights import load_weights, speaker_embedding_of
 from ser_images.train.training.pretrained import PUBLISHED_WEIGHTS, published_weights
 
 
@@ -112,6 +114,18 @@ def test_from_images_to_prediction(name: str, command: Command, fbank: Path, voi
     require_sound_bundle(run, next(voices.rglob("*.wav")), command)
     card = (run / "README.md").read_text()
     assert card.count("- pretrained weights: ") == name.count("-") + 1
+
+
+def test_the_speaker_embedding_continues_the_third_block_or_is_missing() -> None:
+    """Heads end at the second block, and the backbone of another run may be fine-tuned."""
+    probe = TrainConfig("campplus-whisper").resolved()
+    found = speaker_embedding_of(probe)
+    assert found
+    frames, mask = torch.randn(2, 1024, 40), torch.ones(2, 1, 40)
+    torch.testing.assert_close(found(frames, mask).norm(dim=1), torch.ones(2))
+    heads = TrainConfig("campplus-whisper", linear_probe=False, adapt="speaker").resolved()
+    for other in (heads, replace(probe, weights="another/run"), TrainConfig("cnn4", adapt="speaker").resolved()):
+        assert speaker_embedding_of(other) is None
 
 
 @pytest.mark.parametrize("content", [None, b"other weights"])

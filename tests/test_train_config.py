@@ -17,7 +17,9 @@ from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.api import train_model
 from ser_images.train.cli import main, train
 from ser_images.train.runs.recipe import Recipe, names
-from ser_images.train.training.config import OLD_NAMES, TrainConfig
+from ser_images.train.runs.run import for_images
+from ser_images.train.training.config import TrainConfig
+from ser_images.train.training.old_options import OLD_NAMES
 from ser_images.train.training.options import declared, markdown_table
 
 DEFAULTS = {
@@ -85,6 +87,19 @@ def test_given_values_are_kept() -> None:
     assert (config.schedule, config.masks, config.time_shift, config.weights) == ("flat", 2, 0.0, "imagenet")
     with pytest.raises(UserError, match="--freeze computes embeddings once per image"):
         TrainConfig("campplus", masks=1).resolved()
+
+
+def test_options_that_a_linear_probe_makes_nothing_of(images: ImageSet, caplog: pytest.LogCaptureFixture) -> None:
+    """One line, once: folds are trained with what `for_images` returns."""
+    given = TrainConfig("campplus", epochs=60, mixup=0.3, keep="last", schedule="one-cycle", seed=3)
+    resolved = for_images(given, images, test=True)
+    assert caplog.messages == [
+        "--epochs, --mixup, --keep: no effect, since a linear probe has no epochs; add --no-linear-probe for a training"
+    ]
+    assert for_images(resolved, images, test=True) == resolved
+    for_images(TrainConfig("campplus"), images, test=True)
+    for_images(TrainConfig("campplus", linear_probe=False, epochs=60), images, test=True)
+    assert len(caplog.messages) == 1
 
 
 def test_the_command_line_has_an_option_for_each_field() -> None:

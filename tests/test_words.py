@@ -45,7 +45,7 @@ COMPATIBILITY = {
     "train/evaluation/predictions.py": "the column's name up to version 0.1",
     "train/runs/records.py": "In format 1",
     "train/runs/results.py": r"_renamed\(",
-    "train/training/config.py": r"epoch_of|OLD_VALUES",
+    "train/training/old_options.py": r"epoch_of|OLD_VALUES",
     "tests/conftest.py": "on either side",
     "tests/test_download.py": "seen|body",  # of HTTP
     "tests/test_bundle.py": "input_name ==",

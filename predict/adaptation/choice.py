@@ -5,7 +5,6 @@ adaptation = choose_adaptation(model, adapt=None, voice="anna")
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ser_images.data.common.command_line import LOGGER
 from ser_images.data.common.errors import UserError
@@ -14,9 +13,7 @@ from ser_images.export.models import NOT_ADAPTIVE
 from ser_images.predict.adaptation.known_speaker import KnownSpeaker
 from ser_images.predict.adaptation.profile import Profile
 from ser_images.predict.adaptation.voices import find_voice
-
-if TYPE_CHECKING:
-    from ser_images.predict.model import Model
+from ser_images.predict.image_model import ImageModel
 
 MAX_SPEAKERS = 100
 
@@ -37,7 +34,7 @@ class AdaptationChoice:
 
 
 def choose_adaptation(
-    model: "Model",
+    model: ImageModel,
     adapt: bool | None = None,
     voice: Profile | str | os.PathLike[str] | None = None,
     speakers: int | None = None,
@@ -65,27 +62,27 @@ def choose_adaptation(
     return AdaptationChoice(parameters, profile, speakers)
 
 
-def speaker_of(model: "Model", voice: Profile | str | os.PathLike[str]) -> KnownSpeaker:
+def speaker_of(model: ImageModel, voice: Profile | str | os.PathLike[str]) -> KnownSpeaker:
     """The speaker whose voice this is, for this model; raises UserError as `choose_adaptation`."""
     parameters = require_adaptive(model)
     profile = _profile(model, voice)
     return KnownSpeaker(profile.name, parameters, profile)
 
 
-def require_adaptive(model: "Model") -> SpeakerAdaptation:
+def require_adaptive(model: ImageModel) -> SpeakerAdaptation:
     """What adapts the model to a speaker; raises UserError where there is nothing."""
     if not model.adaptive or model.bundle.adaptation is None:
         raise UserError(f"model {model.bundle.model_id}: {NOT_ADAPTIVE}")
     return model.bundle.adaptation
 
 
-def _profile(model: "Model", voice: Profile | str | os.PathLike[str]) -> Profile:
+def _profile(model: ImageModel, voice: Profile | str | os.PathLike[str]) -> Profile:
     profile = voice if isinstance(voice, Profile) else find_voice(voice)
     profile.require_model(model.bundle)
     return profile
 
 
-def _require_number(speakers: int, model: "Model") -> None:
+def _require_number(speakers: int, model: ImageModel) -> None:
     if type(speakers) is not int or not 1 <= speakers <= MAX_SPEAKERS:
         raise UserError(f"speakers is {speakers!r}, expected a whole number from 1 to {MAX_SPEAKERS}")
     if speakers > 1 and not model.tells_speakers_apart:

@@ -13,7 +13,7 @@ from typing import Any
 from ser_images.data.common.errors import require_between
 from ser_images.predict.adaptation.choice import AdaptationChoice
 from ser_images.predict.adaptation.tracker import SpeakerTracker
-from ser_images.predict.model import Model
+from ser_images.predict.image_model import ImageModel
 from ser_images.predict.prediction import Prediction
 from ser_images.predict.streaming.audio_buffer import AudioBuffer
 from ser_images.predict.streaming.chunks import Chunker
@@ -55,7 +55,7 @@ class LiveResult:
         """The label of the current segment; None where nobody speaks."""
         return self.smoothed.label if self.smoothed else None
 
-    def to_dict(self, model: Model, dropped: int) -> dict[str, Any]:
+    def to_dict(self, model: ImageModel, dropped: int) -> dict[str, Any]:
         """The object that `ser-predict live --jsonl` prints."""
         prediction = self.prediction
         return {
@@ -99,7 +99,7 @@ class LiveStream:
 
     def __init__(
         self,
-        model: Model,
+        model: ImageModel,
         rate_hz: int,
         window_s: float | None = None,
         hop_s: float = LIVE_HOP_S,

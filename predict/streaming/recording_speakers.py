@@ -17,7 +17,7 @@ from ser_images.predict.adaptation.choice import AdaptationChoice
 from ser_images.predict.adaptation.clustering import Labels, cluster_speakers
 from ser_images.predict.adaptation.known_speaker import KnownSpeaker
 from ser_images.predict.adaptation.tracker import MIN_SOUND_S, Adapted, TrackedWindow
-from ser_images.predict.model import Model
+from ser_images.predict.image_model import ImageModel
 from ser_images.predict.streaming.segments import Segment, SegmentBuilder
 from ser_images.predict.streaming.settings import MARGIN_RANGE, TIMELINE_HOP_RANGE_S
 from ser_images.predict.streaming.speech_windows import ClassifiedWindow, SpeechPart, SpeechWindows
@@ -28,7 +28,7 @@ from ser_images.spectrogram_gen.sound_file import Samples
 def timeline_of_speakers(
     rate_hz: int,
     blocks: Iterable[Samples],
-    model: Model,
+    model: ImageModel,
     hop_s: float,
     margin: float,
     progress: Callable[[float], None],

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from ser_images.data.common.errors import UserError
 from ser_images.predict.adaptation.image_outputs import ImageOutputs
 from ser_images.predict.adaptation.tracker import TrackedWindow
-from ser_images.predict.model import Model
+from ser_images.predict.image_model import ImageModel
 from ser_images.predict.streaming.audio_buffer import AudioBuffer
 from ser_images.predict.streaming.chunks import Chunker
 from ser_images.predict.streaming.settings import TIMELINE_HOP_S
@@ -68,7 +68,7 @@ class SpeechWindows:
     """
 
     def __init__(
-        self, model: Model, rate_hz: int, window_s: float | None = None, hop_s: float = TIMELINE_HOP_S,
+        self, model: ImageModel, rate_hz: int, window_s: float | None = None, hop_s: float = TIMELINE_HOP_S,
         adaptive: bool = False,
     ) -> None:  # fmt: skip
         self._model, self._rate_hz, self._adaptive = model, rate_hz, adaptive

@@ -8,7 +8,7 @@ segments += stream.finish()
 Files and the microphone go through this one class, so both give the same segments, whatever the size of the blocks.
 The kernel over three windows forgets older ones, unlike a running average: a change of emotion is not delayed by what
 came long before. With speaker adaptation, a window is adapted to what was known of its speaker when it came; a file as
-a whole, `ser_images.predict.streaming.speakers`, knows the speaker's later windows too.
+a whole, `ser_images.predict.streaming.recording_speakers`, knows the speaker's later windows too.
 """
 
 from collections import deque
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from ser_images.data.common.errors import require_between
 from ser_images.predict.adaptation.tracker import Adapted, SpeakerTracker, TrackedWindow
-from ser_images.predict.model import Model
+from ser_images.predict.image_model import ImageModel
 from ser_images.predict.prediction import Prediction
 from ser_images.predict.streaming.segments import Segment, SegmentBuilder
 from ser_images.predict.streaming.settings import (
@@ -68,7 +68,7 @@ class StreamClassifier:
 
     def __init__(
         self,
-        model: Model,
+        model: ImageModel,
         rate_hz: int,
         window_s: float | None = None,
         hop_s: float = TIMELINE_HOP_S,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from ser_images.predict.adaptation.choice import AdaptationChoice
-from ser_images.predict.model import Model
+from ser_images.predict.image_model import ImageModel
 from ser_images.predict.streaming.segments import Segment
 from ser_images.predict.streaming.settings import MARGIN, TIMELINE_HOP_S
 from ser_images.predict.streaming.stream_classifier import StreamClassifier
@@ -48,7 +48,7 @@ class Timeline:
 def timeline(
     rate_hz: int,
     blocks: Iterable[Samples],
-    model: Model,
+    model: ImageModel,
     hop_s: float = TIMELINE_HOP_S,
     margin: float = MARGIN,
     progress: Callable[[float], None] = lambda _: None,

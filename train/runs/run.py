@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ser_images.data.common.command_line import LOGGER
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.text import counted
 from ser_images.data.leaks import Leaks, require_no_leak
@@ -134,7 +135,9 @@ def _bundle(
 
 
 def for_images(config: TrainConfig, image_set: ImageSet, test: bool) -> TrainConfig:
-    """The config with all defaults filled in; images without speakers are not adapted to, unless that is asked for.
+    """The config with all defaults filled in; images without speakers are not adapted to.
+
+    Logs a line where options have no effect.
 
     Raises:
         UserError: `adapt` is speaker, and no clip names its speaker.
@@ -146,4 +149,8 @@ def for_images(config: TrainConfig, image_set: ImageSet, test: bool) -> TrainCon
                 f"--speaker-regex or --speakers"
             )
         config = replace(config, adapt="none")
-    return config.resolved(test)
+    resolved = config.resolved(test)
+    if config != resolved and (unused := resolved.without_effect):
+        names = ", ".join("--" + name.replace("_", "-") for name in unused)
+        LOGGER.warning(f"{names}: no effect, since a linear probe has no epochs; add --no-linear-probe for a training")
+    return resolved

@@ -6,25 +6,23 @@ The one place where options are declared: `ser-train`, recipe files and `train_m
 neither NumPy nor torch.
 """
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from ser_images.data.common.errors import UserError
+from ser_images.train.training.old_options import renamed
 from ser_images.train.training.options import Option, from_mapping, require_valid
 
 AUTO = "auto"
 PRETRAINED_TAGS = ("imagenet", "speech")
 """Pretrained weights that `weights` names: of ImageNet, and of speech networks."""
-OLD_NAMES = {
-    "average": "ema_decay", "class_factors": "class_weight", "epoch_of": "epoch_over", "roll": "time_shift",
-    "suggestion": "lr_suggestion",
-}  # fmt: skip
-"""Names of fields in older recipes and runs, and what they are called now."""
-OLD_VALUES = {("weights", "voices"): "speech", ("epoch_over", "pictures"): "images"}
+_OF_EPOCHS = (
+    "epochs", "epoch_over", "lr", "lr_suggestion", "schedule", "weight_decay", "mixup", "label_smoothing",
+    "class_weights", "class_weight", "mask", "ema_decay", "monitor", "keep", "patience", "plateau",
+)  # fmt: skip
+"""Fields without effect on a linear probe, which has no epochs."""
 _MANY = 10_000
-_logger = logging.getLogger("ser_images")
 
 
 @dataclass(frozen=True)
@@ -202,6 +200,14 @@ class TrainConfig:
             time_shift=time_shift if self.time_shift is None else self.time_shift,
         )
 
+    @property
+    def without_effect(self) -> list[str]:
+        """Fields that were given a value although a linear probe, which this training has, makes nothing of them."""
+        if not self.linear_probe:
+            return []
+        usual = replace(TrainConfig(), schedule="one-cycle")
+        return [name for name in _OF_EPOCHS if getattr(self, name) not in (getattr(usual, name), AUTO)]
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], warn: bool = False) -> "TrainConfig":
         """The config with these values, defaults for the others; names and values of older versions are accepted.
@@ -213,7 +219,7 @@ class TrainConfig:
             UserError: an unknown name, a value of another type, or one that no training can run with.
         """
         if isinstance(values, Mapping):
-            values = dict(_renamed(name, value, warn) for name, value in values.items())
+            values = dict(renamed(name, value, warn) for name, value in values.items())
         return from_mapping(cls, values)
 
 
@@ -221,15 +227,3 @@ def _default_weights(name: str) -> str:
     from ser_images.export.architectures import architecture
 
     return architecture(name).pretrained_tag or "none"
-
-
-def _renamed(name: str, value: Any, warn: bool) -> tuple[str, Any]:
-    new = OLD_NAMES.get(name, name)
-    current = OLD_VALUES.get((new, value), value) if isinstance(value, str) else value
-    if warn and new != name:
-        _logger.warning("%s is now called %s; the old name will be removed in the next version", name, new)
-    if warn and current != value:
-        _logger.warning(
-            "%s: %s is now called %s; the old value will be removed in the next version", new, value, current
-        )
-    return new, current

@@ -1,11 +1,11 @@
-"""CAM++, a speaker verification network, up to the end of its second block, with a head for emotions.
+"""CAM++, a speaker verification network, up to its second block with a head for emotions, or to its third for a probe.
 
 Wang H, Zheng S, Chen Y, Cheng L, Chen Q (2023). CAM++: A Fast and Efficient Network for Speaker Verification Using
 Context-Aware Masking. Interspeech. Layers have the names of the published weights.
 Input (batch, 1, 80, frames), images of the feature `fbank`; output (batch, labels). Convolutions over bands and time
 halve the bands three times, a time-delay layer halves the frames; two densely connected blocks with context-aware
-masking follow. The third block is left out: its output separates speakers rather than emotions (LOG.md).
-4.07 million weights for 8 labels.
+masking follow. The third block separates speakers rather than emotions (LOG.md): heads do without it, and of a linear
+probe only the speaker head has it. 6.17 million weights for 8 labels as a linear probe, 4.07 million with heads.
 """
 
 from collections import OrderedDict
