@@ -154,7 +154,7 @@ def test_adaptation_is_worth_much_where_voices_differ() -> None:
     clips = simulated()
     train, test = clips[np.arange(6 * EACH)], clips[np.arange(6 * EACH, 8 * EACH)]
     probe = fit_probe(train, BLOCKS, len(LABELS))
-    choice = choose_by_speakers("mlp", probe, 1.0, LABELS)
+    choice = choose_by_speakers("mlp", probe.regularisation, 1.0, LABELS)
     assert choice.shrinkage in SHRINKAGES
     head, bias = fit_speaker_head(train, BLOCKS, len(LABELS), choice.c)
     plain = softmax(probe.layer(torch.from_numpy(test.values)).detach().numpy(), axis=1)

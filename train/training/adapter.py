@@ -1,6 +1,6 @@
 """Adapter: what adapts a trained network to a speaker; chosen, fitted and evaluated.
 
-choice = choose_by_speakers("campplus", probe, temperature, labels)
+choice = choose_by_speakers("campplus", probe.regularisation, temperature, labels)
 adapter = fit_adapter(choice, "campplus", network, train, n_labels, speaker_embedding)
 """
 
@@ -17,7 +17,7 @@ from ser_images.train.evaluation.calibration import with_temperature
 from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.training.embedded import Embedded
 from ser_images.train.training.linear_layer import speaker_folds
-from ser_images.train.training.linear_probe import Probe, blocks_of
+from ser_images.train.training.linear_probe import Regularisation, blocks_of
 from ser_images.train.training.speaker_head import (
     SHRINKAGES,
     AdapterChoice,
@@ -37,16 +37,19 @@ class Adapter:
     adaptation: SpeakerAdaptation
 
 
-def choose_by_speakers(name: str, probe: Probe, temperature: float, labels: Sequence[str]) -> AdapterChoice:
+def choose_by_speakers(
+    name: str, regularisation: Regularisation, temperature: float, labels: Sequence[str]
+) -> AdapterChoice:
     """Regularisation, temperature and shrinkage for a linear probe, by folds of its training speakers.
 
     Args:
         name: of the architecture.
+        regularisation: of the probe.
         temperature: of the plain logits.
     """
-    clips = probe.chosen_on
+    clips = regularisation.chosen_on
     blocks = blocks_of(name, clips.values.shape[1])
-    plain = with_temperature(probe.out_of_fold_predictions(labels), temperature).probabilities
+    plain = with_temperature(regularisation.predictions(labels), temperature).probabilities
     folds = [
         HeldOut(Centred.of(clips[fit], blocks), clips[rest], plain[rest]) for fit, rest in speaker_folds(clips.speakers)
     ]

@@ -25,8 +25,8 @@ CS = (3.0, 10.0, 30.0)
 """Inverse strengths of the regularisation to choose from, as scikit-learn's `LogisticRegression` has them."""
 INNER_FOLDS = 5
 _MAX_ITERATIONS = 300
-_VARIANCE = 0.998
-"""Share of the variance whose directions are kept."""
+MAX_DIRECTIONS = 1000
+"""So many directions of the most variance of a block are kept."""
 _FLOOR = 0.03
 """Added to each variance within groups, as a fraction of the largest: the covariance of few clips is uncertain."""
 _NO_CLIP = -20.0
@@ -55,7 +55,8 @@ class Whitened:
         """A block of embeddings (clips, size), and the group of each clip."""
         mean, scale = values.mean(0), (values.std(0) + 1e-6) * np.sqrt(values.shape[1], dtype=np.float32)
         standardised = (values - mean) / scale
-        basis = PCA(_VARIANCE, svd_solver="full").fit(standardised).components_.T
+        kept = min(MAX_DIRECTIONS, len(values) - 1, values.shape[1])
+        basis = PCA(kept, random_state=0).fit(standardised).components_.T
         variances, directions = np.linalg.eigh(_covariance_within(standardised @ basis, groups))
         variances = np.maximum(variances, 0)
         to = basis @ (directions / np.sqrt(variances + _FLOOR * variances[-1]))

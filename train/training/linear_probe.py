@@ -27,51 +27,71 @@ _SMALLEST = 1e-12
 
 
 @dataclass(frozen=True)
-class Probe:
-    """A fitted linear layer.
+class Regularisation:
+    """How strongly a probe is regularised, and what it was chosen by.
 
     Attributes:
-        c: the chosen inverse strength of the regularisation.
-        chosen_on: the training clips that it was chosen on.
+        c: inverse strength.
+        chosen_on: training clips.
         out_of_fold: their probabilities by layers not fitted to their speaker, shape (clips, labels).
-        metrics: a row of `history.csv`; all but train_loss are out of fold.
     """
 
-    layer: nn.Linear
     c: float
     chosen_on: Embedded
     out_of_fold: NDArray[np.float64]
-    metrics: dict[str, float]
 
-    def out_of_fold_predictions(self, labels: Sequence[str]) -> Predictions:
+    def predictions(self, labels: Sequence[str]) -> Predictions:
         """`out_of_fold` with the clips that they are of."""
         return Predictions(self.chosen_on.rows, tuple(labels), self.out_of_fold.astype(np.float32))
 
 
-def fit_probe(clips: Embedded, blocks: Sequence[Block], n_labels: int) -> Probe:
-    """The layer for training clips, regularised by what is best for speakers whom it was not fitted to.
+@dataclass(frozen=True)
+class Probe:
+    """A fitted linear layer.
+
+    Attributes:
+        metrics: a row of `history.csv`; all but train_loss are out of fold.
+    """
+
+    layer: nn.Linear
+    regularisation: Regularisation
+    metrics: dict[str, float]
+
+
+def fit_probe(
+    clips: Embedded, blocks: Sequence[Block], n_labels: int, regularisation: Regularisation | None = None
+) -> Probe:
+    """The layer for training clips.
 
     Args:
         blocks: of an embedding; those that are not plain get no weight.
+        regularisation: None: the best one for speakers whom the layer was not fitted to.
     """
     started = time.perf_counter()
-    some = clips.sample(MAX_CLIPS)
-    held_out = {c: np.zeros((len(some.rows), n_labels)) for c in CS}
-    for fit, rest in speaker_folds(some.speakers):
-        whitened = whiten(some.values[fit], blocks, some.targets[fit], plain=True)
-        for c, probabilities in held_out.items():
-            layer = fit_layer(whitened, some.targets[fit], n_labels, c)
-            probabilities[rest] = _probabilities(layer, some.values[rest])
-    best = max(held_out, key=lambda c: uar(some.targets, held_out[c].argmax(1)))
-    layer = fit_layer(whiten(clips.values, blocks, clips.targets, plain=True), clips.targets, n_labels, best)
+    chosen = regularisation or choose_regularisation(clips, blocks, n_labels)
+    layer = fit_layer(whiten(clips.values, blocks, clips.targets, plain=True), clips.targets, n_labels, chosen.c)
+    targets, predicted = chosen.chosen_on.targets, chosen.out_of_fold.argmax(1)
     metrics = {
         "train_loss": _cross_entropy(_probabilities(layer, clips.values), clips.targets),
-        "valid_loss": _cross_entropy(held_out[best], some.targets),
-        "accuracy": float((held_out[best].argmax(1) == some.targets).mean()),
-        "uar": uar(some.targets, held_out[best].argmax(1)),
+        "valid_loss": _cross_entropy(chosen.out_of_fold, targets),
+        "accuracy": float((predicted == targets).mean()),
+        "uar": uar(targets, predicted),
         "seconds": round(time.perf_counter() - started, 2),
     }
-    return Probe(layer, best, some, held_out[best], metrics)
+    return Probe(layer, chosen, metrics)
+
+
+def choose_regularisation(clips: Embedded, blocks: Sequence[Block], n_labels: int) -> Regularisation:
+    """The regularisation with the highest UAR on folds of the training speakers; arguments as of `fit_probe`."""
+    some = clips.sample(MAX_CLIPS)
+    found = {c: np.zeros((len(some.rows), n_labels)) for c in CS}
+    for fit, rest in speaker_folds(some.speakers):
+        whitened = whiten(some.values[fit], blocks, some.targets[fit], plain=True)
+        for c, probabilities in found.items():
+            layer = fit_layer(whitened, some.targets[fit], n_labels, c)
+            probabilities[rest] = _probabilities(layer, some.values[rest])
+    best = max(found, key=lambda c: uar(some.targets, found[c].argmax(1)))
+    return Regularisation(best, some, found[best])
 
 
 def put_in(probe: Probe, network: nn.Sequential) -> None:

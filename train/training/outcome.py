@@ -25,7 +25,7 @@ class Trained:
         lr: the maximum learning rate; None for a linear probe.
         lr_finder: losses over learning rates; None where the config names the learning rate.
         cache: embeddings of a frozen backbone.
-        probe: the fitted classifiers of a linear probe.
+        probe: the fitted layer of a linear probe.
         adapter: what adapts the network to a speaker.
     """
 

@@ -33,7 +33,7 @@ from ser_images.train.training.embedded import Embedded, embed_clips
 from ser_images.train.training.embeddings import compute_embeddings, frozen_backbone
 from ser_images.train.training.first_weights import for_probing, speaker_embedding_of
 from ser_images.train.training.learner import LRFinderResult, find_lr, fit, make_learner
-from ser_images.train.training.linear_probe import blocks_of, fit_probe, put_in
+from ser_images.train.training.linear_probe import Regularisation, blocks_of, fit_probe, put_in
 from ser_images.train.training.loaders import compute_normalisation, data_loaders, subset_rows
 from ser_images.train.training.outcome import Evaluation, Trained
 from ser_images.train.training.speaker_head import AdapterChoice
@@ -92,7 +92,7 @@ def _choose_adapter(
     config: TrainConfig,
 ) -> AdapterChoice:
     if trained.probe:
-        return choose_by_speakers(config.architecture, trained.probe, temperature, image_set.labels)
+        return choose_by_speakers(config.architecture, trained.probe.regularisation, temperature, image_set.labels)
     train, valid = (_clips(image_set, trained, indices) for indices in (split.train, split.valid))
     return choose_on_validation(config.architecture, train, valid, validation)
 
@@ -119,7 +119,13 @@ def _clips(image_set: ImageSet, trained: Trained, indices: Iterable[int]) -> Emb
     return embed_clips(trained.learner, image_set, subset_rows(image_set, indices), trained.cache)
 
 
-def _train(job: _Job, split: Split, config: TrainConfig, callbacks: Sequence[Callback] = ()) -> Trained:
+def _train(
+    job: _Job,
+    split: Split,
+    config: TrainConfig,
+    callbacks: Sequence[Callback] = (),
+    regularisation: Regularisation | None = None,
+) -> Trained:
     set_seed(config.seed, reproducible=True)
     keep_freed_memory()
     image_set = job.image_set
@@ -129,7 +135,7 @@ def _train(job: _Job, split: Split, config: TrainConfig, callbacks: Sequence[Cal
         data_loaders, image_set, split, normalisation, config.epoch_over, config.batch_size, default_device()
     )
     if config.linear_probe:
-        return _probe(job, make_loaders(), split, config, normalisation)
+        return _probe(job, make_loaders(), split, config, normalisation, regularisation)
     learner = make_learner(make_loaders(), config, image_set.labels, image_set.spec, job.folder).add_cbs(callbacks)
     frozen = frozen_backbone(learner, image_set, normalisation, make_loaders, job.report)
     with frozen if config.freeze else nullcontext() as cache:
@@ -140,24 +146,35 @@ def _train(job: _Job, split: Split, config: TrainConfig, callbacks: Sequence[Cal
     return Trained(plain, normalisation, history, lr, lr_finder, cache)
 
 
-def _probe(job: _Job, loaders: Any, split: Split, config: TrainConfig, normalisation: Normalisation) -> Trained:
-    """A linear probe of the config's frozen backbone, regularised by folds of the training speakers."""
+def _probe(
+    job: _Job,
+    loaders: Any,
+    split: Split,
+    config: TrainConfig,
+    normalisation: Normalisation,
+    regularisation: Regularisation | None,
+) -> Trained:
+    """A linear probe of the config's frozen backbone."""
     image_set = job.image_set
     network = for_probing(config, image_set.labels, image_set.spec)
     cache = compute_embeddings(network[0].to(loaders.device).eval(), image_set, normalisation, loaders, job.report)
     plain = plain_learner(network, image_set.labels, image_set.spec, normalisation)
     clips = embed_clips(plain, image_set, subset_rows(image_set, split.train), cache)
     blocks = blocks_of(config.architecture, clips.values.shape[1])
-    probe = fit_probe(clips, blocks, len(image_set.labels))
+    probe = fit_probe(clips, blocks, len(image_set.labels), regularisation)
     put_in(probe, network)
     report = "  ".join(f"{name} {value:.4f}" for name, value in probe.metrics.items() if name != "seconds")
-    job.report(f"linear probe, C {probe.c:g}: {report}  {probe.metrics['seconds']:.0f} s")
+    job.report(f"linear probe, C {probe.regularisation.c:g}: {report}  {probe.metrics['seconds']:.0f} s")
     return Trained(plain, normalisation, [probe.metrics], None, None, cache, probe)
 
 
 def _refit(job: _Job, first: Trained, enlarged: Split, config: TrainConfig) -> Trained:
-    """Trained again with the same learning rate on training and validation clips; the history is the first's."""
-    again = _train(job, enlarged, replace(config, lr=first.lr), [WithoutValidation()])
+    """Trained again on training and validation clips, with the learning rate or the regularisation of the first time.
+
+    The history is the first's.
+    """
+    regularisation = first.probe.regularisation if first.probe else None
+    again = _train(job, enlarged, replace(config, lr=first.lr), [WithoutValidation()], regularisation)
     return replace(again, history=first.history, lr_finder=first.lr_finder)
 
 
@@ -169,7 +186,7 @@ def _validate(trained: Trained, image_set: ImageSet, split: Split, report: Repor
     rows = subset_rows(image_set, split.valid)
     uncalibrated = predict(trained.learner, image_set, rows)
     temperature = choose_temperature(
-        trained.probe.out_of_fold_predictions(image_set.labels) if trained.probe else uncalibrated
+        trained.probe.regularisation.predictions(image_set.labels) if trained.probe else uncalibrated
     )
     if not trained.probe and has_one_speaker(uncalibrated):
         report("warning: one validation speaker: no temperature was fitted (1.0); it needs at least two speakers")
