@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
+from torch import nn
 
 from ser_images.export.adaptation.parameters import Shrinkage, SpeakerAdaptation
 from ser_images.export.adaptation.speaker_mean import AdaptedSpeaker
@@ -30,11 +31,12 @@ from ser_images.train.evaluation.adaptation import (
     read_labels,
     write_labels,
 )
-from ser_images.train.training.adapter import choose_by_speakers
+from ser_images.train.evaluation.predictions import Predictions
+from ser_images.train.training.adapter import choose_by_speakers, choose_on_validation, fit_adapter
 from ser_images.train.training.embedded import Embedded
-from ser_images.train.training.linear_layer import Whitened, fit_layer, speaker_folds, whiten
+from ser_images.train.training.linear_layer import CS, Whitened, fit_layer, speaker_folds, whiten
 from ser_images.train.training.linear_probe import fit_probe
-from ser_images.train.training.speaker_head import SHRINKAGES, fit_speaker_head, speaker_outputs
+from ser_images.train.training.speaker_head import SHRINKAGES, AdapterChoice, fit_speaker_head, speaker_outputs
 
 LABELS = tuple("abcd")
 N_SPEAKERS, EACH, DIM = 8, 24, 30
@@ -132,6 +134,38 @@ def test_a_probe_is_judged_by_speakers_that_it_was_not_fitted_to() -> None:
     for fit, rest in speaker_folds(clips.speakers):
         assert not set(clips.speakers[fit]) & set(clips.speakers[rest])
     assert sorted(index for _, rest in speaker_folds(clips.speakers) for index in rest) == list(range(len(clips.rows)))
+
+
+def test_corpora_with_few_speakers_or_clips() -> None:
+    """One clip of each label and speaker, a single speaker, clips that name none."""
+    clips = simulated()
+    firsts = np.concatenate([np.flatnonzero(clips.targets == label)[::EACH] for label in range(len(LABELS))])
+    block = Whitened.of(clips.values[firsts], np.arange(len(firsts)))
+    assert np.isfinite(block.coordinates).all()
+    one = clips[np.arange(EACH)]
+    folds = speaker_folds(one.speakers)
+    assert sorted(index for _, rest in folds for index in rest) == list(range(EACH))
+    probe = fit_probe(one, BLOCKS, len(LABELS))
+    assert choose_by_speakers("mlp", probe.regularisation, 1.0, LABELS).c in CS
+    nameless = replace(clips, rows=tuple(replace(row, speaker="") for row in clips.rows))
+    probe = fit_probe(nameless, BLOCKS, len(LABELS))
+    assert choose_by_speakers("mlp", probe.regularisation, 1.0, LABELS) == AdapterChoice(10.0, Shrinkage(), 1.0)
+    predictions = Predictions(nameless.rows, LABELS, np.full((len(nameless.rows), len(LABELS)), 1 / len(LABELS)))
+    assert choose_on_validation("mlp", clips, nameless, predictions) == AdapterChoice(10.0, Shrinkage(), 1.0)
+
+
+def test_clips_without_a_speaker_are_not_part_of_a_speaker_head() -> None:
+    """Nor are those of a speaker who has a single one: minus the mean they are zero."""
+    clips = simulated()
+    half = EACH * N_SPEAKERS // 2
+    rows = [replace(row, speaker="" if index >= half + 1 else row.speaker) for index, row in enumerate(clips.rows)]
+    some = replace(clips, rows=tuple(rows))
+    assert some.of_speakers.tolist() == list(range(half))
+    network = nn.Sequential(nn.Identity(), nn.Linear(DIM, len(LABELS)))
+    choice = AdapterChoice(10.0, Shrinkage(), 1.0)
+    found = fit_adapter(choice, "mlp", network, some, len(LABELS))
+    expected = fit_adapter(choice, "mlp", network, clips[np.arange(half)], len(LABELS))
+    torch.testing.assert_close(found.network.speaker_head.state_dict(), expected.network.speaker_head.state_dict())
 
 
 def test_a_speaker_head_does_not_see_the_speaker() -> None:

@@ -70,6 +70,10 @@ def test_what_does_not_go_together(images: ImageSet, tmp_path: Path) -> None:
     nameless = replace(images, rows=tuple(replace(row, speaker="") for row in images.rows))
     with pytest.raises(UserError, match="no clip names its speaker, which --adapt speaker needs"):
         run(nameless, QUICK, "stratified", 0, tmp_path / "run", lambda _: None)
+    first = next(row.clip for row in images.rows if row.variant == "original")
+    nearly = replace(images, rows=tuple(row if row.clip == first else replace(row, speaker="") for row in images.rows))
+    with pytest.raises(UserError, match="no speaker has two training clips, which --adapt speaker needs"):
+        run(nearly, QUICK, "stratified", 0, tmp_path / "run", lambda _: None)
 
 
 def test_defaults_follow_from_weights_and_test() -> None:

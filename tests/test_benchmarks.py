@@ -17,6 +17,7 @@ WITHOUT_FOLDER = {
     "benchmarks/render_speed.py": ["nowhere"],
     "benchmarks/timeline_speed.py": ["nowhere", "--model", "nowhere"],
     "benchmarks/live_latency.py": ["nowhere", "--model", "nowhere"],
+    "benchmarks/diarisation.py": ["nowhere", "--model", "nowhere"],
     "runs/epoch_picked_on_test_fold.py": ["c-mlp", "nowhere"],
     "runs/speaker_adaptation.py": ["nowhere", "nowhere", "--out", "nowhere"],
 }

@@ -5,6 +5,7 @@ run(ImageSet.read(Path("images")), TrainConfig(weights="none"), "speaker", 0, Pa
 
 import json
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -63,6 +64,8 @@ def run(
         )
     split = make_split(image_set.rows, protocol, fold, config.seed)
     _report_split(image_set, split, protocol, fold, report, require_no_leak(image_set.rows, split, protocol))
+    if config.adapt == "speaker":
+        _require_speakers(image_set, split)
     started = time.time()
     with new_run_folder(out) as folder:
         trained, evaluation = train_and_evaluate(image_set, split, config, folder, report, test, trainings_after)
@@ -121,6 +124,15 @@ def _report_split(image_set: ImageSet, split: Split, protocol: str, fold: int, r
         report(
             f"LEAKY: {leaks.text()} are in more than one subset. "
             f"These metrics do not measure new speech; they only reproduce published ones."
+        )
+
+
+def _require_speakers(image_set: ImageSet, split: Split) -> None:
+    """Raise UserError where no speaker has two training clips, of which the mean could be subtracted."""
+    speakers = Counter(row.speaker for row in subset_rows(image_set, split.train) if row.variant == "original")
+    if max((clips for speaker, clips in speakers.items() if speaker), default=0) < 2:
+        raise UserError(
+            f"{image_set.folder}: no speaker has two training clips, which --adapt speaker needs; use --adapt none"
         )
 
 

@@ -47,11 +47,13 @@ def choose_by_speakers(
         regularisation: of the probe.
         temperature: of the plain logits.
     """
-    clips = regularisation.chosen_on
+    named = regularisation.chosen_on.of_speakers
+    clips = regularisation.chosen_on[named]
     blocks = blocks_of(name, clips.values.shape[1])
-    plain = with_temperature(regularisation.predictions(labels), temperature).probabilities
+    plain = with_temperature(regularisation.predictions(labels), temperature).probabilities[named]
     folds = [
-        HeldOut(Centred.of(clips[fit], blocks), clips[rest], plain[rest]) for fit, rest in speaker_folds(clips.speakers)
+        HeldOut(Centred.of(clips[fit], blocks), clips[rest], plain[rest])
+        for fit, rest in (speaker_folds(clips.speakers) if named.size else ())
     ]
     return choose(folds, labels, SHRINKAGES)
 
@@ -65,7 +67,7 @@ def choose_on_validation(name: str, train: Embedded, validation: Embedded, predi
         name: of the architecture.
         predictions: plain, of the validation clips.
     """
-    centred = Centred.of(train, blocks_of(name, train.values.shape[1]))
+    centred = Centred.of(train[train.of_speakers], blocks_of(name, train.values.shape[1]))
     return choose([HeldOut(centred, validation, predictions.probabilities)], predictions.labels, [Shrinkage()])
 
 
@@ -81,11 +83,11 @@ def fit_adapter(
 
     Args:
         name: of the architecture.
-        train: the clips that it was trained on.
+        train: the clips that it was trained on; those of speakers with several clips are used.
         speaker_embedding: tells speakers apart; None: there is none.
     """
     dim = train.values.shape[1]
-    head, bias = fit_speaker_head(train, blocks_of(name, dim), n_labels, choice.c)
+    head, bias = fit_speaker_head(train[train.of_speakers], blocks_of(name, dim), n_labels, choice.c)
     same_speaker = SAME_SPEAKER if speaker_embedding else None
     adaptation = SpeakerAdaptation(dim, bias, choice.temperature, choice.shrinkage, same_speaker)
     return Adapter(AdaptiveNetwork(network, head, speaker_embedding).eval(), adaptation)

@@ -35,6 +35,13 @@ class Embedded:
         """The speaker of each clip; a clip without one counts as a speaker of its own."""
         return np.array([row.speaker or row.clip for row in self.rows])
 
+    @property
+    def of_speakers(self) -> Indices:
+        """Indices of the clips that name a speaker who has others too: the mean of a single clip is the clip."""
+        names, numbers, counts = np.unique([row.speaker for row in self.rows], return_inverse=True, return_counts=True)
+        found: Indices = np.flatnonzero((names[numbers] != "") & (counts[numbers] > 1))
+        return found
+
     def sample(self, at_most: int) -> "Embedded":
         """Some of the clips, drawn at random but always the same; all where they are no more."""
         if len(self.rows) <= at_most:

@@ -55,13 +55,13 @@ class Whitened:
         """A block of embeddings (clips, size), and the group of each clip."""
         mean, scale = values.mean(0), (values.std(0) + 1e-6) * np.sqrt(values.shape[1], dtype=np.float32)
         standardised = (values - mean) / scale
-        kept = min(MAX_DIRECTIONS, len(values) - 1, values.shape[1])
+        kept = max(1, min(MAX_DIRECTIONS, len(values) - 1, values.shape[1]))
         basis = PCA(kept, random_state=0).fit(standardised).components_.T
         variances, directions = np.linalg.eigh(_covariance_within(standardised @ basis, groups))
-        variances = np.maximum(variances, 0)
-        to = basis @ (directions / np.sqrt(variances + _FLOOR * variances[-1]))
+        floor = _FLOOR * variances[-1] if variances[-1] > 0 else 1.0  # 0: each clip is a group of its own
+        to = basis @ (directions / np.sqrt(np.maximum(variances, 0) + floor))
         coordinates = standardised @ to
-        norm = np.sqrt((coordinates**2).sum(1).mean())  # so that C means the same for any block
+        norm = np.sqrt((coordinates**2).sum(1).mean()) or 1.0  # so that C means the same for any block
         return cls((coordinates / norm).astype(np.float32), (to / norm / scale[:, None]).T.astype(np.float32), mean)
 
     @classmethod
@@ -103,9 +103,10 @@ def fit_layer(blocks: Sequence[Whitened], targets: Indices, n_labels: int, c: fl
 
 
 def speaker_folds(speakers: NDArray[np.str_]) -> list[Fold]:
-    """Training and held-out indices of folds of speakers, `INNER_FOLDS` or as many as there are speakers."""
-    folds = GroupKFold(min(INNER_FOLDS, len(set(speakers.tolist()))))
-    return list(folds.split(speakers, groups=speakers))
+    """Training and held-out indices of `INNER_FOLDS` folds of speakers, or of as many as there are; of one, of clips."""
+    groups = speakers if len(set(speakers.tolist())) > 1 else np.arange(len(speakers))
+    folds = GroupKFold(min(INNER_FOLDS, len(set(groups.tolist()))))
+    return list(folds.split(speakers, groups=groups))
 
 
 def _covariance_within(values: Floats, groups: Indices) -> Floats:
