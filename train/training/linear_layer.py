@@ -103,7 +103,7 @@ def fit_layer(blocks: Sequence[Whitened], targets: Indices, n_labels: int, c: fl
 
 
 def speaker_folds(speakers: NDArray[np.str_]) -> list[Fold]:
-    """Training and held-out indices of `INNER_FOLDS` folds of speakers, or of as many as there are; of one, of clips."""
+    """Training and held-out indices of `INNER_FOLDS` folds of speakers, or of as many as there are; of clips of one."""
     groups = speakers if len(set(speakers.tolist())) > 1 else np.arange(len(speakers))
     folds = GroupKFold(min(INNER_FOLDS, len(set(groups.tolist()))))
     return list(folds.split(speakers, groups=groups))
