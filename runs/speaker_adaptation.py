@@ -89,10 +89,14 @@ def read_fold(run: Path, images: ImageSet, test: Sequence[str], as_test: bool) -
     bundle, model = open_model(run)
     if not bundle.adaptation:
         raise UserError(f"{run}: {NOT_ADAPTIVE}")
+    if images.spec != bundle.spec:
+        raise UserError(f"{images.folder}: of spec {images.spec.hash}, and {run} was trained on {bundle.spec.hash}")
     rows = [row for row in images.rows if row.variant == "original" and (as_test or row.clip in set(test))]
-    found = kept_outputs(run / f"outputs-{images.folder.name}.npz", model, images, rows)
     labels = tuple(images.labels)
     to_labels = np.array([[float(_is(own, label, labels)) for label in labels] for own in bundle.labels])
+    if not to_labels.any(0).all():
+        raise UserError(f"{images.folder}: has labels that {run} does not know; give LABELS their names")
+    found = kept_outputs(run / f"outputs-{images.folder.name}.npz", bundle.model_id, model, images, rows)
     targets = np.array([labels.index(row.label) for row in rows])
     outputs = SpeakerOutputs(
         tuple(rows), targets, found["probabilities"].astype(float), found["speaker_logits"].astype(float)
@@ -101,12 +105,14 @@ def read_fold(run: Path, images: ImageSet, test: Sequence[str], as_test: bool) -
     return Fold(outputs, bundle.adaptation, to_labels, labels, voices)
 
 
-def kept_outputs(file: Path, model: CheckedModel, images: ImageSet, rows: Sequence[ManifestRow]) -> dict[str, Values]:
-    """The model's outputs for these clips: those in the file, or new ones where it has others."""
-    clips = [row.clip for row in rows]
+def kept_outputs(
+    file: Path, model_id: str, model: CheckedModel, images: ImageSet, rows: Sequence[ManifestRow]
+) -> dict[str, Values]:
+    """The model's outputs for these clips: those in the file, or new ones where it has those of others."""
+    of = [model_id, *(f"{row.clip} {row.sample_hash}" for row in rows)]
     if file.exists():
         kept = dict(np.load(file))
-        if kept["clips"].tolist() == clips:
+        if kept["of"].tolist() == of:
             return kept
     batches = []
     with progress_bar(str(file.parent), len(rows)) as advance:
@@ -118,7 +124,7 @@ def kept_outputs(file: Path, model: CheckedModel, images: ImageSet, rows: Sequen
         for name in ("probabilities", "speaker_logits", "speaker_embeddings")
         if getattr(batches[0], name) is not None
     }
-    np.savez(file.with_suffix(".part.npz"), clips=clips, **found)
+    np.savez(file.with_suffix(".part.npz"), of=of, **found)
     file.with_suffix(".part.npz").replace(file)
     return found
 

@@ -64,9 +64,15 @@ def test_a_profile_is_read_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": ""}, "expected non-empty strings"),
-        ({"clips": 0}, "clips is 0, expected a positive number"),
-        ({"seconds": float("nan")}, "seconds is nan"),
+        ({"name": ""}, "no name of a voice"),
+        ({"name": "anna\nSPEAKER"}, "no name of a voice"),
+        ({"name": "[red]anna"}, "no name of a voice"),
+        ({"name": "speaker_1"}, "the name of a speaker who was not enrolled"),
+        ({"model_id": ""}, "model_id: expected a non-empty string"),
+        ({"clips": 0}, "clips: expected a positive number"),
+        ({"clips": 10**400}, "clips: expected a positive number"),
+        ({"clips": 1e308}, "clips: expected a positive number"),
+        ({"seconds": float("nan")}, "seconds: expected a positive number"),
         ({"embedding": np.array([np.inf, 1])}, "embedding: expected finite values"),
         ({"probabilities": np.array([0.5, 0.5, 0.5])}, "of sum 1"),
         ({"probabilities": np.array([0.5, 0.5])}, "speaker_logits of shape"),
@@ -119,7 +125,10 @@ def test_saving_replaces_files_only_where_it_may(tmp_path: Path) -> None:
         Profile.load(tmp_path / "nobody.safetensors")
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "../anna", "a/b", "a\\b", "-a", ".anna", "a\0", "anna ", "speaker 2"])
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "../anna", "a/b", "a\\b", "-a", ".anna", "a\0", "anna ", "speaker 2", "語" * 100, "a.safetensors"],
+)
 def test_names_that_no_voice_can_have(name: str) -> None:
     with pytest.raises(UserError, match=r"name of a (voice|speaker)"):
         voice_path(name)
@@ -217,6 +226,24 @@ def test_voices_are_listed_replaced_and_deleted(
     assert out == f"deleted {folder}/anna.safetensors: nothing is kept of voice 'anna'\n"
     assert sorted(path.name for path in folder.iterdir()) == ["bert.safetensors", "damaged.safetensors"]
     assert command(main, "voices", "--delete", "anna")[0] == 2
+    assert command(main, "voices", "--delete", "../anna")[0] == 2
+    for name in (".bert.safetensors.part", "speaker 7.safetensors", "[x].safetensors"):
+        (folder / name).write_bytes(b"")
+    assert "[x]" in command(main, "voices")[1]
+    for name in ("bert", "speaker 7", "[x]"):
+        assert command(main, "voices", "--delete", name)[0] == 0
+    assert [path.name for path in folder.iterdir()] == ["damaged.safetensors"]
+
+
+def test_a_recording_counts_once(voices: Path, model: Model, folder: Path) -> None:
+    clip = clips_of(voices, 1)[0]
+    assert model.enrol([clip, clip, clip.parent]).clips == len(clips_of(voices, 1))
+
+
+def test_a_profile_that_cannot_be_written_is_one_line(folder: Path) -> None:
+    (folder / ".anna.safetensors.part").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"anna\.safetensors: cannot be written \("):
+        profile().save(folder / "anna.safetensors")
 
 
 def test_a_bad_recording_among_good_ones(
@@ -269,6 +296,8 @@ def test_a_profile_that_does_not_fit_its_model(voices: Path, model: Model) -> No
         (("file", "CLIP", "--voice", "x", "--explain", "y.png"), "explains predictions without adaptation"),
         (("file", "CLIP", "--speaker-regex", "("), "--speaker-regex '(': "),
         (("file", "CLIP", "--speaker-regex", "carl"), "--speaker-regex 'carl' does not match it"),
+        (("file", "CLIP", "--speaker-regex", "(?P<speaker>x)?"), "does not match it"),
+        (("file", "CLIP", "--speaker-regex", "x*"), "does not match it"),
         (("timeline", "CLIP", "--no-adapt", "--voice", "x"), "leave out --no-adapt"),
         (("timeline", "CLIP", "--speakers", "2"), "tiny cannot tell 2 speakers apart"),
         (("enrol", "a/b", "CLIP"), "no name of a voice"),

@@ -5,9 +5,18 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.cluster import AgglomerativeClustering
 
+from ser_images.export.adaptation.parameters import SpeakerAdaptation
 from ser_images.predict.adaptation import clustering
+from ser_images.predict.adaptation.choice import AdaptationChoice
 from ser_images.predict.adaptation.clustering import cluster, cluster_speakers, in_order
+from ser_images.predict.adaptation.image_outputs import ImageOutputs
+from ser_images.predict.adaptation.profile import Profile
+from ser_images.predict.adaptation.tracker import TrackedWindow
+from ser_images.predict.streaming.recording_speakers import adapt_recording
 from two_voices import voice_embedding
+
+ADAPTATION = SpeakerAdaptation(2, (0.0, 0.0, 0.0), same_speaker=0.35)
+PLAIN, LOGITS = np.full(3, 1 / 3, np.float32), np.zeros(3, np.float32)
 
 
 def embeddings(turns: list[int], noise: float = 1.0, seed: int = 0) -> NDArray[np.float32]:
@@ -55,6 +64,52 @@ def test_an_odd_window_is_nobody_of_its_own() -> None:
     odd = 0.25 * some[:1] + np.sqrt(1 - 0.25**2) * voice_embedding(5, np.random.default_rng(0), 0)
     found = cluster_speakers(np.concatenate([some, odd.astype(np.float32)]), long(7), 0.35)
     assert found.tolist() == [0, 0, 0, 1, 1, 1, 0]
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4, 5, 6, 7], [0, 1, 2, 3, 4, 5, 7, 6]])
+def test_a_stranger_does_not_make_speakers_of_other_odd_windows(order: list[int]) -> None:
+    voice, odd, stranger = (voice_embedding(number, np.random.default_rng(0), 0) for number in (0, 5, 9))
+    near = 0.25 * voice + np.sqrt(1 - 0.25**2) * odd
+    some = np.stack([*[voice] * 6, stranger, near]).astype(np.float32)
+    found = cluster_speakers(some[order], long(8), 0.35)
+    assert found[np.argsort(order)].tolist() == [0] * 6 + [1, 0]
+
+
+def tracked(turns: list[int], clips: float) -> list[TrackedWindow]:
+    """Windows of which each has this share of new sound."""
+    return [TrackedWindow(ImageOutputs(PLAIN, LOGITS, None, one), clips, 3.0) for one in embeddings(turns, noise=0.1)]
+
+
+@pytest.mark.parametrize(
+    ("turns", "clips", "speakers", "expected"),
+    [
+        ([0, 0, 1, 0, 0], 1 / 3, None, [0, 0, 0, 0, 0]),
+        ([0, 0, 1, 0, 0], 1 / 3, 2, [0, 0, 1, 0, 0]),
+        ([0, 0, 1, 0, 0], 1, None, [0, 0, 1, 0, 0]),
+        ([0, 0, 1, 0, 0, 1, 0, 0], 1 / 3, 2, [0, 0, 0, 0, 0, 1, 0, 0]),
+        ([0, 1, 0, 1, 0], 1 / 3, None, [0, 0, 0, 0, 0]),
+        ([0, 0, 1, 1, 0, 0], 1 / 3, None, [0, 0, 1, 1, 0, 0]),
+    ],
+)
+def test_a_window_within_another_speaker_s_windows_is_theirs(
+    turns: list[int], clips: float, speakers: int | None, expected: list[int]
+) -> None:
+    """Where its neighbours overlap, and unless it is all that there is of a speaker who is known to be there."""
+    choice = AdaptationChoice(ADAPTATION, speakers=speakers)
+    (found,) = adapt_recording([tracked(turns, clips)], choice)
+    assert [int(one.speaker.removeprefix("speaker ")) - 1 for one in found] == expected
+
+
+def test_fewer_speakers_than_given_and_an_absent_voice_are_reported(caplog: pytest.LogCaptureFixture) -> None:
+    rng = np.random.default_rng(0)
+    voice = Profile(
+        "anna", "x", 5.0, 15.0, np.zeros(2), np.zeros(3), np.zeros(3), np.ones(3) / 3,
+        voice_embedding(7, rng, 0).astype(np.float64),
+    )  # fmt: skip
+    adapt_recording([tracked([0, 1], 1)], AdaptationChoice(ADAPTATION, voice, 3))
+    assert caplog.messages == [
+        "2 of 3 speakers were found", "nobody sounds like voice 'anna': it is not adapted to",
+    ]  # fmt: skip
 
 
 def test_the_number_of_speakers_is_kept() -> None:

@@ -130,6 +130,36 @@ def test_short_windows_start_no_speaker() -> None:
     assert segments(tracker, *speech) == [["speaker 1"], [""], ["speaker 1", "speaker 1"], ["speaker 2"]]
 
 
+def test_a_speaker_who_is_alike_enough_goes_before_one_who_is_not() -> None:
+    """Within the speech of A, whose cosine is just below the limit, and B's just above: B's, and nobody new."""
+    window, tracker = Windows(), SpeakerTracker(ADAPTATION)
+    segments(tracker, [window(A, noise=0)], [window(B, noise=0)])
+    a, b, c = (voice_embedding(voice, np.random.default_rng(1), 0) for voice in (A, B, C))
+    mixed = 0.32 * a + 0.4 * b + np.sqrt(1 - 0.32**2 - 0.4**2) * c
+    one = window(A).outputs
+    like_b = TrackedWindow(ImageOutputs(one.probabilities, one.speaker_logits, None, mixed.astype(np.float32)), 1, 3)
+    assert segments(tracker, [window(A, noise=0), like_b, like_b]) == [["speaker 1", "speaker 2", "speaker 2"]]
+
+
+def test_a_preview_is_what_will_be_decided() -> None:
+    """A short window, and one that is not like A enough, within the speech of A; but not a stranger's."""
+    window, tracker = Windows(), SpeakerTracker(ADAPTATION)
+    tracker.feed(window(A, noise=0))
+    for one in (window(B, 0.5), between(window)):
+        assert tracker.preview(one).speaker == "speaker 1"
+    assert tracker.preview(window(B)).speaker == ""
+
+
+def test_an_unknown_speaker_is_not_adapted_to() -> None:
+    window, tracker = Windows(), SpeakerTracker(ADAPTATION)
+    segments(tracker, [window(A, noise=0)])
+    one = between(window)
+    assert tracker.feed(one) == []
+    (found,) = tracker.end_of_speech()
+    np.testing.assert_array_equal(found.probabilities, one.outputs.probabilities)
+    assert (found.speaker, found.clips) == ("", 0)
+
+
 def test_without_speaker_embeddings_one_person_is_assumed() -> None:
     window = Windows(None)
     tracker = SpeakerTracker(SpeakerAdaptation(2, (0.0, 0.0, 0.0)))

@@ -36,10 +36,10 @@ class Speakers:
         """(speaker, gender) of a recording; raises UserError where the rule does not cover it."""
         if self.pattern is not None:
             match = self.pattern.search(recording)
-            if match is None:
+            speaker = match and (match.groupdict().get("speaker") or match.group(1 if match.re.groups else 0))
+            if not speaker:
                 raise UserError(f"{recording}: --speaker-regex {self.pattern.pattern!r} does not match it")
-            groups = match.groupdict()
-            return groups.get("speaker") or (match.group(1) if match.re.groups else match.group()), ""
+            return speaker, ""
         if self.table and recording not in self.table:
             raise UserError(
                 f"{recording}: not in the column 'recording' of --speakers, which has for example "

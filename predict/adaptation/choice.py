@@ -14,8 +14,7 @@ from ser_images.predict.adaptation.known_speaker import KnownSpeaker
 from ser_images.predict.adaptation.profile import Profile
 from ser_images.predict.adaptation.voices import find_voice
 from ser_images.predict.image_model import ImageModel
-
-MAX_SPEAKERS = 100
+from ser_images.predict.streaming.settings import MAX_SPEAKERS
 
 
 @dataclass(frozen=True, eq=False)

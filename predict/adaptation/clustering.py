@@ -1,6 +1,6 @@
 """Clustering of speaker embeddings: which windows of a recording are of one speaker.
 
-labels = cluster_speakers(embeddings, long_enough, min_cosine=0.35)
+labels = cluster_speakers(embeddings, long_enough, min_cosine=0.37)
 
 Agglomerative clustering with average linkage: the two clusters with the highest mean cosine between their members are
 merged until none is left that reaches the limit. Of embeddings of length 1, that mean is the product of the clusters'
@@ -40,17 +40,24 @@ def cluster_speakers(
     labels = cluster(clustered, min_cosine)
     if n_speakers and labels.max() + 1 < n_speakers:
         labels = cluster(clustered, min_cosine, n_speakers)
-    while labels.max() > 0:
-        sizes = np.bincount(labels)
-        smallest = labels == sizes.argmin()
-        cosine = (clustered[~smallest] @ clustered[smallest].T).mean(1)
-        highest = max(cosine[labels[~smallest] == label].mean() for label in np.unique(labels[~smallest]))
-        lone = sizes.min() == 1 and highest >= min_cosine - ALONE_MARGIN
-        if labels.max() + 1 <= n_speakers if n_speakers else not lone:
-            break
-        labels[smallest] = nearest(clustered[smallest], clustered[~smallest], labels[~smallest])
-        labels = in_order(labels)
+    if n_speakers:
+        while labels.max() + 1 > n_speakers:
+            labels = in_order(_joined(clustered, labels, int(np.bincount(labels).argmin()), -1.0))
+    else:
+        for lone in np.flatnonzero(np.bincount(labels) == 1):
+            if (labels == lone).sum() == 1:  # none has joined it
+                labels = _joined(clustered, labels, int(lone), min_cosine - ALONE_MARGIN)
     return in_order(_of_all(embeddings, long, labels))
+
+
+def _joined(embeddings: Floats, labels: Labels, label: int, min_cosine: float) -> Labels:
+    """The labels, where each window of one cluster joins the other cluster that is nearest, if it is near enough."""
+    inside = labels == label
+    others, joined = embeddings[~inside], labels.copy()
+    if len(others):
+        found, cosines = _nearest(embeddings[inside], others, labels[~inside])
+        joined[inside] = np.where(cosines >= min_cosine, found, label)
+    return joined
 
 
 def _of_all(embeddings: Floats, long: NDArray[np.bool_], labels: Labels) -> Labels:
@@ -94,9 +101,14 @@ def cluster(embeddings: Floats, min_cosine: float, n_clusters: int | None = None
 
 def nearest(embeddings: Floats, others: Floats, labels: Labels) -> Labels:
     """The cluster of `others`, whose labels these are, with the highest mean cosine for each embedding, shape (n,)."""
+    return _nearest(embeddings, others, labels)[0]
+
+
+def _nearest(embeddings: Floats, others: Floats, labels: Labels) -> tuple[Labels, NDArray[np.float64]]:
+    """As `nearest`, with these mean cosines."""
     kinds = np.unique(labels)
-    means = np.stack([others[labels == kind].mean(0, dtype=np.float64) for kind in kinds])
-    return kinds[(embeddings @ means.T).argmax(1)]
+    cosines = embeddings @ np.stack([others[labels == kind].mean(0, dtype=np.float64) for kind in kinds]).T
+    return kinds[cosines.argmax(1)], cosines.max(1)
 
 
 def in_order(labels: Labels) -> Labels:

@@ -5,8 +5,8 @@ profile = Profile.load("anna.safetensors"); profile.save("copy.safetensors")
 
 import json
 import os
+import re
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,11 @@ from ser_images.export.bundle.bundle import Bundle
 
 SUFFIX = ".safetensors"
 _KEY, _VERSION = "ser_images.profile", 1
-_MAX_BYTES = 1 << 24
+_MAX_BYTES, _MAX_SECONDS = 1 << 24, 10**9
+_NAME = re.compile(r"[^\W_][\w .-]{0,99}")
+_MAX_NAME_BYTES = 200
+_NUMBERED = re.compile(r"speaker[ _]\d+")
+"""Names of speakers that were not enrolled."""
 Values = NDArray[np.float64]
 
 
@@ -62,12 +66,13 @@ class Profile:
     speaker_embedding: Values | None = None
 
     def __post_init__(self) -> None:
-        if not all(isinstance(text, str) and text for text in (self.name, self.model_id)):
-            raise UserError("name and model_id: expected non-empty strings")
+        require_voice_name(self.name)
+        if not isinstance(self.model_id, str) or not self.model_id:
+            raise UserError("model_id: expected a non-empty string")
         for name in ("clips", "seconds"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not (isfinite(value) and value > 0):
-                raise UserError(f"{name} is {value!r}, expected a positive number")
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= _MAX_SECONDS:
+                raise UserError(f"{name}: expected a positive number, up to {_MAX_SECONDS:,}")
         for name, values in self._arrays().items():
             if not np.isfinite(values).all():
                 raise UserError(f"{name}: expected finite values")
@@ -168,6 +173,20 @@ class Profile:
             raise UserError("no profile of a voice, or a damaged one; enrol it again with ser-predict enrol") from error
 
 
+def require_voice_name(name: str) -> None:
+    """Raise UserError for a name that no voice can have: it becomes the name of a file, and part of RTTM lines."""
+    fits = isinstance(name, str) and _NAME.fullmatch(name) and len(os.fsencode(name)) <= _MAX_NAME_BYTES
+    if not fits or name.endswith((" ", ".", SUFFIX)):
+        raise UserError(f"{name!r}: no name of a voice; use letters, digits, spaces, dots and hyphens, such as anna")
+    if _NUMBERED.fullmatch(name):
+        raise UserError(f"{name!r}: the name of a speaker who was not enrolled; give another one")
+
+
+def unfinished(target: Path) -> Path:
+    """The file that becomes the profile `target` once it is written."""
+    return target.with_name(f".{target.name}.part")
+
+
 def _metadata(content: bytes) -> dict[str, str]:
     """The texts in the header of a safetensors file: its size as eight bytes, and JSON."""
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
@@ -177,11 +196,14 @@ def _metadata(content: bytes) -> dict[str, str]:
 
 def _write_private(target: Path, content: bytes) -> None:
     """Write a file that only its owner may read, and move it into place."""
-    part = target.with_name(f".{target.name}.part")
-    part.unlink(missing_ok=True)  # left by a killed process, or a link, which must not be followed
+    part = unfinished(target)
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)  # left by a killed process, or a link, which must not be followed
+        try:
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(content)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"{target}: cannot be written ({error.strerror})") from error

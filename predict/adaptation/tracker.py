@@ -5,14 +5,14 @@ for window in windows_of_a_speech_segment:
     adapted += tracker.feed(window)
 adapted += tracker.end_of_speech()
 
-A window belongs to the known speaker whose windows it is most like: its speaker embedding's mean cosine with theirs is
-at least `same_speaker`. Within a speech segment, the speaker of the window before has an advantage, so that a window
-across a change of speakers does not go to a third person.
+A window belongs to the known speaker whose windows it is most like, of those with whose windows its speaker embedding
+has a mean cosine of at least `same_speaker`. Within a speech segment, the speaker of the window before has an
+advantage, so that a window across a change of speakers does not go to a third person.
 
 A window like nobody's starts a new speaker together with a second one that is like it, or alone where it is unlike
 everybody by a margin. Else it changes nothing that is known: within speech it is taken for its neighbours' speaker,
 alone for an unknown one. On RAVDESS, whose actors shout and whisper, one window in twenty of a known speaker is below
-0.35: each would start a new speaker otherwise.
+0.37: each would start a new speaker otherwise.
 """
 
 from collections import deque
@@ -103,28 +103,39 @@ class SpeakerTracker:
 
     def preview(self, window: TrackedWindow) -> Adapted:
         """What `feed` would decide of a window by what is known now; changes nothing."""
-        return self._adapted(window, self._known_speaker(window), ahead=True)
+        speaker = self._known_speaker(window)
+        if speaker is None and self._is_stranger(window):
+            return Adapted(KnownSpeaker("", self._adaptation).adapt_with(window.outputs, window.clips), "", 0.0)
+        return self._adapted(window, speaker or self._speech_speaker, ahead=True)
 
     def _known_speaker(self, window: TrackedWindow) -> KnownSpeaker | None:
         embedding, limit = window.outputs.speaker_embedding, self._adaptation.same_speaker
         if embedding is None or limit is None:
             return self._speakers[0]
-        ranked = max(
-            ((speaker.similarity(embedding), speaker) for speaker in self._speakers),
+        limit *= min(1.0, window.sound_s / FULL_SOUND_S)
+        ranked = [(speaker.similarity(embedding), speaker) for speaker in self._speakers]
+        _, found = max(
+            (one for one in ranked if one[0] >= limit),
             key=lambda one: one[0] + _SAME_SPEECH_ADVANTAGE * (one[1] is self._speech_speaker),
-            default=(-1.0, None),
+            default=(limit, None),
         )
-        return ranked[1] if ranked[0] >= limit * min(1.0, window.sound_s / FULL_SOUND_S) else None
+        return found
+
+    def _is_stranger(self, window: TrackedWindow) -> bool:
+        """Whether a window is long enough to start a speaker, and unlike everybody by a margin."""
+        embedding, limit = window.outputs.speaker_embedding, self._adaptation.same_speaker
+        if embedding is None or limit is None or window.sound_s < MIN_SOUND_S:
+            return False
+        return all(speaker.similarity(embedding) < limit - ALONE_MARGIN for speaker in self._speakers)
 
     def _new_speaker(self, window: TrackedWindow) -> KnownSpeaker | None:
         """A new speaker of this window and earlier undecided ones that are like it; None: it starts no speaker."""
         embedding, limit = window.outputs.speaker_embedding, self._adaptation.same_speaker
         if embedding is None or limit is None or window.sound_s < MIN_SOUND_S:
             return None
-        nearest = max((speaker.similarity(embedding) for speaker in self._speakers), default=-1.0)
         undecided = [*self._candidates, *([self._pending] if self._pending else [])]
         alike = [one for one in undecided if one.speaker_embedding @ embedding >= limit]
-        if not alike and nearest >= limit - ALONE_MARGIN:
+        if not alike and not self._is_stranger(window):
             return None
         self._numbered += 1
         speaker = KnownSpeaker(f"speaker {self._numbered}", self._adaptation)
@@ -147,6 +158,6 @@ class SpeakerTracker:
     def _adapted(self, window: TrackedWindow, speaker: KnownSpeaker | None, ahead: bool = False) -> Adapted:
         """A window adapted to a speaker; `ahead`: as if it were added, which it is not."""
         if speaker is None:
-            return Adapted(KnownSpeaker("", self._adaptation).adapt_with(window.outputs, window.clips), "", 0.0)
+            return Adapted(window.outputs.probabilities, "", 0.0)
         adapt = speaker.adapt_with(window.outputs, window.clips) if ahead else speaker.adapt(window.outputs)
         return Adapted(adapt, speaker.name, speaker.clips)

@@ -4,17 +4,13 @@ profile = find_voice("anna"); delete_voice("anna")
 """
 
 import os
-import re
 from pathlib import Path
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.paths import resolve_below
-from ser_images.predict.adaptation.profile import SUFFIX, Profile
+from ser_images.predict.adaptation.profile import SUFFIX, Profile, require_voice_name, unfinished
 
 FOLDER_VARIABLE = "SER_IMAGES_VOICES"
-_NAME = re.compile(r"[^\W_][\w .-]{0,99}")
-_NUMBERED = re.compile(r"speaker \d+")
-"""Names of speakers that were not enrolled."""
 
 
 def voices_folder() -> Path:
@@ -35,12 +31,8 @@ def voice_names() -> list[str]:
 
 def voice_path(name: str) -> Path:
     """The file of a voice, whether or not it exists; raises UserError for a name that no voice can have."""
-    if not _NAME.fullmatch(name) or name.endswith((" ", ".")):
-        raise UserError(f"{name!r}: no name of a voice; use letters, digits, spaces, dots and hyphens, such as anna")
-    if _NUMBERED.fullmatch(name):
-        raise UserError(f"{name!r}: the name of a speaker who was not enrolled; give another one")
-    folder = voices_folder()
-    return resolve_below(folder, name + SUFFIX, folder)
+    require_voice_name(name)
+    return _file(name)
 
 
 def find_voice(voice: str | os.PathLike[str]) -> Profile:
@@ -57,12 +49,24 @@ def find_voice(voice: str | os.PathLike[str]) -> Profile:
 
 
 def delete_voice(name: str) -> Path:
-    """Delete what was kept of a voice, and return the file that it was; raises UserError where there is none."""
-    path = voice_path(name)
+    """Delete what was kept of a voice, and return the file that it was; raises UserError where there is none.
+
+    Args:
+        name: of a file in the folder of voices, even if no voice can have it.
+    """
+    if Path(name).name != name:
+        raise UserError(f"{name!r}: no name of a voice; ser-predict voices lists those that are enrolled")
+    path = _file(name)
     try:
+        unfinished(path).unlink(missing_ok=True)  # of an enrolment that was killed
         path.unlink()
     except FileNotFoundError as error:
         raise UserError(f"voice {name!r} is not enrolled; ser-predict voices lists those that are") from error
     except OSError as error:
         raise UserError(f"{path}: cannot be deleted ({error.strerror})") from error
     return path
+
+
+def _file(name: str) -> Path:
+    folder = voices_folder()
+    return resolve_below(folder, name + SUFFIX, folder)

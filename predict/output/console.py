@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ser_images.data.common.errors import UserError
 from ser_images.predict.adaptation.voices import find_voice, voice_names, voices_folder
@@ -33,7 +34,7 @@ def print_segments(path: Path, found: Timeline) -> None:
     table = Table.grid(padding=(0, 2))
     for segment in found.segments:
         bar = "█" * round(BAR * segment.confidence)
-        speaker = [segment.speaker] if found.speakers else []
+        speaker = [Text(segment.speaker)] if found.speakers else []
         times = (clock(segment.start_s), clock(segment.end_s))
         table.add_row(*times, *speaker, segment.label, f"{segment.confidence:.0%}", bar)
     console.print(table)
@@ -53,9 +54,9 @@ def print_voices() -> None:
         try:
             profile = find_voice(name)
         except UserError:
-            table.add_row(name, "", "", "damaged; delete it")
+            table.add_row(Text(name), "", "", "damaged; delete it")
             continue
-        table.add_row(name, f"{profile.clips:.1f}", f"{profile.seconds:.0f}", profile.model_id)
+        table.add_row(Text(name), f"{profile.clips:.1f}", f"{profile.seconds:.0f}", Text(profile.model_id))
     console.print(table)
 
 

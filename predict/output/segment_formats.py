@@ -65,15 +65,14 @@ def _rttm(found: Timeline, path: Path, *_: Any) -> str:
 
 
 def _rttm_name(segment: Segment, found: Timeline) -> str:
-    return (segment.speaker or "unknown").replace(" ", "_") if found.speakers else segment.label
+    return segment.speaker.replace(" ", "_") if found.speakers else segment.label
 
 
 def _textgrid(found: Timeline, *_: Any) -> str:
     """Praat's long text format: an interval tier for each speaker, with empty intervals where that one is silent."""
     tiers = {"emotion": list(found.segments)}
     if found.speakers:
-        names = dict.fromkeys(segment.speaker for segment in found.segments)
-        tiers = {name or "unknown": [one for one in found.segments if one.speaker == name] for name in names}
+        tiers = {name: [one for one in found.segments if one.speaker == name] for name in found.speakers}
     head = f"""File type = "ooTextFile"
 Object class = "TextGrid"
 

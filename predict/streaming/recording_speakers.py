@@ -12,6 +12,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
+from ser_images.data.common.command_line import LOGGER
 from ser_images.data.common.errors import require_between
 from ser_images.predict.adaptation.choice import AdaptationChoice
 from ser_images.predict.adaptation.clustering import Labels, cluster_speakers
@@ -96,8 +97,12 @@ def _speakers(segments: Sequence[Sequence[TrackedWindow]], adaptation: Adaptatio
     embeddings = np.stack([window.speaker_embedding for window in windows])
     long = np.array([window.sound_s >= MIN_SOUND_S for window in windows])
     labels = cluster_speakers(embeddings, long, parameters.same_speaker, adaptation.speakers)
-    labels = _without_lone_windows(labels, segments)
+    labels = _without_lone_windows(labels, segments, bool(adaptation.speakers))
+    if adaptation.speakers and len(set(labels.tolist())) < adaptation.speakers:
+        LOGGER.warning(f"{len(set(labels.tolist()))} of {adaptation.speakers} speakers were found")
     enrolled = _enrolled(embeddings, labels, adaptation)
+    if voice and enrolled is None:
+        LOGGER.warning(f"nobody sounds like voice {voice.name!r}: it is not adapted to")
     known: dict[int, KnownSpeaker] = {}
     numbered = 0
     for label in labels:
@@ -109,15 +114,22 @@ def _speakers(segments: Sequence[Sequence[TrackedWindow]], adaptation: Adaptatio
     return [known[label] for label in labels]
 
 
-def _without_lone_windows(labels: Labels, segments: Sequence[Sequence[TrackedWindow]]) -> Labels:
-    """The labels, where a window between two of another speaker in one speech segment is taken for that speaker's."""
-    inner, start = labels.copy(), 0
+def _without_lone_windows(labels: Labels, segments: Sequence[Sequence[TrackedWindow]], keep_all: bool) -> Labels:
+    """The labels, where a window between two of another speaker that overlap is taken for that speaker's.
+
+    Args:
+        keep_all: but for the last window of a speaker.
+    """
+    found, start = labels.copy(), 0
     for segment in segments:
         for index in range(start + 1, start + len(segment) - 1):
-            if labels[index - 1] == labels[index + 1]:
-                inner[index] = labels[index - 1]
+            before, after = found[index - 1], labels[index + 1]
+            overlap = segment[index - start].clips + segment[index - start + 1].clips < 1  # of new sound in a window
+            last = keep_all and (found == found[index]).sum() == 1
+            if before == after and overlap and not last:
+                found[index] = before
         start += len(segment)
-    return inner
+    return found
 
 
 def _enrolled(embeddings: NDArray[np.float32], labels: Labels, adaptation: AdaptationChoice) -> int | None:
