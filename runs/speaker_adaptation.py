@@ -112,7 +112,7 @@ def kept_outputs(
     of = [model_id, *(f"{row.clip} {row.sample_hash}" for row in rows)]
     if file.exists():
         kept = dict(np.load(file))
-        if kept["of"].tolist() == of:
+        if "of" in kept and kept["of"].tolist() == of:
             return kept
     batches = []
     with progress_bar(str(file.parent), len(rows)) as advance:
