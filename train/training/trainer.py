@@ -163,7 +163,8 @@ def _probe(
     blocks = blocks_of(config.architecture, clips.values.shape[1])
     probe = fit_probe(clips, blocks, len(image_set.labels), regularisation)
     put_in(probe, network)
-    report = "  ".join(f"{name} {value:.4f}" for name, value in probe.metrics.items() if name != "seconds")
+    names = ("train_loss",) if regularisation else ("train_loss", "valid_loss", "accuracy", "uar")
+    report = "  ".join(f"{name} {probe.metrics[name]:.4f}" for name in names)
     job.report(f"linear probe, C {probe.regularisation.c:g}: {report}  {probe.metrics['seconds']:.0f} s")
     return Trained(plain, normalisation, [probe.metrics], None, None, cache, probe)
 
