@@ -108,7 +108,7 @@ def test_fewer_speakers_than_given_and_an_absent_voice_are_reported(caplog: pyte
     )  # fmt: skip
     adapt_recording([tracked([0, 1], 1)], AdaptationChoice(ADAPTATION, voice, 3))
     assert caplog.messages == [
-        "2 of 3 speakers were found", "nobody sounds like voice 'anna': it is not adapted to",
+        "found 2 speakers, not 3", "nobody sounds like voice 'anna': it is not adapted to",
     ]  # fmt: skip
 
 

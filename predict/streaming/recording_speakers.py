@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ser_images.data.common.command_line import LOGGER
 from ser_images.data.common.errors import require_between
+from ser_images.data.common.text import counted
 from ser_images.predict.adaptation.choice import AdaptationChoice
 from ser_images.predict.adaptation.clustering import Labels, cluster_speakers
 from ser_images.predict.adaptation.known_speaker import KnownSpeaker
@@ -98,8 +99,9 @@ def _speakers(segments: Sequence[Sequence[TrackedWindow]], adaptation: Adaptatio
     long = np.array([window.sound_s >= MIN_SOUND_S for window in windows])
     labels = cluster_speakers(embeddings, long, parameters.same_speaker, adaptation.speakers)
     labels = _without_lone_windows(labels, segments, bool(adaptation.speakers))
-    if adaptation.speakers and len(set(labels.tolist())) < adaptation.speakers:
-        LOGGER.warning(f"{len(set(labels.tolist()))} of {adaptation.speakers} speakers were found")
+    n_found = len(np.unique(labels))
+    if adaptation.speakers and n_found < adaptation.speakers:
+        LOGGER.warning(f"found {counted(n_found, 'speaker')}, not {adaptation.speakers}")
     enrolled = _enrolled(embeddings, labels, adaptation)
     if voice and enrolled is None:
         LOGGER.warning(f"nobody sounds like voice {voice.name!r}: it is not adapted to")
