@@ -57,7 +57,7 @@ def compose(
                 samples = soxr.resample(samples, rate_hz, RATE_HZ)
                 start, end = active_range(samples, RATE_HZ, ImageSpec().trim_db)
                 start_s, end_s = file.frames / RATE_HZ, (file.frames + end - start) / RATE_HZ
-                spoken.append(Segment(start_s, end_s, clip.emotion, 1.0, last))
+                spoken.append(Segment(start_s, end_s, clip.label, 1.0, last))
                 file.write(samples[start:end])
     return spoken
 

@@ -13,32 +13,41 @@ class Clip:
     Attributes:
         path: the sound file.
         name: unique in its corpus and fit for a file name.
-        emotion: one of `ser_images.data.labels.EMOTIONS`, or any label of a folder corpus.
+        label: one of `ser_images.data.labels.EMOTIONS`, or any other.
         speaker: unique in its corpus; empty where it is unknown.
         corpus: the name of the corpus.
         gender: `female`, `male`, or empty where it is unknown.
         attributes: further facts of the corpus (intensity, statement, …).
+        start_s, end_s: the part of the file that is the clip; an end of None is the end of the file.
     """
 
     path: Path
     name: str
-    emotion: str
+    label: str
     speaker: str
     corpus: str
     gender: str = ""
     attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False, compare=False)
+    start_s: float = 0.0
+    end_s: float | None = None
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The clips of a folder, and its other sound files.
+    """The clips of a corpus, and what in its folder is no clip.
 
     Attributes:
         clips: sorted by name.
-        unparsed: sound files whose name has no label; it is never guessed.
+        unparsed: sound files without a label, which is never guessed.
         repeated: further copies of a clip already listed, under the same name.
+        bad_rows: rows of a table that are no clip: which, and why.
+        notes: what was read otherwise than it is written, such as file names with another suffix.
+        root: the folder that recordings are named relative to; None: the one that was listed.
     """
 
     clips: tuple[Clip, ...]
     unparsed: tuple[Path, ...] = ()
     repeated: tuple[Path, ...] = ()
+    bad_rows: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    root: Path | None = None

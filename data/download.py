@@ -14,7 +14,7 @@ import requests
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import moved_into_place
-from ser_images.data.corpora import ravdess
+from ser_images.data.corpora.known.ravdess import RAVDESS
 
 TRIES = 5
 """Consecutive broken connections without progress before giving up."""
@@ -46,14 +46,14 @@ RAVDESS_SPEECH = Archive(
     _RECORD.format("Audio_Speech_Actors_01-24.zip"),
     208_468_073,
     "bc696df654c87fed845eb13823edef8a",
-    ravdess.LICENCE,
+    RAVDESS.licence,
 )
 RAVDESS_SONG = Archive(
     "Audio_Song_Actors_01-24.zip",
     _RECORD.format("Audio_Song_Actors_01-24.zip"),
     225_505_317,
     "5411230427d67a21e18aa4d466e6d1b9",
-    ravdess.LICENCE,
+    RAVDESS.licence,
 )
 
 

@@ -17,14 +17,14 @@ def label_of(clip: Clip, scheme: str) -> str:
         UserError: the scheme is unknown, or it needs a gender that is unknown.
     """
     if scheme == "emotion":
-        return clip.emotion
+        return clip.label
     if scheme == "gender-emotion":
         if clip.gender not in GENDERS:
             raise UserError(
                 f"{clip.path}: the gender of its speaker is not known, and --labels gender-emotion "
                 f"needs it: give it in the column 'gender' of --speakers, or use --labels emotion"
             )
-        return f"{clip.gender}_{clip.emotion}"
+        return f"{clip.gender}_{clip.label}"
     raise UserError(f"label scheme {scheme!r}: expected one of {', '.join(SCHEMES)}")
 
 

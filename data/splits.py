@@ -122,10 +122,16 @@ def _folds(clips: Sequence[SplitRow], protocol: str, seed: int) -> list[set[str]
         _require_clips(labels, 2)
         split = StratifiedShuffleSplit(1, test_size=TEST_FRACTION, random_state=seed)
         return [{clips[index].clip for index in test} for _, test in split.split(labels, labels)]
-    if protocol == "speaker" and {clip.corpus for clip in clips} == {"ravdess"}:
+    if protocol == "speaker" and _is_ravdess(clips):
         folds = [{clip.clip for clip in clips if clip.speaker in actors} for actors in RAVDESS_FOLDS]
         return [fold for fold in folds if fold]
     return _stratified_parts(clips, K, protocol == "speaker", seed)
+
+
+def _is_ravdess(clips: Sequence[SplitRow]) -> bool:
+    """Whether these are clips of RAVDESS, with its names of speakers."""
+    speakers = {clip.speaker for clip in clips}
+    return {clip.corpus for clip in clips} == {"ravdess"} and speakers <= set[str]().union(*RAVDESS_FOLDS)
 
 
 def _stratified_parts(clips: Sequence[SplitRow], parts: int, by_speaker: bool, seed: int) -> list[set[str]]:
@@ -183,7 +189,7 @@ def _require_speakers(clips: Sequence[SplitRow], protocol: str) -> None:
     if unknown:
         raise UserError(
             f"clip {unknown[0]!r} and {len(unknown) - 1} others name no speaker, which protocol {protocol} needs: "
-            f"build with --speaker-regex or --speakers, or train with --protocol stratified"
+            f"build with --regex or --speakers, or train with --protocol stratified"
         )
     speakers = {clip.speaker for clip in clips}
     if len(speakers) < 3:

@@ -8,7 +8,7 @@ from pathlib import Path
 from ser_images.data.common.command_line import LOGGER
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.text import counted
-from ser_images.data.corpora.folder import speakers_from_regex
+from ser_images.data.corpora.folder import rule_from_regex
 from ser_images.data.corpora.sound_files import sound_files
 from ser_images.predict.adaptation.choice import require_adaptive, speaker_of
 from ser_images.predict.adaptation.image_outputs import ImageOutputs
@@ -76,9 +76,11 @@ def speakers_of(paths: Sequence[Path], pattern: str) -> dict[Path, str]:
     Raises:
         UserError: it does not compile, or not match a recording.
     """
-    rule = speakers_from_regex(pattern)
+    rule = rule_from_regex(pattern)
+    if rule.has_label:
+        raise UserError(f"--speaker-regex {pattern!r}: a group label has no use here; name the group speaker")
     return {
-        path: rule.look_up(path.relative_to(source).as_posix() if source.is_dir() else path.name)[0]
+        path: rule.read(path.relative_to(source).as_posix() if source.is_dir() else path.name)["speaker"]
         for source in paths
         for path in (sound_files(source) if source.is_dir() else [source])
     }

@@ -10,26 +10,23 @@ import typer
 
 from ser_images.data.common.command_line import LOGGER, command_line, new_app
 from ser_images.data.common.errors import UserError
+from ser_images.data.common.option_group import with_option_groups
 from ser_images.spectrogram_gen.cli_options import (
     Augmentations,
-    Channel,
-    Corpus,
     FeatureName,
     Labels,
     OneClass,
     Seed,
     Source,
-    SpeakerRegex,
-    SpeakerTable,
     Variants,
-    clips_of,
     spec_of,
 )
+from ser_images.spectrogram_gen.corpus_options import CorpusOptions
 
 if TYPE_CHECKING:
     from ser_images.data.clip import Listing
 
-app = new_app(renamed={"--augment": "--variants"})
+app = new_app(renamed={"--augment": "--variants", "--speaker-regex": "--regex"})
 
 
 @app.callback()
@@ -38,6 +35,7 @@ def _images() -> None:
 
 
 @app.command()
+@with_option_groups
 def build(
     source: Source,
     out: Annotated[
@@ -46,7 +44,7 @@ def build(
             help="Folder of the image set; images of an earlier build that this one would not make are removed."
         ),
     ],
-    corpus: Corpus = "",
+    corpus: CorpusOptions,
     variants: Variants = 0,
     augmentations: Augmentations = "all",
     labels: Labels = "emotion",
@@ -54,9 +52,6 @@ def build(
     jobs: Annotated[int, typer.Option(help="Worker processes; -1 for one per core.")] = -1,
     feature: FeatureName = "",
     spec: Annotated[Path | None, typer.Option(help="JSON file with fields that differ from the default spec.")] = None,
-    channel: Channel = "both",
-    speaker_regex: SpeakerRegex = "",
-    speakers: SpeakerTable = None,
     one_class: OneClass = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if a recording failed.")] = False,
 ) -> None:
@@ -71,29 +66,27 @@ def build(
 
     image_spec = spec_of(feature, spec)
     plan = make_plan(variants, augmentations, labels, seed)
-    listing = clips_of(source, corpus, channel, speaker_regex, speakers, one_class)
+    listing = corpus.find(source, one_class)
     with progress_bar("rendering", len(listing.clips)) as progress:
-        summary = build_images(listing.clips, source, out, image_spec, plan, jobs, progress)
+        summary = build_images(listing.clips, listing.root or source, out, image_spec, plan, jobs, progress)
     print_build(summary, listing, out)
     _warn_without_speakers(listing)
-    if strict and (summary.failed or listing.unparsed):
+    if strict and (summary.failed or listing.unparsed or listing.bad_rows):
         raise typer.Exit(1)
 
 
 @app.command()
+@with_option_groups
 def check(
     source: Source,
-    corpus: Corpus = "",
-    channel: Channel = "both",
-    speaker_regex: SpeakerRegex = "",
-    speakers: SpeakerTable = None,
+    corpus: CorpusOptions,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 on any problem.")] = False,
 ) -> None:
     """Count clips, labels and speakers; list problems.
 
     Problems are recordings that are silent, clipped, duplicate or unreadable, and names without a label.
     """
-    listing = clips_of(source, corpus, channel, speaker_regex, speakers, one_class=True)
+    listing = corpus.find(source, one_class=True)
     from ser_images.data.common.progress import progress_bar
     from ser_images.spectrogram_gen.console import print_survey
     from ser_images.spectrogram_gen.inspect.check import survey
@@ -101,26 +94,24 @@ def check(
     with progress_bar("reading", len(listing.clips)) as progress:
         found = survey(listing.clips, progress)
     print_survey(found, listing)
-    if strict and (found.has_problems or listing.unparsed):
+    if strict and (found.has_problems or listing.unparsed or listing.bad_rows):
         raise typer.Exit(1)
 
 
 @app.command()
+@with_option_groups
 def show(
     source: Source,
     out: Annotated[Path, typer.Option(help="Folder for clip.png and contact_sheet.png.")],
-    corpus: Corpus = "",
+    corpus: CorpusOptions,
     clip: Annotated[str, typer.Option(help="Name of the clip.", show_default="the first")] = "",
     variants: Variants = 4,
     augmentations: Augmentations = "all",
     labels: Labels = "emotion",
     seed: Seed = 0,
-    channel: Channel = "both",
-    speaker_regex: SpeakerRegex = "",
-    speakers: SpeakerTable = None,
 ) -> None:
     """Plot one clip with its variants, and images of every class."""
-    listing = clips_of(source, corpus, channel, speaker_regex, speakers, one_class=True)
+    listing = corpus.find(source, one_class=True)
     from ser_images.data.common.folders import require_writable
     from ser_images.spectrogram_gen.dataset.plan import make_plan
     from ser_images.spectrogram_gen.inspect.show import clip_figure, contact_sheet
@@ -134,6 +125,18 @@ def show(
     clip_figure(by_name[clip] if clip else listing.clips[0], spec, plan).savefig(out / "clip.png", dpi=110)
     contact_sheet(listing.clips, spec, labels).savefig(out / "contact_sheet.png", dpi=110)
     typer.echo(f"{out / 'clip.png'}\n{out / 'contact_sheet.png'}")
+
+
+@app.command()
+def corpora() -> None:
+    """List the corpora that can be read, with an example of a file name and the licence."""
+    from ser_images.data.corpora.registry import corpora_by_name
+
+    typer.echo("table: CSV, TSV, JSON Lines, Parquet, an AudioFolder or an audformat database")
+    typer.echo("folder: LABEL/RECORDING, or what --regex finds in the path")
+    for name, corpus in corpora_by_name().items():
+        example = getattr(corpus, "example", "")
+        typer.echo(f"{name}: {example}{': ' if example else ''}{corpus.licence}")
 
 
 @app.command()
@@ -179,7 +182,7 @@ def _warn_without_speakers(listing: "Listing") -> None:
     if not any(clip.speaker for clip in listing.clips):
         LOGGER.warning(
             "no recording names its speaker: unseen speakers (--protocol speaker) cannot be tested; build again with "
-            "--speaker-regex or --speakers"
+            "--regex or --speakers, or from a table"
         )
 
 

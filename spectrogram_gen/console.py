@@ -38,6 +38,9 @@ def print_survey(survey: Survey, listing: Listing) -> None:
     _print_range(console, "duration", survey.durations_s, "s")
     _print_range(console, "level (RMS)", survey.levels_dbfs, "dBFS")
     _print_range(console, "peak", survey.peaks_dbfs, "dBFS")
+    _print_some(console, "labels with few clips", [f"{label}: {survey.labels[label]}" for label in survey.rare_labels])
+    lacking = [f"{speaker}: no {', '.join(labels)}" for speaker, labels in survey.missing_labels.items()]
+    _print_some(console, "speakers without some labels", lacking)
     _print_left_out(console, listing)
     _print_some(console, "silent", survey.silent)
     _print_some(console, "clipped", survey.clipped)
@@ -46,8 +49,11 @@ def print_survey(survey: Survey, listing: Listing) -> None:
 
 
 def _print_left_out(console: Console, listing: Listing) -> None:
-    _print_some(console, "not named as this corpus names its recordings", [str(path) for path in listing.unparsed])
+    _print_some(console, "sound files without a label in this corpus", [str(path) for path in listing.unparsed])
     _print_some(console, "further copies of clips already listed", [str(path) for path in listing.repeated])
+    _print_some(console, "rows that are no clip", listing.bad_rows)
+    for note in listing.notes:
+        console.print(f"note: {note}", markup=False)
 
 
 def _print_range(console: Console, what: str, values: Sequence[float], unit: str) -> None:

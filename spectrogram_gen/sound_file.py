@@ -21,6 +21,8 @@ Samples = NDArray[np.float32]
 
 MIN_RATE_HZ, MAX_RATE_HZ, MAX_CHANNELS = 4000, 768_000, 64
 """What a header can credibly claim; anything else is damage."""
+END_TOLERANCE_S = 0.1
+"""How much later than a recording a part of it may end: tables round."""
 MAX_SAMPLES = 1 << 30
 """Mono samples that `read_mono` reads at most, 4 GiB: six hours at 48 kHz."""
 _BLOCK_VALUES = 1 << 24  # samples of all channels that are decoded at once, 64 MiB: memory follows content, not headers
@@ -28,13 +30,17 @@ _CUT_SHORT = re.compile(r"data : (?P<promised>\d+) \(should be (?P<there>\d+)\)"
 _UNKNOWN_LENGTH = 0x7FFFFFFF  # writers to a pipe do not know the length and put this or more into the header
 
 
-def read_mono(path: Path) -> tuple[Samples, int]:
-    """The recording as (samples, rate in Hz); channels are averaged, full scale is 1.
+def read_mono(path: Path, start_s: float = 0.0, end_s: float | None = None) -> tuple[Samples, int]:
+    """The recording, or a part of it, as (samples, rate in Hz); channels are averaged, full scale is 1.
+
+    Args:
+        start_s, end_s: the part in seconds; None: to the end. It may end up to `END_TOLERANCE_S` after the recording.
 
     Raises:
-        UserError: not a sound file, damaged, cut short, empty, too long, or samples that are not numbers.
+        UserError: not a sound file, damaged, cut short, empty, too long, samples that are not numbers, or a part that
+            is not in the recording.
     """
-    rate_hz, blocks = read_blocks(path)
+    rate_hz, blocks = _read_part(path, start_s, end_s)
     whole, size = [], 0
     for block in blocks:
         whole.append(block)
@@ -62,6 +68,26 @@ def sound_format(path: Path) -> SoundFormat:
 def duration_s(path: Path) -> float:
     """The length of a recording by its header; raises UserError where it is no sound file."""
     return sound_format(path).duration_s
+
+
+def _read_part(path: Path, start_s: float, end_s: float | None) -> tuple[int, Iterator[Samples]]:
+    if not start_s and end_s is None:
+        return read_blocks(path)
+    file = _open(path)
+    length_s = file.frames / file.samplerate
+    if start_s >= length_s or (end_s or 0) > length_s + END_TOLERANCE_S:
+        file.close()
+        raise UserError(
+            f"{path}: is {length_s:.2f} s long; a clip from {start_s:g} s to {'the end' if end_s is None else end_s} "
+            f"is not in it"
+        )
+    start, end = round(start_s * file.samplerate), round(min(end_s or length_s, length_s) * file.samplerate)
+    with _decoder_errors(path):
+        if file.format == "MP3":  # its decoder does not seek exactly
+            file.read(start, dtype="float32")
+        else:
+            file.seek(start)
+    return file.samplerate, _blocks(file, path, max(1, _BLOCK_VALUES // file.channels), start, end)
 
 
 def read_blocks(path: Path, block_s: float | None = None) -> tuple[int, Iterator[Samples]]:
@@ -110,14 +136,17 @@ def _decoder_errors(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: damaged, its decoder failed ({reason}); copy or export it again") from error
 
 
-def _blocks(file: soundfile.SoundFile, path: Path, frames: int) -> Iterator[Samples]:
+def _blocks(
+    file: soundfile.SoundFile, path: Path, frames: int, start: int = 0, end: int | None = None
+) -> Iterator[Samples]:
+    """Mono blocks of at most this many frames, from the frame where the file stands, `start`, to `end`."""
     with file:
         if file.frames == 0:
             raise UserError(f"{path}: holds no samples; record it again")
-        done = 0
-        while done < file.frames:
+        done, last = start, file.frames if end is None else end
+        while done < last:
             with _decoder_errors(path):
-                wanted = min(frames, file.frames - done)
+                wanted = min(frames, last - done)
                 samples = file.read(wanted, dtype="float32", always_2d=True)
             done += len(samples)
             if len(samples) < wanted or _is_cut_short(file.extra_info):

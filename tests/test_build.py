@@ -58,7 +58,7 @@ def test_the_exact_files(recordings: Path, tmp_path: Path) -> None:
     out = tmp_path / "images"
     assert make(recordings, out) == Summary(rendered=18)
     clips = find_clips(recordings, "synthetic").clips
-    images = {f"{clip.emotion}/{clip.name}__{variant}.png" for clip in clips for variant in ("original", "1", "2")}
+    images = {f"{clip.label}/{clip.name}__{variant}.png" for clip in clips for variant in ("original", "1", "2")}
     assert contents(out).keys() == images | {"spec.json", "manifest.csv"}
     assert ImageSpec.from_json((out / "spec.json").read_text()) == SMALL
     with (out / "manifest.csv").open() as file:
@@ -117,7 +117,7 @@ def test_another_spec_does_not_replace_an_image_set(recordings: Path, tmp_path: 
 def test_gender_emotion_labels(recordings: Path, tmp_path: Path) -> None:
     make(recordings, tmp_path / "images", Plan(labels="gender-emotion"))
     assert {row.label for row in ImageSet.read(tmp_path / "images").rows} == {
-        f"{clip.gender}_{clip.emotion}" for clip in find_clips(recordings, "synthetic").clips
+        f"{clip.gender}_{clip.label}" for clip in find_clips(recordings, "synthetic").clips
     }
 
 

@@ -93,11 +93,25 @@ def write_given(folder: Path, voices: Path) -> None:
         target = folder / "labelled" / path.stem.split("-")[2] / f"{path.parent.name[-2:]}_{path.stem}.wav"
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
+    write_tabled(folder / "tabled", found[1::2])
     shutil.copy(found[0], folder / "clip.wav")
     parts = [soundfile.read(path, dtype="float32")[0] for path in found[:20:4]]
     soundfile.write(folder / "meeting.wav", np.concatenate(parts), 48000)
     build(find_clips(recordings, "synthetic").clips, recordings, folder / "images", SMALL, Plan())
     run(folder, "bash", "-ec", "ser-train cnn4 --images images --epochs 1 --lr 0.01 --out runs/first")
+
+
+def write_tabled(folder: Path, recordings: list[Path]) -> None:
+    """A corpus as others publish it: numbered files, and a table that says what they are."""
+    words = ("neutral", "calm", "happiness", "sadness", "anger", "fear", "disgust", "surprised")
+    lines = ["file_id\temotion\tspeaker_id\tgender\tage"]
+    (folder / "wav").mkdir(parents=True)
+    for number, path in enumerate(recordings):
+        fields = path.stem.split("-")
+        shutil.copy(path, folder / f"wav/{number:03}.wav")
+        gender = "m" if int(fields[-1]) % 2 else "f"
+        lines.append(f"{number:03}\t{words[int(fields[2]) - 1]}\t   S{fields[-1]}\t{gender}\t30")
+    (folder / "data.tsv").write_text("\n".join(lines) + "\n")
 
 
 @pytest.mark.slow

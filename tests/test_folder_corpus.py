@@ -4,7 +4,7 @@ import pytest
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.corpora import find_clips
-from ser_images.data.corpora.folder import speakers_from_csv, speakers_from_regex
+from ser_images.data.corpora.folder import rule_from_regex, speakers_from_csv
 from ser_images.data.labels import label_of
 
 
@@ -18,7 +18,7 @@ def tree(tmp_path: Path) -> Path:
 
 def test_label_is_the_first_folder(tree: Path) -> None:
     listing = find_clips(tree, "folder")
-    assert [(clip.name, clip.emotion, clip.speaker) for clip in listing.clips] == [
+    assert [(clip.name, clip.label, clip.speaker) for clip in listing.clips] == [
         ("happy-anna_1", "happy", ""), ("happy-ben_1", "happy", ""), ("sad-deep-anna_1", "sad", ""),
     ]  # fmt: skip
     assert [path.name for path in listing.unparsed] == ["loose.wav"]
@@ -26,8 +26,23 @@ def test_label_is_the_first_folder(tree: Path) -> None:
 
 @pytest.mark.parametrize("pattern", [r"(?P<speaker>[a-z]+)_\d", r"([a-z]+)_\d", r"anna|ben"])
 def test_speaker_from_a_regular_expression(tree: Path, pattern: str) -> None:
-    listing = find_clips(tree, "folder", speakers_from_regex(pattern))
+    listing = find_clips(tree, "folder", rule_from_regex(pattern))
     assert [clip.speaker for clip in listing.clips] == ["anna", "ben", "anna"]
+
+
+def test_label_and_more_from_a_regular_expression(tmp_path: Path) -> None:
+    for name in ("a/anna_happy_2.wav", "ben_sad_1.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    rule = rule_from_regex(r"(?P<speaker>[a-z]+)_(?P<label>[a-z]+)_(?P<take>\d)")
+    clips = find_clips(tmp_path, "folder", rule).clips
+    assert [(clip.name, clip.label, clip.speaker, dict(clip.attributes)) for clip in clips] == [
+        ("a-anna_happy_2", "happy", "anna", {"take": "2"}), ("ben_sad_1", "sad", "ben", {"take": "1"}),
+    ]  # fmt: skip
+    labels_only = find_clips(tmp_path, "folder", rule_from_regex("_(?P<label>[a-z]+)_")).clips
+    assert [(clip.label, clip.speaker) for clip in labels_only] == [("happy", ""), ("sad", "")]
+    with pytest.raises(UserError, match="does not match it"):
+        find_clips(tmp_path, "folder", rule_from_regex(r"(?P<speaker>[a-z]+)_(?P<label>happy)"))
 
 
 def test_speaker_and_gender_from_a_csv(tree: Path) -> None:
@@ -47,10 +62,10 @@ def test_one_name_in_two_formats_gives_two_clips(tmp_path: Path) -> None:
 
 
 def test_missing_speakers_and_genders_are_errors(tree: Path) -> None:
-    with pytest.raises(UserError, match="--speaker-regex 'carl' does not match"):
-        find_clips(tree, "folder", speakers_from_regex("carl"))
-    with pytest.raises(UserError, match=r"--speaker-regex '\('"):
-        speakers_from_regex("(")
+    with pytest.raises(UserError, match="regular expression 'carl' does not match"):
+        find_clips(tree, "folder", rule_from_regex("carl"))
+    with pytest.raises(UserError, match=r"regular expression '\('"):
+        rule_from_regex("(")
     table = tree / "speakers.csv"
     table.write_text("file,who\na,b\n")
     with pytest.raises(UserError, match=r"columns recording,speaker\[,gender\]"):
@@ -59,7 +74,7 @@ def test_missing_speakers_and_genders_are_errors(tree: Path) -> None:
     with pytest.raises(UserError, match=r"happy/ben_1.mp3: not in the column 'recording'"):
         find_clips(tree, "folder", speakers_from_csv(table))
     with pytest.raises(UserError, match="go with --corpus folder, not ravdess"):
-        find_clips(tree, "ravdess", speakers_from_regex("x"))
+        find_clips(tree, "ravdess", rule_from_regex("x"))
     clip = find_clips(tree, "folder").clips[0]
     with pytest.raises(UserError, match="gender of its speaker is not known"):
         label_of(clip, "gender-emotion")

@@ -19,7 +19,18 @@ MAY_IMPORT = {
 
 
 LAYERS = {
-    "data": ["common", "clip", "labels", "synthesis", "corpora", "protocols", "splits", "leaks", "download"],
+    "data": [
+        "common",
+        "clip",
+        "labels",
+        "synthesis",
+        "corpora",
+        "label_map",
+        "protocols",
+        "splits",
+        "leaks",
+        "download",
+    ],
     "train": ["evaluation", "training", "runs", "analysis"],
 }
 """Sub-packages and modules from the bottom up: each imports from those before it, never from those after it."""

@@ -88,14 +88,14 @@ def test_bad_input(command: Command, write_wav: Write, tone: Samples, tmp_path: 
     [
         (["--out", "/proc/images"], "/proc/images: cannot be written"),
         (["--out", "images", "--jobs", "0"], "--jobs 0: expected a number of processes"),
-        (["--out", "images", "--corpus", "emodb"], "corpus 'emodb': expected one of ravdess, folder, synthetic"),
-        (["--out", "images", "--corpus", "ravdess", "--speaker-regex", "x"], "go with --corpus folder"),
-        (["--out", "images", "--corpus", "folder", "--speaker-regex", "("], "--speaker-regex '('"),
+        (["--out", "images", "--corpus", "emodb"], "corpus 'emodb': expected one of folder, table, ravdess"),
+        (["--out", "images", "--corpus", "ravdess", "--regex", "x"], "go with --corpus folder"),
+        (["--out", "images", "--corpus", "folder", "--regex", "("], "regular expression '('"),
         (["--out", "images", "--corpus", "synthetic", "--augmentations", "echo"], "--augmentations 'echo'"),
         (["--out", "images", "--corpus", "synthetic", "--labels", "mood"], "--labels mood"),
         (["--out", "images", "--corpus", "synthetic", "--channel", "song"], "--channel song: none of the 120 clips in"),
         (["--out", "images", "--corpus", "ravdess", "--channel", "dance"], "--channel dance: expected one of both"),
-        (["--out", "images", "--corpus", "folder", "--channel", "song"], "--channel song goes with --corpus ravdess"),
+        (["--out", "images", "--corpus", "folder", "--channel", "song"], "--channel song: none of the"),
         (["--out", "images", "--corpus", "synthetic", "--spec", "none.json"], "none.json: cannot be read"),
     ],
 )
@@ -123,13 +123,23 @@ def test_check_lists_problems(command: Command, write_wav: Write, tone: Samples,
     for line in (
         "sample rate in Hz: 16000 in 4 clips, 48000 in 1 clips", "channels: 1 in 4 clips, 2 in 1 clips",
         "silent: 1\n  calm-silent", "clipped: 1\n  sad-clipped", "identical sound: 1\n  calm-one = calm-same",
-        "unreadable: 1\n", "cut.wav: not a sound file", "not named as this corpus names its recordings: 1\n",
+        "unreadable: 1\n", "cut.wav: not a sound file", "sound files without a label in this corpus: 1\n",
         "duration: 0.67 to 2.00 s",
     ):  # fmt: skip
         assert line in out
     assert command(main, "check", tmp_path / "c", "--corpus", "folder", "--strict")[0] == 1
     code, out, _ = command(main, "check", tmp_path / "c/calm", "--corpus", "folder")
     assert code == 2
+
+
+def test_check_names_rare_and_missing_labels(command: Command, write_wav: Write, tone: Samples, tmp_path: Path) -> None:
+    for loudness, name in enumerate(("anna_calm_1", "anna_sad_1", "ben_calm_1"), 1):
+        write_wav(f"c/{name}.wav", tone * loudness / 4)
+    regex = "(?P<speaker>[a-z]+)_(?P<label>[a-z]+)"
+    code, out, _ = command(main, "check", tmp_path / "c", "--regex", regex, "--strict")
+    assert code == 0
+    assert "labels with few clips: 2\n  calm: 2\n  sad: 1\n" in out
+    assert "speakers without some labels: 1\n  ben: no sad\n" in out
 
 
 def test_clipping_and_a_loud_tone(tone: Samples) -> None:
@@ -266,7 +276,7 @@ def test_one_class_is_refused_unless_wanted(
     assert error.startswith("warning: ")
     assert "--strict" not in error
     assert "warning: no recording names its speaker: unseen speakers (--protocol speaker) cannot be tested" in error
-    _, _, error = command(main, *arguments, "--one-class", "--speaker-regex", "[a-z]+$|one|two")
+    _, _, error = command(main, *arguments, "--one-class", "--regex", "[a-z]+$|one|two")
     assert "names its speaker" not in error
     code, _, error = command(main, "check", tmp_path / "source", "--corpus", "folder")
     assert code == 0

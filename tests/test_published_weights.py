@@ -93,7 +93,7 @@ def test_images_of_another_feature(name: str, command: Command, images: ImageSet
 def fbank(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Images of their feature, of three emotions."""
     folder = tmp_path_factory.mktemp("fbank")
-    clips = [clip for clip in find_clips(voices, "synthetic").clips if clip.emotion in ("angry", "happy", "sad")]
+    clips = [clip for clip in find_clips(voices, "synthetic").clips if clip.label in ("angry", "happy", "sad")]
     build(clips, voices, folder, ImageSpec.of_feature("fbank"), Plan())
     return folder
 

@@ -47,9 +47,9 @@ def test_same_seed_same_bytes(tmp_path: Path) -> None:
 def test_names_and_format_are_those_of_ravdess(voices: Path) -> None:
     listing = find_clips(voices, "synthetic")
     assert (len(listing.clips), listing.unparsed, listing.repeated) == (120, (), ())
-    assert {clip.emotion for clip in listing.clips} == set(EMOTIONS)
+    assert {clip.label for clip in listing.clips} == set(EMOTIONS)
     assert {clip.gender for clip in listing.clips} == {"female", "male"}
-    assert [clip.emotion for clip in listing.clips].count("neutral") * 2 == 120 // 7.5
+    assert [clip.label for clip in listing.clips].count("neutral") * 2 == 120 // 7.5
     info = soundfile.info(listing.clips[0].path)
     assert (info.samplerate, info.channels, info.subtype) == (48000, 1, "PCM_16")
 

@@ -401,7 +401,7 @@ def test_one_class_and_one_speaker(command: Command, voices: Path, images: Image
     from ser_images.spectrogram_gen.dataset.plan import Plan
 
     clips = find_clips(voices, "synthetic").clips
-    one_class = [clip for clip in clips if clip.emotion == "calm"]
+    one_class = [clip for clip in clips if clip.label == "calm"]
     one_speaker = [clip for clip in clips if clip.speaker == "01"]
     for name, chosen, message in (
         ("class", one_class, "every image is labelled 'calm': training needs at least two labels"),

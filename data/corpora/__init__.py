@@ -5,38 +5,54 @@ from pathlib import Path
 
 from ser_images.data.clip import Listing
 from ser_images.data.common.errors import UserError
-from ser_images.data.corpora import folder, ravdess
-from ser_images.data.corpora.folder import Speakers
+from ser_images.data.corpora import folder
+from ser_images.data.corpora.folder import PathRule
+from ser_images.data.corpora.known.ravdess import CHANNELS as _CHANNELS
+from ser_images.data.corpora.registry import corpora_by_name
+from ser_images.data.corpora.table import find as table
+from ser_images.data.corpora.table.find import TableOptions
 
-CORPORA = ("ravdess", "folder", "synthetic")
-LICENCES = {"ravdess": ravdess.LICENCE, "synthetic": "Its recordings were computed by ser-images; nobody spoke."}
-"""Conditions for passing on a corpus or a model trained on it."""
-CHANNELS = ("both", *ravdess.CHANNELS.values())
+UNNAMED = ("folder", "table")
+"""Corpora whose file names need not say anything."""
+CHANNELS = ("both", *_CHANNELS.values())
 
 
-def find_clips(source: Path, corpus: str, speakers: Speakers | None = None, channel: str = "both") -> Listing:
+def find_clips(
+    source: Path,
+    corpus: str,
+    rule: PathRule | None = None,
+    channel: str = "both",
+    table_options: TableOptions | None = None,
+) -> Listing:
     """The clips under `source`, read as `corpus`.
 
     Args:
-        source: a folder of recordings, or one recording.
-        corpus: one of `CORPORA`.
-        speakers: the speakers of a `folder` corpus; the others have them in their names.
+        source: a folder of recordings, one recording, or a table of them.
+        corpus: one of `UNNAMED`, or of those that are read by their file names.
+        rule: what paths say in a `folder` corpus; the others have their own way.
         channel: one of `CHANNELS`: spoken clips, sung ones, or both.
+        table_options: how a `table` is read.
 
     Raises:
-        UserError: no such folder, an unknown corpus or channel, or no such clip in it.
+        UserError: no such folder, an unknown corpus or channel, an option of another corpus, or no such clip in it.
     """
-    if corpus not in CORPORA:
-        raise UserError(f"corpus {corpus!r}: expected one of {', '.join(CORPORA)}")
+    by_name = corpora_by_name()
+    if corpus not in {*UNNAMED, *by_name}:
+        raise UserError(f"corpus {corpus!r}: expected one of {', '.join((*UNNAMED, *by_name))}")
     if channel not in CHANNELS:
         raise UserError(f"--channel {channel}: expected one of {', '.join(CHANNELS)}")
-    if channel != "both" and corpus == "folder":
-        raise UserError(f"--channel {channel} goes with --corpus ravdess, whose names mark songs")
     if not source.exists():
         raise UserError(f"{source}: no such folder; give the one that holds the recordings")
-    if speakers is not None and corpus != "folder":
-        raise UserError(f"--speakers and --speaker-regex go with --corpus folder, not {corpus}")
-    listing = folder.find(source, speakers or Speakers()) if corpus == "folder" else ravdess.find(source, corpus)
+    if rule is not None and corpus != "folder":
+        raise UserError(f"--regex and --speakers go with --corpus folder, not {corpus}")
+    if table_options is not None and corpus != "table":
+        raise UserError(f"--columns and --root go with --corpus table, not {corpus}")
+    if corpus == "folder":
+        listing = folder.find(source, rule or PathRule())
+    elif corpus == "table":
+        listing = table.find(source, table_options or TableOptions())
+    else:
+        listing = by_name[corpus].find(source)
     if not listing.clips:
         raise UserError(_no_clips_message(source, corpus, listing))
     return listing if channel == "both" else _select_channel(listing, channel, source)
@@ -45,11 +61,16 @@ def find_clips(source: Path, corpus: str, speakers: Speakers | None = None, chan
 def _select_channel(listing: Listing, channel: str, source: Path) -> Listing:
     clips = tuple(clip for clip in listing.clips if clip.attributes.get("channel") == channel)
     if not clips:
-        raise UserError(f"--channel {channel}: none of the {len(listing.clips)} clips in {source}")
+        raise UserError(
+            f"--channel {channel}: none of the {len(listing.clips)} clips in {source}; only a corpus that names "
+            f"channels has some"
+        )
     return replace(listing, clips=clips)
 
 
 def _no_clips_message(source: Path, corpus: str, listing: Listing) -> str:
+    if listing.bad_rows:
+        return f"{source}: none of {len(listing.bad_rows)} rows is a clip; the first: {listing.bad_rows[0]}"
     if not listing.unparsed:
         return f"{source}: no recordings in it; give the folder that holds the {corpus} sound files"
     first = listing.unparsed[0].name
@@ -58,7 +79,9 @@ def _no_clips_message(source: Path, corpus: str, listing: Listing) -> str:
             f"{source}: its {len(listing.unparsed)} sound files are not in folders by label "
             f"(the first is {first!r}, expected such as 'angry/{first}')"
         )
+    example = getattr(corpora_by_name()[corpus], "example", "")
+    expected = f", expected {example}" if example else ""
     return (
         f"{source}: none of its {len(listing.unparsed)} sound files has a name of {corpus} "
-        f"(the first is {first!r}, expected {ravdess.NAME_FORMAT}); try another --corpus"
+        f"(the first is {first!r}{expected}); try another --corpus"
     )

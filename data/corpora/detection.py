@@ -1,11 +1,15 @@
-"""Detect the corpus of a folder from its file names."""
+"""Detect the corpus of a folder: from a table in it, from its file names, or from its folders."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from ser_images.data.common.errors import UserError
-from ser_images.data.corpora import ravdess, synthetic
+from ser_images.data.corpora import synthetic
+from ser_images.data.corpora.known.ravdess import RAVDESS, SYNTHETIC
+from ser_images.data.corpora.registry import corpus_named_like
 from ser_images.data.corpora.sound_files import sound_files
+from ser_images.data.corpora.table.find import tables_of
 
 LOGGER = logging.getLogger("ser_images")
 
@@ -14,7 +18,7 @@ def detect_corpus(source: Path) -> str:
     """The corpus of the recordings below `source`; logs which one it is, and why.
 
     Raises:
-        UserError: no such folder, or names that are neither RAVDESS's nor LABEL/RECORDING.
+        UserError: no such folder, or recordings without any label.
     """
     if not source.exists():
         raise UserError(f"{source}: no such folder; give the one that holds the recordings")
@@ -25,18 +29,27 @@ def detect_corpus(source: Path) -> str:
 
 def _detect(source: Path) -> tuple[str, str]:
     files = sound_files(source)
-    named = [clip for clip in (ravdess.parse(path, "synthetic") for path in files) if clip]
-    if len(named) * 2 > len(files):
-        if any((folder / synthetic.MARKER).exists() for folder in (source, source.parent)):
-            return "synthetic", f"the folder holds {synthetic.MARKER}"
-        if any(int(clip.speaker) not in ravdess.ACTORS for clip in named):
-            return "synthetic", "names like RAVDESS, with actors above 24"
-        return "ravdess", "files are named as in RAVDESS"
+    if tables := [] if files == [source] else tables_of(source, {}):
+        return "table", f"{tables[0].relative_to(source.parent if source.is_file() else source)} lists its recordings"
+    name = corpus_named_like(files)
+    if name in (RAVDESS.name, SYNTHETIC.name):
+        return _ravdess(source, files)
+    if name:
+        return name, f"files are named as in {name}"
     if any(len(path.relative_to(source).parts) > 1 for path in files):
         return "folder", "the first folder of a recording is its label"
     if not files:
         raise UserError(f"{source}: no recordings in it; give the folder that holds the sound files")
     raise UserError(
-        f"{source}: its {len(files)} sound files have no label: neither names of RAVDESS nor folders LABEL/RECORDING; "
-        f"sort them into folders by label"
+        f"{source}: its {len(files)} sound files have no label: neither a table of them, nor names of a known corpus, "
+        f"nor folders LABEL/RECORDING; sort them into folders by label, or give --regex"
     )
+
+
+def _ravdess(source: Path, files: Sequence[Path]) -> tuple[str, str]:
+    """RAVDESS, or voices that were computed under such names."""
+    if any((folder / synthetic.MARKER).exists() for folder in (source, source.parent)):
+        return "synthetic", f"the folder holds {synthetic.MARKER}"
+    if any(SYNTHETIC.recognises(path) and not RAVDESS.recognises(path) for path in files):
+        return "synthetic", "names like RAVDESS, with actors above 24"
+    return "ravdess", "files are named as in RAVDESS"

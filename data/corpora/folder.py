@@ -1,12 +1,14 @@
-"""The folder corpus: any tree LABEL/…/RECORDING; speakers come from a regular expression or a CSV."""
+"""Recordings in any tree: the label is the first folder, or in the path; so is the speaker, or in a CSV."""
 
 import csv
 import logging
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 
 from ser_images.data.clip import Clip, Listing
 from ser_images.data.common.errors import UserError
@@ -18,45 +20,57 @@ CONTAINERS = frozenset(
      "sounds", "speech", "test", "train", "valid", "validation", "wav", "wave", "wavs")
 )  # fmt: skip
 """Usual names of folders that hold recordings of all labels."""
+_OWN = ("label", "speaker", "gender")
 
 
 @dataclass(frozen=True)
-class Speakers:
-    """The speaker of each recording, looked up by the path below the source folder, with `/`.
+class PathRule:
+    """What the path of a recording below the source folder says about it, with `/`.
 
     Attributes:
-        pattern: its group `speaker` (else its first group, else the whole match) is the speaker.
+        pattern: its groups `speaker`, `label` and `gender` are the clip's, any other is an attribute; without a named
+            group, the speaker is the first group, or the whole match.
         table: recording → (speaker, gender).
     """
 
     pattern: re.Pattern[str] | None = None
     table: dict[str, tuple[str, str]] = field(default_factory=dict)
 
-    def look_up(self, recording: str) -> tuple[str, str]:
-        """(speaker, gender) of a recording; raises UserError where the rule does not cover it."""
+    @property
+    def has_label(self) -> bool:
+        """Whether it says the label too."""
+        return self.pattern is not None and "label" in self.pattern.groupindex
+
+    def read(self, recording: str) -> Mapping[str, str]:
+        """`speaker`, `gender` and other facts of a recording; raises UserError where the rule does not cover it."""
         if self.pattern is not None:
-            match = self.pattern.search(recording)
-            speaker = match and (match.groupdict().get("speaker") or match.group(1 if match.re.groups else 0))
-            if not speaker:
-                raise UserError(f"{recording}: --speaker-regex {self.pattern.pattern!r} does not match it")
-            return speaker, ""
+            return self._match(self.pattern, recording)
         if self.table and recording not in self.table:
             raise UserError(
                 f"{recording}: not in the column 'recording' of --speakers, which has for example "
                 f"{next(iter(self.table))!r}; expected paths below the source folder"
             )
-        return self.table.get(recording, ("", ""))
+        return dict(zip(("speaker", "gender"), self.table.get(recording, ("", "")), strict=True))
+
+    def _match(self, pattern: re.Pattern[str], recording: str) -> Mapping[str, str]:
+        match = pattern.search(recording)
+        found = {name: text or "" for name, text in match.groupdict().items()} if match else {}
+        if match and not {"speaker", "label"} & found.keys():
+            found["speaker"] = match.group(1 if pattern.groups else 0) or ""
+        if not found or not all(found.get(name, "-") for name in ("speaker", "label")):
+            raise UserError(f"{recording}: the regular expression {pattern.pattern!r} does not match it")
+        return found
 
 
-def speakers_from_regex(pattern: str) -> Speakers:
-    """Speakers by regular expression; raises UserError where it does not compile."""
+def rule_from_regex(pattern: str) -> PathRule:
+    """The rule of a regular expression; raises UserError where it does not compile."""
     try:
-        return Speakers(pattern=re.compile(pattern))
+        return PathRule(pattern=re.compile(pattern))
     except re.error as error:
-        raise UserError(f"--speaker-regex {pattern!r}: {error}") from error
+        raise UserError(f"regular expression {pattern!r}: {error}") from error
 
 
-def speakers_from_csv(path: Path) -> Speakers:
+def speakers_from_csv(path: Path) -> PathRule:
     """Speakers by a CSV with the columns recording, speaker and, if known, gender (female or male)."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -66,25 +80,24 @@ def speakers_from_csv(path: Path) -> Speakers:
     if not rows or not {"recording", "speaker"} <= rows[0].keys():
         found = ", ".join(rows[0]) if rows else "no rows"
         raise UserError(f"{path}: expected a CSV with the columns recording,speaker[,gender], found {found!r}")
-    return Speakers(table={row["recording"]: (row["speaker"], row.get("gender") or "") for row in rows})
+    return PathRule(table={row["recording"]: (row["speaker"], row.get("gender") or "") for row in rows})
 
 
-def find(source: Path, speakers: Speakers) -> Listing:
-    """One clip per sound file; its label is the first folder below `source`."""
+def find(source: Path, rule: PathRule) -> Listing:
+    """One clip per sound file; its label is the first folder below `source`, unless the rule says it."""
     clips, unparsed = [], []
-    names = Counter(_name(path, source) for path in sound_files(source))
-    for path in sound_files(source):
+    files = sound_files(source)
+    for path, name in zip(files, clip_names(files, source), strict=True):
         recording = path.relative_to(source)
-        if len(recording.parts) < 2:
+        if len(recording.parts) < 2 and not rule.has_label:
             unparsed.append(path)
             continue
-        name = _name(path, source)
-        if names[name] > 1:
-            name = f"{name}-{path.suffix[1:].lower()}"
-        speaker, gender = speakers.look_up(recording.as_posix())
-        clips.append(Clip(path, name, recording.parts[0], speaker, "folder", gender))
+        facts = rule.read(recording.as_posix())
+        attributes = MappingProxyType({name: text for name, text in facts.items() if name not in _OWN})
+        label = facts.get("label") or recording.parts[0]
+        clips.append(Clip(path, name, label, facts.get("speaker", ""), "folder", facts.get("gender", ""), attributes))
     clips.sort(key=lambda clip: clip.name)
-    _require_distinct(clips)
+    require_distinct(clips)
     return Listing(tuple(clips), tuple(unparsed))
 
 
@@ -97,7 +110,7 @@ def require_labels(listing: Listing, source: Path, one_class: bool) -> None:
     Raises:
         UserError: every recording would have the same label, and `one_class` is not set.
     """
-    labels = {clip.emotion for clip in listing.clips}
+    labels = {clip.label for clip in listing.clips}
     if len(labels) > 1:
         return
     label = min(labels)
@@ -107,14 +120,21 @@ def require_labels(listing: Listing, source: Path, one_class: bool) -> None:
     if one_class:
         LOGGER.warning(what)
     else:
-        raise UserError(f"{what}; give a folder LABEL/RECORDING with several labels, or --one-class to keep one")
+        raise UserError(f"{what}; give recordings with several labels, or --one-class to keep one")
 
 
-def _name(path: Path, source: Path) -> str:
-    return "-".join(path.relative_to(source).with_suffix("").parts)
+def clip_names(files: Sequence[Path], root: Path) -> list[str]:
+    """A name for the clip of each file: its path below `root`; the suffix too where two files differ in it only."""
+    names = ["-".join(path.relative_to(root).with_suffix("").parts) for path in files]
+    counts = Counter(names)
+    return [
+        f"{name}-{path.suffix[1:].lower()}" if counts[name] > 1 else name
+        for path, name in zip(files, names, strict=True)
+    ]
 
 
-def _require_distinct(clips: list[Clip]) -> None:
+def require_distinct(clips: Sequence[Clip]) -> None:
+    """Raises UserError where two neighbours of these sorted clips have one name."""
     for first, second in pairwise(clips):
         if first.name == second.name:
             raise UserError(f"{first.path} and {second.path} would both be the clip {first.name!r}: rename one of them")

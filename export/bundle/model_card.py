@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ser_images.data.corpora import LICENCES
+from ser_images.data.corpora.registry import licence_id_of, licence_of
 from ser_images.data.protocols import PROTOCOLS
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.spectrogram_gen.spec import ImageSpec
@@ -30,9 +30,9 @@ def model_card(bundle: Bundle) -> str:
 
 
 def _front(bundle: Bundle) -> str:
-    noncommercial = "ravdess" in bundle.training.get("corpora", ())
+    licences = {licence_id_of(corpus) for corpus in bundle.training.get("corpora", ())}
     return f"""---
-license: {"cc-by-nc-sa-4.0" if noncommercial else "other"}
+license: {licences.pop() if len(licences) == 1 else "other"}
 pipeline_tag: audio-classification
 tags: [speech-emotion-recognition, spectrogram, onnx, safetensors, {bundle.architecture}]
 ---
@@ -147,7 +147,7 @@ def _limits(bundle: Bundle) -> str:
 
 def _data(bundle: Bundle) -> str:
     corpora = bundle.training.get("corpora", ())
-    lines = [f"- {corpus}: {LICENCES.get(corpus, 'ask its owner for the licence')}" for corpus in corpora]
+    lines = [f"- {corpus}: {licence_of(corpus) or 'ask its owner for the licence'}" for corpus in corpora]
     lines += [f"- pretrained weights: {weights}" for weights in _pretrained_weights(bundle)]
     none_included = "No recordings and no images are included."
     return "\n".join(["## Data and licence", "", *(lines or ["Unknown."]), "", none_included, ""])

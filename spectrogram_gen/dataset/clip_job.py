@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image
@@ -14,7 +15,7 @@ from ser_images.data.common.paths import resolve_below
 from ser_images.data.labels import label_of
 from ser_images.spectrogram_gen.audio import prepare
 from ser_images.spectrogram_gen.augment import Step
-from ser_images.spectrogram_gen.dataset.image_set import MANIFEST, ManifestRow, steps_to_json
+from ser_images.spectrogram_gen.dataset.image_set import END, MANIFEST, START, ManifestRow, steps_to_json
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.render import render_prepared
 from ser_images.spectrogram_gen.sound_file import hash_samples, read_mono
@@ -85,7 +86,7 @@ def _file(clip: Clip, label: str, variant: str) -> str:
 def render_clip(job: ClipJob) -> ClipDone:
     """Render the stale images of one clip."""
     try:
-        source_hash = hashlib.sha256(job.clip.path.read_bytes()).hexdigest()
+        source_hash = _file_hash(job.clip.path, job.clip.path.stat().st_mtime_ns)
     except OSError as error:
         return ClipDone(job.source, failure=f"{job.clip.path}: {error.strerror}")
     plan = {_row(job, variant, steps, source_hash): steps for variant, steps in job.plan.variants(job.clip)}
@@ -93,7 +94,7 @@ def render_clip(job: ClipJob) -> ClipDone:
     if not stale:
         return ClipDone(job.source, tuple(job.old[row.image] for row in plan))
     try:
-        samples, rate_hz = read_mono(job.clip.path)
+        samples, rate_hz = read_mono(job.clip.path, job.clip.start_s, job.clip.end_s)
         with prefix_errors(job.clip.path):
             sound = prepare(samples, rate_hz, job.spec)
     except UserError as error:
@@ -119,8 +120,21 @@ def _row(job: ClipJob, variant: str, steps: Sequence[Step], source_hash: str) ->
         source=job.source,
         source_hash=source_hash,
         spec_hash=job.spec.hash,
-        attributes=json.dumps(dict(job.clip.attributes)),
+        attributes=json.dumps({**job.clip.attributes, **_segment(job.clip)}),
     )
+
+
+def _segment(clip: Clip) -> dict[str, str]:
+    """Start and end of a clip that is a part of its recording, as attributes."""
+    start = {START: f"{clip.start_s:.10g}"} if clip.start_s or clip.end_s is not None else {}
+    return start if clip.end_s is None else {**start, END: f"{clip.end_s:.10g}"}
+
+
+@lru_cache(maxsize=16)
+def _file_hash(path: Path, changed_ns: int) -> str:
+    """SHA-256 of a file; remembered, as one recording can have many clips."""
+    del changed_ns
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _is_current(row: ManifestRow, job: ClipJob) -> bool:

@@ -24,6 +24,8 @@ from ser_images.spectrogram_gen.augment import Step
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 MANIFEST, JOURNAL, SPEC = "manifest.csv", "manifest.csv.part", "spec.json"
+START, END = "start_s", "end_s"
+"""Attributes of a clip that is a part of its recording."""
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,19 @@ from ser_images.spectrogram_gen.sound_file import Samples, hash_samples, read_mo
 CLIPPED_RUN = 4
 """This many neighbouring samples at the peak of a recording, near full scale, count as clipped."""
 
+FEW_CLIPS = 20
+
 
 @dataclass
 class Survey:
-    """The result of `survey`; lists hold names of clips, `unreadable` maps them to the reason."""
+    """The result of `survey`; lists hold names of clips, `unreadable` maps them to the reason.
+
+    `labels_of` has the labels of each speaker.
+    """
 
     labels: Counter[str] = field(default_factory=Counter)
     speakers: Counter[str] = field(default_factory=Counter)
+    labels_of: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     rates_hz: Counter[int] = field(default_factory=Counter)
     channels: Counter[int] = field(default_factory=Counter)
     durations_s: list[float] = field(default_factory=list)
@@ -30,6 +36,19 @@ class Survey:
     clipped: list[str] = field(default_factory=list)
     duplicates: list[tuple[str, ...]] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def rare_labels(self) -> list[str]:
+        """Labels with so few clips that their recall says little: less than 20, or a tenth of the most frequent."""
+        most = max(self.labels.values(), default=0)
+        return sorted(label for label, count in self.labels.items() if count < max(FEW_CLIPS, most / 10))
+
+    @property
+    def missing_labels(self) -> dict[str, list[str]]:
+        """The labels that a speaker has no clip of, where a speaker is named."""
+        every = set(self.labels)
+        lacking = {speaker: sorted(every - have) for speaker, have in sorted(self.labels_of.items()) if speaker}
+        return {speaker: labels for speaker, labels in lacking.items() if labels}
 
     @property
     def has_problems(self) -> bool:
@@ -42,10 +61,11 @@ def survey(clips: Sequence[Clip], progress: Callable[[int], None] = lambda done:
     result = Survey()
     by_hash: dict[str, list[str]] = defaultdict(list)
     for count, clip in enumerate(clips, 1):
-        result.labels[clip.emotion] += 1
+        result.labels[clip.label] += 1
         result.speakers[clip.speaker] += 1
+        result.labels_of[clip.speaker].add(clip.label)
         try:
-            samples, rate_hz = read_mono(clip.path)
+            samples, rate_hz = read_mono(clip.path, clip.start_s, clip.end_s)
             channels = sound_format(clip.path).channels
         except UserError as error:
             result.unreadable[clip.name] = str(error)

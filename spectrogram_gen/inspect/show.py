@@ -34,7 +34,7 @@ def clip_figure(clip: Clip, spec: ImageSpec, plan: Plan) -> Figure:
         waveform.set(title=_title(name, steps), ylim=(-1, 1))
         plot_image(image, render_prepared(sound, spec, steps), spec)
     columns[0][0].set_ylabel("amplitude")
-    figure.suptitle(f"{clip.name}: {clip.emotion}, speaker {clip.speaker or 'unknown'}, image spec {spec.hash}")
+    figure.suptitle(f"{clip.name}: {clip.label}, speaker {clip.speaker or 'unknown'}, image spec {spec.hash}")
     return figure
 
 
@@ -57,7 +57,7 @@ def contact_sheet(clips: Sequence[Clip], spec: ImageSpec, scheme: str, columns: 
 
 
 def _sound(clip: Clip, spec: ImageSpec) -> Samples:
-    samples, rate_hz = read_mono(clip.path)
+    samples, rate_hz = read_mono(clip.path, clip.start_s, clip.end_s)
     with prefix_errors(clip.path):
         return prepare(samples, rate_hz, spec)
 

@@ -11,7 +11,8 @@ import soundfile
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.paths import resolve_below
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
-from ser_images.spectrogram_gen.sound_file import read_mono
+from ser_images.spectrogram_gen.dataset.recordings import read_recording
+from ser_images.spectrogram_gen.sound_file import Samples
 from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.runs.results import PREDICTIONS, Result
 
@@ -55,7 +56,7 @@ def _mistake(
     if image_set:
         image = _data_url("image/png", _png(resolve_below(image_set.folder, row.image, source), image_set.folder))
     if recordings:
-        sound = _data_url("audio/mpeg", _mp3(resolve_below(recordings, row.source, source)))
+        sound = _data_url("audio/mpeg", _mp3(*read_recording(recordings, row, source)))
     return Mistake(row.clip, row.label, _highest_probabilities(predictions, index), image, sound)
 
 
@@ -76,8 +77,7 @@ def _data_url(media_type: str, content: bytes) -> str:
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
 
 
-def _mp3(recording: Path) -> bytes:
-    samples, rate_hz = read_mono(recording)
+def _mp3(samples: Samples, rate_hz: int) -> bytes:
     file = io.BytesIO()
     soundfile.write(file, samples, rate_hz, format="MP3")
     return file.getvalue()

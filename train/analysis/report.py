@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import file_moved_into_place
-from ser_images.data.corpora import LICENCES
+from ser_images.data.corpora.registry import licence_of
 from ser_images.data.labels import EMOTIONS
 from ser_images.data.protocols import PROTOCOLS
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
@@ -87,7 +87,7 @@ def _content(result: Result, image_set: ImageSet | None, recordings: Path | None
         "groups": {_GROUPS.get(name, name): found for name, found in groups(predictions).items()},
         "robustness": _read_robustness(result.path / "robustness.csv"),
         "mistakes": worst_mistakes(result, image_set, recordings),
-        "licences": [LICENCES.get(corpus, "") for corpus in corpora] if recordings else [],
+        "licences": [licence_of(corpus) for corpus in corpora] if recordings else [],
         **_published(result, metrics),
         **_figures(result, metrics),
     }

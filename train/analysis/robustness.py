@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import file_moved_into_place
-from ser_images.data.common.paths import resolve_below
 from ser_images.export.formats.onnx import Images, in_batches
 from ser_images.export.models import Model, open_model
+from ser_images.spectrogram_gen.dataset.recordings import read_recording
 from ser_images.spectrogram_gen.render import render
-from ser_images.spectrogram_gen.sound_file import Samples, read_mono
+from ser_images.spectrogram_gen.sound_file import Samples
 from ser_images.spectrogram_gen.spec import ImageSpec
 from ser_images.train.analysis import plots
 from ser_images.train.analysis.corruptions import CLEAN, CORRUPTIONS, Corruption
@@ -66,7 +66,7 @@ def robustness(
     for fold in result.folds:
         bundle, model = open_model(fold.folder)
         for row in (row for row in fold.predictions.rows if row.variant == "original"):
-            samples, rate_hz = _read_recording(recordings, row.source, fold.folder / PREDICTIONS)
+            samples, rate_hz = read_recording(recordings, row, fold.folder / PREDICTIONS)
             images = list(_images(samples, rate_hz, bundle.spec, corruptions))
             for name, label in zip(predicted, _labels(model, images), strict=True):
                 predicted[name].append(int(label))
@@ -74,13 +74,6 @@ def robustness(
             progress(len(targets))
     clean = np.array(predicted[CLEAN])
     return [_result(name, np.array(labels), np.array(targets), clean) for name, labels in predicted.items()]
-
-
-def _read_recording(recordings: Path, name: str, source: Path) -> tuple[Samples, int]:
-    path = resolve_below(recordings, name, source)
-    if not path.exists():
-        raise UserError(f"{path}: no such file; give the folder that the image set was built from")
-    return read_mono(path)
 
 
 def _images(

@@ -4,13 +4,13 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ser_images.spectrogram_gen.dataset.image_set import ManifestRow
+from ser_images.spectrogram_gen.dataset.image_set import END, START, ManifestRow
 from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.evaluation.uar import uar
 
 MAX_GROUPS = 40
 """An attribute with more values than this identifies clips rather than groups of them."""
-_NEVER = ("repetition",)
+_NEVER = ("repetition", START, END)
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,7 @@ def for_images(config: TrainConfig, image_set: ImageSet, test: bool) -> TrainCon
         if config.adapt == "speaker":
             raise UserError(
                 f"{image_set.folder}: no clip names its speaker, which --adapt speaker needs: build with "
-                f"--speaker-regex or --speakers"
+                f"--regex or --speakers"
             )
         config = replace(config, adapt="none")
     resolved = config.resolved(test)

@@ -1,0 +1,114 @@
+"""Read a table of any kind as rows of text.
+
+table = Table.read(Path("data.tsv"))
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ser_images.data.common.errors import UserError
+from ser_images.data.common.requirements import require_installed
+from ser_images.data.corpora.table.audformat_database import HEADER, read_frame
+from ser_images.data.corpora.table.columns import USUAL
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as text.
+
+    Attributes:
+        path: its file.
+        names: of its columns.
+        rows: the values of each row by column; blanks around them are removed, what is missing is empty.
+        trimmed: columns in which blanks were removed.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    rows: tuple[Mapping[str, str], ...]
+    trimmed: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """The folder that its paths are relative to."""
+        return self.path.parent
+
+    @classmethod
+    def read(cls, path: Path) -> "Table":
+        """The table in a file with one of `SUFFIXES`, or of an audformat database.
+
+        Raises:
+            UserError: not readable as such, without rows, or a package is needed that is not installed.
+        """
+        try:
+            names, rows = _READERS[HEADER if path.name == HEADER else path.suffix.lower()](path)
+        except KeyError as error:
+            expected = ", ".join((*SUFFIXES, HEADER))
+            raise UserError(f"{path}: not a kind of table that is known; expected {expected}") from error
+        except (OSError, ValueError, RecursionError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise UserError(f"{path}: cannot be read as a table ({reason})") from error
+        if not rows:
+            raise UserError(f"{path}: holds no rows")
+        stripped = [{name.strip(): value.strip() for name, value in row.items()} for row in rows]
+        trimmed = [name for name in names if any(row[name] != row[name].strip() for row in rows)]
+        return cls(path, tuple(name.strip() for name in names), tuple(stripped), tuple(map(str.strip, trimmed)))
+
+
+_Rows = tuple[Sequence[str], list[dict[str, str]]]
+
+
+def _delimited(path: Path) -> _Rows:
+    import pandas as pd
+
+    with path.open(encoding="utf-8-sig") as file:
+        header = file.readline()
+    separator = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
+    return _of_frame(pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig"))
+
+
+def _json_lines(path: Path) -> _Rows:
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    found = [json.loads(line) for line in lines if line.strip()]
+    if not all(isinstance(row, dict) for row in found):
+        raise ValueError("a line is no JSON object")
+    names = list(dict.fromkeys(name for row in found for name in row))
+    return names, [{name: _text(row.get(name)) for name in names} for row in found]
+
+
+def _parquet(path: Path) -> _Rows:
+    require_installed("pyarrow")
+    import pandas as pd
+
+    return _of_frame(pd.read_parquet(path))
+
+
+def _audformat(path: Path) -> _Rows:
+    require_installed("audformat")
+    return _of_frame(read_frame(path, USUAL["label"]))
+
+
+_READERS = {
+    ".csv": _delimited, ".tsv": _delimited, ".jsonl": _json_lines, ".ndjson": _json_lines, ".parquet": _parquet,
+    HEADER: _audformat,
+}  # fmt: skip
+
+
+def _of_frame(frame: Any) -> _Rows:
+    names = [str(name) for name in frame.columns]
+    if len(set(names)) < len(names):
+        raise ValueError("two columns have one name")
+    return names, [dict(zip(names, map(_text, values), strict=True)) for values in frame.itertuples(index=False)]
+
+
+def _text(value: Any) -> str:
+    """A cell as text: missing values are empty, a Hugging Face `audio` is its path."""
+    if isinstance(value, dict):
+        value = value.get("path")
+    missing = value is None or (not isinstance(value, (str, list)) and value != value) or str(value) in ("NaT", "<NA>")
+    return "" if missing else str(value)
