@@ -5,7 +5,6 @@ listing = labels.apply(listing)
 """
 
 import logging
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,11 +14,7 @@ from typing import Any
 
 from ser_images.data.clip import Clip, Listing
 from ser_images.data.common.errors import UserError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from ser_images.data.common.toml_file import read_toml
 
 LOGGER = logging.getLogger("ser_images")
 CANONICAL = "canonical"
@@ -61,7 +56,7 @@ class LabelMap:
             UserError: neither of them.
         """
         if text.endswith(".toml"):
-            return cls._of(_read_toml(Path(text)), text)
+            return cls._of(read_toml(Path(text)), text)
         parts = [part.strip() for part in text.split(",") if part.strip()]
         pairs = [part.partition("=") for part in parts if part != CANONICAL]
         if not parts or any(not equals or not label.strip() for label, equals, _ in pairs):
@@ -117,10 +112,3 @@ def _relabelled(clip: Clip, label: str) -> Clip:
     if label == clip.label:
         return clip
     return replace(clip, label=label, attributes=MappingProxyType({**clip.attributes, ORIGINAL: clip.label}))
-
-
-def _read_toml(path: Path) -> Mapping[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"--label-map {path}: cannot be read ({error})") from error

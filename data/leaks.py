@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from ser_images.data.common.errors import UserError
+from ser_images.data.folds import SplitRow
 from ser_images.data.protocols import PROTOCOLS
-from ser_images.data.splits import Split, SplitRow
+from ser_images.data.splits import Split
 
 
 @dataclass(frozen=True)

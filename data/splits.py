@@ -6,53 +6,18 @@ All variants of a clip are in one subset; so are, by default, all clips of a spe
 images only.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import ShuffleSplit, StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
+from sklearn.model_selection import ShuffleSplit
 
 from ser_images.data.common.errors import UserError
+from ser_images.data.folds import TEST_FRACTION, VALIDATION_PARTS, SplitRow, folds_of, validation_clips
 from ser_images.data.protocols import PROTOCOLS
 
-RAVDESS_FOLDS = (
-    {"02", "05", "14", "15", "16"},
-    {"03", "06", "07", "13", "18"},
-    {"10", "11", "12", "19", "20"},
-    {"08", "17", "21", "23", "24"},
-    {"01", "04", "09", "22"},
-)
-"""Actors of the five folds that published results with unseen speakers use.
-
-Luna-Jiménez C et al. (2021). Multimodal Emotion Recognition on RAVDESS Dataset Using Transfer Learning.
-Sensors 21(22): 7665.
-"""
-K = 5
-TEST_FRACTION = 1 / K
-VALIDATION_PARTS = 10
-"""One of this many parts of the training clips is held out as validation subset."""
-
 Indices = NDArray[np.intp]
-
-
-class SplitRow(Protocol):
-    """The fields of a manifest row that a protocol needs."""
-
-    @property
-    def clip(self) -> str: ...
-    @property
-    def label(self) -> str: ...
-    @property
-    def speaker(self) -> str: ...
-    @property
-    def corpus(self) -> str: ...
-    @property
-    def variant(self) -> str: ...
-    @property
-    def sample_hash(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -94,59 +59,22 @@ def make_split(rows: Sequence[SplitRow], protocol: str, fold: int = 0, seed: int
     by_speaker = PROTOCOLS[protocol].unseen_speakers
     if by_speaker:
         _require_speakers(clips, protocol)
-    folds = _folds(clips, protocol, seed)
+    folds = folds_of(clips, protocol, seed)
     test = folds[_require_fold(fold, len(folds), protocol)]
     others = [clip for clip in clips if clip.clip not in test]
-    valid = _stratified_parts(others, min(VALIDATION_PARTS, _rarest(others)), by_speaker, seed)[0]
+    valid = validation_clips(others, by_speaker, seed)
     train = {clip.clip for clip in others} - valid
     return _without_duplicates(rows, train, valid, test)
 
 
 def n_folds(rows: Sequence[SplitRow], protocol: str) -> int:
     """The number of folds of a protocol on these rows."""
-    return 1 if protocol == "leaky" else len(_folds(_clips(rows), protocol, seed=0))
+    return 1 if protocol == "leaky" else len(folds_of(_clips(rows), protocol, seed=0))
 
 
 def _clips(rows: Sequence[SplitRow]) -> list[SplitRow]:
     """The first row of each clip."""
     return list({row.clip: row for row in rows}.values())
-
-
-def _folds(clips: Sequence[SplitRow], protocol: str, seed: int) -> list[set[str]]:
-    """The names of the test clips of each fold."""
-    if protocol == "loso":
-        speakers = sorted({clip.speaker for clip in clips})
-        return [{clip.clip for clip in clips if clip.speaker == speaker} for speaker in speakers]
-    if protocol == "stratified":
-        labels = [clip.label for clip in clips]
-        _require_clips(labels, 2)
-        split = StratifiedShuffleSplit(1, test_size=TEST_FRACTION, random_state=seed)
-        return [{clips[index].clip for index in test} for _, test in split.split(labels, labels)]
-    if protocol == "speaker" and _is_ravdess(clips):
-        folds = [{clip.clip for clip in clips if clip.speaker in actors} for actors in RAVDESS_FOLDS]
-        return [fold for fold in folds if fold]
-    return _stratified_parts(clips, K, protocol == "speaker", seed)
-
-
-def _is_ravdess(clips: Sequence[SplitRow]) -> bool:
-    """Whether these are clips of RAVDESS, with its names of speakers."""
-    speakers = {clip.speaker for clip in clips}
-    return {clip.corpus for clip in clips} == {"ravdess"} and speakers <= set[str]().union(*RAVDESS_FOLDS)
-
-
-def _stratified_parts(clips: Sequence[SplitRow], parts: int, by_speaker: bool, seed: int) -> list[set[str]]:
-    """The clips in stratified parts, of whole speakers with `by_speaker`; the names in each."""
-    labels = [clip.label for clip in clips]
-    if by_speaker:
-        speakers, numbers = np.unique([clip.speaker for clip in clips], return_inverse=True)
-        groups = np.random.default_rng(seed).permutation(len(speakers))[numbers]  # before 1.8 its shuffle has no effect
-        parts = min(parts, len(speakers))
-        _require_clips(labels, parts)
-        split = StratifiedGroupKFold(parts).split(labels, labels, groups)
-    else:
-        _require_clips(labels, parts)
-        split = StratifiedKFold(parts, shuffle=True, random_state=seed).split(labels, labels)
-    return [{clips[index].clip for index in part} for _, part in split]
 
 
 def _leaky(n_rows: int, fold: int, seed: int) -> Split:
@@ -196,18 +124,4 @@ def _require_speakers(clips: Sequence[SplitRow], protocol: str) -> None:
         raise UserError(
             f"{len(speakers)} speaker{'s' * (len(speakers) > 1)} ({', '.join(sorted(speakers))}): protocol {protocol} "
             f"needs three, for training, validation and test; add speakers, or train with --protocol stratified"
-        )
-
-
-def _rarest(clips: Sequence[SplitRow]) -> int:
-    """Clips of the rarest label, at least two: the largest number of stratified parts."""
-    return max(2, min(Counter(clip.label for clip in clips).values()))
-
-
-def _require_clips(labels: Sequence[str], parts: int) -> None:
-    label = min(set(labels), key=labels.count)
-    if labels.count(label) < parts:
-        raise UserError(
-            f"{labels.count(label)} clips labelled {label!r}: each label needs at least {parts} for this split; "
-            f"add recordings or leave the label out"
         )

@@ -18,10 +18,12 @@ from ser_images.spectrogram_gen.cli_options import (
     OneClass,
     Seed,
     Source,
+    Sources,
     Variants,
     spec_of,
 )
 from ser_images.spectrogram_gen.corpus_options import CorpusOptions
+from ser_images.spectrogram_gen.sources import find_sources
 
 if TYPE_CHECKING:
     from ser_images.data.clip import Listing
@@ -37,7 +39,7 @@ def _images() -> None:
 @app.command()
 @with_option_groups
 def build(
-    source: Source,
+    sources: Sources,
     out: Annotated[
         Path,
         typer.Option(
@@ -57,6 +59,8 @@ def build(
 ) -> None:
     """Render every recording and its variants as images (PNG).
 
+    Several sources give one image set, in which clips and speakers are kept apart by corpus.
+
     Also writes spec.json, which defines the images, and manifest.csv, with one row per image.
     """
     from ser_images.data.common.progress import progress_bar
@@ -66,9 +70,9 @@ def build(
 
     image_spec = spec_of(feature, spec)
     plan = make_plan(variants, augmentations, labels, seed)
-    listing = corpus.find(source, one_class)
+    listing = find_sources(sources, corpus, one_class)
     with progress_bar("rendering", len(listing.clips)) as progress:
-        summary = build_images(listing.clips, listing.root or source, out, image_spec, plan, jobs, progress)
+        summary = build_images(listing.clips, listing.root or Path(), out, image_spec, plan, jobs, progress)
     print_build(summary, listing, out)
     _warn_without_speakers(listing)
     if strict and (summary.failed or listing.unparsed or listing.bad_rows):
@@ -78,7 +82,7 @@ def build(
 @app.command()
 @with_option_groups
 def check(
-    source: Source,
+    sources: Sources,
     corpus: CorpusOptions,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 on any problem.")] = False,
 ) -> None:
@@ -86,7 +90,7 @@ def check(
 
     Problems are recordings that are silent, clipped, duplicate or unreadable, and names without a label.
     """
-    listing = corpus.find(source, one_class=True)
+    listing = find_sources(sources, corpus, one_class=True)
     from ser_images.data.common.progress import progress_bar
     from ser_images.spectrogram_gen.console import print_survey
     from ser_images.spectrogram_gen.inspect.check import survey
@@ -125,6 +129,20 @@ def show(
     clip_figure(by_name[clip] if clip else listing.clips[0], spec, plan).savefig(out / "clip.png", dpi=110)
     contact_sheet(listing.clips, spec, labels).savefig(out / "contact_sheet.png", dpi=110)
     typer.echo(f"{out / 'clip.png'}\n{out / 'contact_sheet.png'}")
+
+
+@app.command()
+def merge(
+    images: Annotated[list[str], typer.Argument(help="Image sets, or NAME=IMAGES to name their corpora.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new image set.")],
+) -> None:
+    """Copy image sets of one spec into a new one, with clips and speakers kept apart by corpus."""
+    from ser_images.data.common.text import counted
+    from ser_images.spectrogram_gen.dataset.merge import merge as merge_sets
+    from ser_images.spectrogram_gen.dataset.merge import read_sets
+
+    merged = merge_sets(read_sets(images), out)
+    typer.echo(f"{out}: {counted(len(merged.rows), 'image')} of {', '.join(merged.corpora)}")
 
 
 @app.command()

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from ser_images.spectrogram_gen.spec import ImageSpec
 
 Source = Annotated[Path, typer.Argument(help="Folder of recordings.")]
+Sources = Annotated[
+    list[Path],
+    typer.Argument(help="Folders of recordings, tables of them, or a TOML file that describes several corpora."),
+]
 Variants = Annotated[int, typer.Option(min=0, max=999, help="Augmented variants of each recording.")]
 Augmentations = Annotated[
     str, typer.Option(help="Augmentations of a variant: all, or some of stretch,pitch,shift,noise,gain.")

@@ -26,6 +26,8 @@ LAYERS = {
         "synthesis",
         "corpora",
         "label_map",
+        "several",
+        "folds",
         "protocols",
         "splits",
         "leaks",

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ser_images.data.common.errors import UserError
+from ser_images.data.folds import RAVDESS_FOLDS
 from ser_images.data.labels import EMOTIONS
 from ser_images.data.protocols import PROTOCOLS
-from ser_images.data.splits import RAVDESS_FOLDS, Split, make_split, n_folds
+from ser_images.data.splits import Split, make_split, n_folds
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,11 @@ class ImageSet:
         """The distinct labels in their canonical order."""
         return ordered_labels(row.label for row in self.rows)
 
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        """The corpora of the images, sorted."""
+        return tuple(sorted({row.corpus for row in self.rows}))
+
     @classmethod
     def read(cls, folder: Path) -> "ImageSet":
         """The image set in `folder`.

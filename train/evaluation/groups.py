@@ -28,6 +28,7 @@ def groups(predictions: Predictions) -> dict[str, list[Group]]:
     rows = predictions.rows
     names = sorted({name for row in rows for name in json.loads(row.attributes or "{}")} - {*_NEVER})
     attributes: dict[str, Callable[[ManifestRow], str]] = {
+        "corpus": lambda row: row.corpus,
         "speaker": lambda row: row.speaker,
         "gender": lambda row: row.gender,
         **{name: _attribute(name) for name in names},

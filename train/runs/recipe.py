@@ -7,17 +7,12 @@ run(image_set, recipe.config, recipe.protocol, 0, Path("runs/c-bilstm"))
 
 import json
 import logging
-import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 from ser_images.data.common.errors import UserError, prefix_errors
+from ser_images.data.common.toml_file import read_toml
 from ser_images.data.labels import SCHEMES, scheme_of
 from ser_images.data.protocols import PROTOCOLS
 from ser_images.export.architectures import architecture
@@ -117,8 +112,8 @@ class Recipe:
         path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
         if not path.is_file():
             raise UserError(f"recipe {name}: expected a TOML file, or one of {', '.join(names())}")
+        content = dict(read_toml(path))
         with prefix_errors(path):
-            content = _read_toml(path)
             images, training = content.pop("images", {}), content.pop("training", {})
             head = from_mapping(_RecipeHeader, content)
             with prefix_errors("[images]"):
@@ -150,13 +145,6 @@ class Recipe:
 def names() -> list[str]:
     """The built-in recipes."""
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot be read as TOML ({error})") from error
 
 
 @dataclass(frozen=True)

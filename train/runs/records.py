@@ -74,7 +74,7 @@ def provenance(
         "config": asdict(config),
         "protocol": protocol,
         "fold": fold,
-        "corpora": sorted({row.corpus for row in image_set.rows}),
+        "corpora": list(image_set.corpora),
         "spec": json.loads(image_set.spec.to_json()),
         "spec_hash": image_set.spec.hash,
         "images": {name: len(indices) for name, indices in subsets.items()},

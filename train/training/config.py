@@ -101,6 +101,14 @@ class TrainConfig:
         dict[str, float],
         Option("A further factor for one label's weight in the loss, LABEL=FACTOR; may be repeated.", 1e-3, 1e3),
     ] = field(default_factory=dict)
+    balance: Annotated[
+        str,
+        Option(
+            "Give each corpus, speaker or label the same share of the training clips: drawn more often, in a linear "
+            "probe weighted.",
+            choices=("none", "corpus", "speaker", "label"),
+        ),
+    ] = "none"
     mask: Annotated[
         float, Option("SpecAugment (Park et al. 2019): maximum width of a mask, as a fraction of the axis.", 0, 0.9999)
     ] = 0.1

@@ -1,7 +1,7 @@
 """Embedded: clips as embeddings, for classifiers that are fitted to them at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ser_images.export.adaptation.network import embed, hidden_layers
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
+from ser_images.train.training.balance import balanced_weights
 from ser_images.train.training.embeddings import EmbeddingCache
 
 Floats = NDArray[np.float32]
@@ -24,11 +25,18 @@ class Embedded:
         rows: the manifest rows of their original images.
         values: the input of the network's last layer, shape (clips, dim).
         targets: the index of each label, shape (clips,).
+        balance: what the clips are weighted by, as in `balanced_weights`.
     """
 
     rows: tuple[ManifestRow, ...]
     values: Floats
     targets: Indices
+    balance: str = "none"
+
+    @property
+    def weights(self) -> NDArray[np.float64] | None:
+        """The weight of each clip where a classifier is fitted to them; None: all alike."""
+        return None if self.balance == "none" else balanced_weights(self.rows, self.balance)
 
     @property
     def speakers(self) -> NDArray[np.str_]:
@@ -49,7 +57,8 @@ class Embedded:
         return self[np.sort(np.random.default_rng(0).choice(len(self.rows), at_most, replace=False))]
 
     def __getitem__(self, chosen: Indices) -> "Embedded":
-        return Embedded(tuple(self.rows[index] for index in chosen), self.values[chosen], self.targets[chosen])
+        rows = tuple(self.rows[index] for index in chosen)
+        return replace(self, rows=rows, values=self.values[chosen], targets=self.targets[chosen])
 
 
 def embed_clips(

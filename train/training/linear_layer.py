@@ -84,14 +84,24 @@ def whiten(values: Floats, blocks: Sequence[Block], groups: Indices, plain: bool
     ]
 
 
-def fit_layer(blocks: Sequence[Whitened], targets: Indices, n_labels: int, c: float) -> nn.Linear:
-    """The mean of a multinomial logistic regression on each block, as one layer: (n, dim) to logits (n, labels)."""
+def fit_layer(
+    blocks: Sequence[Whitened],
+    targets: Indices,
+    n_labels: int,
+    c: float,
+    weights_of_clips: NDArray[np.float64] | None = None,
+) -> nn.Linear:
+    """The mean of a multinomial logistic regression on each block, as one layer: (n, dim) to logits (n, labels).
+
+    Args:
+        weights_of_clips: of mean 1, shape (clips,); None: all alike.
+    """
     used = sum(block.coordinates.shape[1] > 0 for block in blocks)
     weights, bias = [], np.zeros(n_labels)
     for block in blocks:
         weight = np.zeros((n_labels, len(block.mean)))
         if block.coordinates.shape[1]:
-            fitted, fitted_bias = _fit(block.coordinates, targets, n_labels, c)
+            fitted, fitted_bias = _fit(block.coordinates, targets, n_labels, c, weights_of_clips)
             weight = fitted @ block.projection / used
             bias += fitted_bias / used - weight @ block.mean
         weights.append(weight)
@@ -117,9 +127,11 @@ def _covariance_within(values: Floats, groups: Indices) -> Floats:
     return covariance
 
 
-def _fit(values: Floats, targets: Indices, n_labels: int, c: float) -> tuple[Floats, NDArray[np.float64]]:
+def _fit(
+    values: Floats, targets: Indices, n_labels: int, c: float, weights_of_clips: NDArray[np.float64] | None
+) -> tuple[Floats, NDArray[np.float64]]:
     """Weights (labels, directions) and biases (labels,); a label without a clip has the least probability."""
-    fitted = LogisticRegression(C=c, max_iter=_MAX_ITERATIONS).fit(values, targets)
+    fitted = LogisticRegression(C=c, max_iter=_MAX_ITERATIONS).fit(values, targets, weights_of_clips)
     weight, bias = np.zeros((n_labels, values.shape[1]), np.float32), np.full(n_labels, _NO_CLIP)
     if len(fitted.classes_) == 2:  # one row, of the second label against the first
         weight[fitted.classes_] = np.outer((-0.5, 0.5), fitted.coef_[0])

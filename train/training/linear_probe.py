@@ -69,7 +69,8 @@ def fit_probe(
     """
     started = time.perf_counter()
     chosen = regularisation or choose_regularisation(clips, blocks, n_labels)
-    layer = fit_layer(whiten(clips.values, blocks, clips.targets, plain=True), clips.targets, n_labels, chosen.c)
+    whitened = whiten(clips.values, blocks, clips.targets, plain=True)
+    layer = fit_layer(whitened, clips.targets, n_labels, chosen.c, clips.weights)
     targets, predicted = chosen.chosen_on.targets, chosen.out_of_fold.argmax(1)
     metrics = {
         "train_loss": _cross_entropy(_probabilities(layer, clips.values), clips.targets),
@@ -88,7 +89,7 @@ def choose_regularisation(clips: Embedded, blocks: Sequence[Block], n_labels: in
     for fit, rest in speaker_folds(some.speakers):
         whitened = whiten(some.values[fit], blocks, some.targets[fit], plain=True)
         for c, probabilities in found.items():
-            layer = fit_layer(whitened, some.targets[fit], n_labels, c)
+            layer = fit_layer(whitened, some.targets[fit], n_labels, c, some[fit].weights)
             probabilities[rest] = _probabilities(layer, some.values[rest])
     best = max(found, key=lambda c: uar(some.targets, found[c].argmax(1)))
     return Regularisation(best, some, found[best])

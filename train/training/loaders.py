@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from fastai.callback.data import WeightedDL
 from fastai.data.block import CategoryBlock, DataBlock, TransformBlock
 from fastai.data.core import DataLoaders
 from fastai.data.transforms import IndexSplitter, ItemGetter
@@ -19,6 +20,7 @@ from ser_images.data.splits import Split
 from ser_images.export.bundle.bundle import Normalisation
 from ser_images.export.formats.fastai_learner import data_block
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
+from ser_images.train.training.balance import balanced_weights
 from ser_images.train.training.embeddings import EmbeddingCache
 
 Item = tuple[tuple[Path, ...], str]
@@ -37,6 +39,7 @@ def data_loaders(
     device: torch.device,
     embeddings: EmbeddingCache | None = None,
     memory: int = MAX_CACHE_BYTES,
+    balance: str = "none",
 ) -> DataLoaders:
     """Training and validation DataLoaders of one split.
 
@@ -47,6 +50,7 @@ def data_loaders(
         embeddings: of a frozen backbone; they then replace the images.
         memory: bytes of decoded images that are kept after the first epoch, on the CPU only; elsewhere worker
             processes read the files, and end with the epoch.
+        balance: what training examples are drawn evenly by, as in `balanced_weights`; `none`: each once in an epoch.
     """
     single_process = device.type == "cpu"  # where the training uses every core
     train, valid = subset_rows(image_set, split.train), subset_rows(image_set, split.valid)
@@ -59,8 +63,11 @@ def data_loaders(
         blocks = (TransformBlock(), CategoryBlock(vocab=list(image_set.labels), sort=False))
         block = DataBlock(blocks, getters=[_RandomVariant(of=embeddings.of), ItemGetter(1)])
     block.splitter = IndexSplitter(range(len(examples), len(items)))
-    workers = 0 if single_process else None
-    return block.dataloaders(items, bs=min(batch_size, len(examples)), device=device, num_workers=workers)
+    settings = {"bs": min(batch_size, len(examples)), "device": device, "num_workers": 0 if single_process else None}
+    if balance != "none":
+        weights = balanced_weights(_rows_of(examples, image_set, train), balance)
+        settings |= {"dl_type": WeightedDL, "dl_kwargs": ({"wgts": weights}, {})}
+    return block.dataloaders(items, **settings)
 
 
 def subset_rows(image_set: ImageSet, indices: Iterable[int]) -> list[ManifestRow]:
@@ -77,6 +84,12 @@ def compute_normalisation(image_set: ImageSet, rows: Sequence[ManifestRow]) -> N
     values = np.arange(white + 1) / white
     mean = np.average(values, weights=counts)
     return Normalisation(float(mean), float(np.sqrt(np.average((values - mean) ** 2, weights=counts))))
+
+
+def _rows_of(examples: Sequence[Item], image_set: ImageSet, rows: Iterable[ManifestRow]) -> list[ManifestRow]:
+    """A row of each training example."""
+    by_path = {image_set.folder / row.image: row for row in rows}
+    return [by_path[paths[0]] for paths, _ in examples]
 
 
 def _one_per_image(image_set: ImageSet, rows: Iterable[ManifestRow]) -> Iterable[Item]:

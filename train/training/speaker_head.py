@@ -58,11 +58,13 @@ class Centred:
         blocks: of the embeddings, whitened by their covariance within one speaker's clips of one label.
         targets: the index of each clip's label.
         population_mean: of the speakers' means, shape (dim,).
+        weights: of the clips; None: all alike.
     """
 
     blocks: list[Whitened]
     targets: NDArray[np.intp]
     population_mean: NDArray[np.float32]
+    weights: NDArray[np.float64] | None = None
 
     @classmethod
     def of(cls, clips: Embedded, blocks: Sequence[Block]) -> "Centred":
@@ -71,11 +73,11 @@ class Centred:
         groups = numbers * (clips.targets.max() + 1) + clips.targets
         whitened = [_centred(block, numbers) for block in whiten(clips.values, blocks, groups)]
         means = [clips.values[numbers == number].mean(0) for number in range(len(names))]
-        return cls(whitened, clips.targets, np.mean(means, 0))
+        return cls(whitened, clips.targets, np.mean(means, 0), clips.weights)
 
     def fit(self, n_labels: int, c: float) -> tuple[SpeakerHead, Bias]:
         """As `fit_speaker_head`."""
-        layer = fit_layer(self.blocks, self.targets, n_labels, c)
+        layer = fit_layer(self.blocks, self.targets, n_labels, c, self.weights)
         head = SpeakerHead(len(self.population_mean), n_labels)
         with torch.no_grad():
             head.get_buffer("population_mean").copy_(torch.from_numpy(self.population_mean))

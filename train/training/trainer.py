@@ -94,6 +94,7 @@ def _choose_adapter(
     if trained.probe:
         return choose_by_speakers(config.architecture, trained.probe.regularisation, temperature, image_set.labels)
     train, valid = (_clips(image_set, trained, indices) for indices in (split.train, split.valid))
+    train = replace(train, balance=config.balance)
     return choose_on_validation(config.architecture, train, valid, validation)
 
 
@@ -106,7 +107,7 @@ def _adapt(
     config: TrainConfig,
 ) -> tuple[Trained, Evaluation]:
     """Training and evaluation with the adapter of the trained network."""
-    train = _clips(image_set, trained, split.train)
+    train = replace(_clips(image_set, trained, split.train), balance=config.balance)
     rows = evaluation.predictions.rows
     scored = embed_clips(trained.learner, image_set, rows, trained.cache)
     network, n_labels, voices = trained.learner.model, len(image_set.labels), speaker_embedding_of(config)
@@ -132,8 +133,9 @@ def _train(
     fixed = architecture(config.architecture).normalisation
     normalisation = fixed or compute_normalisation(image_set, subset_rows(image_set, split.train))
     make_loaders = partial(
-        data_loaders, image_set, split, normalisation, config.epoch_over, config.batch_size, default_device()
-    )
+        data_loaders, image_set, split, normalisation, config.epoch_over, config.batch_size, default_device(),
+        balance=config.balance,
+    )  # fmt: skip
     if config.linear_probe:
         return _probe(job, make_loaders(), split, config, normalisation, regularisation)
     learner = make_learner(make_loaders(), config, image_set.labels, image_set.spec, job.folder).add_cbs(callbacks)
@@ -160,6 +162,7 @@ def _probe(
     cache = compute_embeddings(network[0].to(loaders.device).eval(), image_set, normalisation, loaders, job.report)
     plain = plain_learner(network, image_set.labels, image_set.spec, normalisation)
     clips = embed_clips(plain, image_set, subset_rows(image_set, split.train), cache)
+    clips = replace(clips, balance=config.balance)
     blocks = blocks_of(config.architecture, clips.values.shape[1])
     probe = fit_probe(clips, blocks, len(image_set.labels), regularisation)
     put_in(probe, network)
