@@ -9,6 +9,7 @@ from itertools import combinations
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.folds import SplitRow
+from ser_images.data.lineage import Lineage
 from ser_images.data.protocols import PROTOCOLS
 from ser_images.data.splits import Split
 
@@ -65,6 +66,28 @@ def require_no_leak(rows: Sequence[SplitRow], split: Split, protocol: str) -> Le
             f"nothing was trained. Build the image set again"
         )
     return leaks
+
+
+def require_unheard(rows: Sequence[SplitRow], split: Split, protocol: str, lineage: Lineage, weights: str) -> None:
+    """Require that starting weights were trained on no test clip, nor, for unseen speakers, on its speaker.
+
+    Args:
+        lineage: of the weights.
+        weights: their name, for the message.
+
+    Raises:
+        UserError: they were; the metrics would say nothing about new speech.
+    """
+    apart = PROTOCOLS[protocol].keeps_apart
+    test = [rows[index] for index in split.test]
+    heard = {row.clip: row for row in test if "clips" in apart and lineage.has_clip(row)}
+    heard |= {row.clip: row for row in test if "speakers" in apart and lineage.has_speaker(row)}
+    if heard:
+        what = "clips" if any(map(lineage.has_clip, heard.values())) else "speakers of clips"
+        raise UserError(
+            f"--weights {weights}: was trained on {what} that are tested here ({len(heard)} of {len(test)} test clips, "
+            f"the first {min(heard)}); start from weights that were trained on none of them, such as of the same fold"
+        )
 
 
 def _shared(subsets: Sequence[set[str]]) -> set[str]:

@@ -220,7 +220,7 @@ def test_a_sequence_network_trains_predicts_and_is_not_pickled(
         assert code == 2
         assert "model.onnx: the network has no convolution" in error
     network = ARCHITECTURES[name].network(len(images.labels), images.spec.n_rows)
-    load_weights(network, run / "model.safetensors", {})
+    load_weights(network, run / "model.safetensors", {}, images.labels, images.spec)
     assert model_id(network) == json.loads((run / "bundle.json").read_text())["model_id"]
 
 

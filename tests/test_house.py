@@ -27,6 +27,7 @@ LAYERS = {
         "corpora",
         "label_map",
         "several",
+        "lineage",
         "folds",
         "protocols",
         "splits",

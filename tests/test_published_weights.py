@@ -15,6 +15,7 @@ import torch
 from conftest import Command, require_sound_bundle
 from ser_images.data.common.errors import UserError
 from ser_images.data.corpora import find_clips
+from ser_images.data.labels import EMOTIONS
 from ser_images.export.architectures.speech.campplus import CAMPPLUS, SAME_SPEAKER
 from ser_images.export.architectures.speech.pretrained_speech import FBANK_SPEC
 from ser_images.export.architectures.speech.whisper import LAYERS, WhisperBackbone, positions
@@ -35,7 +36,7 @@ def test_campplus_gets_every_weight_of_its_backbone(tmp_path: Path) -> None:
     theirs = published_weights(("campplus",))
     file = PUBLISHED_WEIGHTS["campplus"].find()
     assert file
-    load_weights(network, file, CAMPPLUS.key_map)
+    load_weights(network, file, CAMPPLUS.key_map, EMOTIONS, FBANK_SPEC)
     for name, value in network.state_dict().items():
         if name.startswith("1."):
             torch.testing.assert_close(value, first[name])

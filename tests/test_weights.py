@@ -1,3 +1,5 @@
+import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -5,8 +7,10 @@ import pytest
 import torch
 from torchvision.models import resnet18, resnet34
 
-from conftest import Command
+from conftest import SMALL, Command
 from ser_images.data.common.errors import UserError
+from ser_images.data.labels import EMOTIONS
+from ser_images.data.lineage import Lineage
 from ser_images.export.architectures.image.resnet34 import RESNET34
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.cli import main
@@ -23,7 +27,7 @@ def model() -> torch.nn.Sequential:
 def test_a_run_s_own_weights_come_back(model: torch.nn.Sequential, tmp_path: Path) -> None:
     changed = {name: value + 1 for name, value in model.state_dict().items()}
     torch.save(changed, tmp_path / "own.pth")
-    load_weights(model, tmp_path / "own.pth", RESNET34.key_map)
+    load_weights(model, tmp_path / "own.pth", RESNET34.key_map, EMOTIONS, SMALL)
     for name, value in model.state_dict().items():
         torch.testing.assert_close(value, changed[name])
 
@@ -31,7 +35,7 @@ def test_a_run_s_own_weights_come_back(model: torch.nn.Sequential, tmp_path: Pat
 def test_weights_of_a_run_come_back_without_a_pickle(model: torch.nn.Sequential, run_folder: Path) -> None:
     from safetensors.torch import load_file
 
-    load_weights(model, run_folder / "model.safetensors", RESNET34.key_map)
+    load_weights(model, run_folder / "model.safetensors", RESNET34.key_map, EMOTIONS, SMALL)
     for name, value in load_file(run_folder / "model.safetensors").items():
         torch.testing.assert_close(model.state_dict()[name], value)
 
@@ -51,14 +55,14 @@ def test_a_run_folder_or_its_zip_gives_its_weights(
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.zero_()
-    load_weights(model, path, RESNET34.key_map)
+    load_weights(model, path, RESNET34.key_map, EMOTIONS, SMALL)
     for name, value in load_file(run_folder / "model.safetensors").items():
         torch.testing.assert_close(model.state_dict()[name], value)
 
 
 def test_a_folder_that_is_no_run_gives_no_weights(model: torch.nn.Sequential, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no run of ser-train and no bundle"):
-        load_weights(model, tmp_path, RESNET34.key_map)
+        load_weights(model, tmp_path, RESNET34.key_map, EMOTIONS, SMALL)
 
 
 def test_the_command_line_starts_from_a_run(
@@ -77,7 +81,7 @@ def test_torchvision_s_weights_fit_and_colours_are_summed(model: torch.nn.Sequen
     theirs = resnet34(weights=None)
     torch.save(theirs.state_dict(), tmp_path / "theirs.pth")
     head = model.state_dict()["1.3.weight" if "1.3.weight" in model.state_dict() else "1.4.weight"].clone()
-    load_weights(model, tmp_path / "theirs.pth", RESNET34.key_map)
+    load_weights(model, tmp_path / "theirs.pth", RESNET34.key_map, EMOTIONS, SMALL)
     ours = model.state_dict()
     torch.testing.assert_close(ours["0.0.weight"], theirs.conv1.weight.detach().sum(1, keepdim=True))
     torch.testing.assert_close(ours["0.7.2.conv2.weight"], theirs.layer4[2].conv2.weight.detach())
@@ -105,7 +109,7 @@ def test_weights_of_another_network_or_none(model: torch.nn.Sequential, tmp_path
         ("missing.pth", "cannot be read"),
     ):
         with pytest.raises(UserError, match=rf"{name}: .*{message}|{name}: {message}"):
-            load_weights(model, tmp_path / name, RESNET34.key_map)
+            load_weights(model, tmp_path / name, RESNET34.key_map, EMOTIONS, SMALL)
 
 
 def test_a_file_that_would_run_code_is_refused(model: torch.nn.Sequential, tmp_path: Path) -> None:
@@ -117,7 +121,7 @@ def test_a_file_that_would_run_code_is_refused(model: torch.nn.Sequential, tmp_p
 
     torch.save(Malicious(), tmp_path / "malicious.pth")
     with pytest.raises(UserError, match="cannot be read"):
-        load_weights(model, tmp_path / "malicious.pth", RESNET34.key_map)
+        load_weights(model, tmp_path / "malicious.pth", RESNET34.key_map, EMOTIONS, SMALL)
     assert not (tmp_path / "ran").exists()
 
 
@@ -134,3 +138,112 @@ def test_imagenet_out_of_reach(
     assert "--weights none" in message
     assert "--weights FILE" in message
     assert not (tmp_path / "run").exists()
+
+
+def other_labels(images: ImageSet, tmp_path: Path, renamed: dict[str, str]) -> ImageSet:
+    """The same images with other labels, and other names of speakers and clips."""
+    from dataclasses import replace
+
+    from ser_images.spectrogram_gen.dataset.image_set import MANIFEST, write_manifest
+
+    folder = tmp_path / "other"
+    shutil.copytree(images.folder, folder)
+    rows = [
+        replace(row, label=renamed.get(row.label, row.label), corpus="other", sample_hash=row.sample_hash[::-1])
+        for row in images.rows
+    ]
+    write_manifest(folder / MANIFEST, rows)
+    return ImageSet.read(folder)
+
+
+@pytest.mark.slow
+def test_the_last_layer_goes_by_label_where_labels_and_their_order_differ(
+    command: Command, images: ImageSet, run_folder: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file
+
+    changed = other_labels(images, tmp_path, {"neutral": "zeal"})
+    assert changed.labels == (*EMOTIONS[1:], "zeal")
+    options = ("--weights", run_folder, "--epochs", 1, "--lr", 1e-8, "--ema-decay", 0, "--keep", "last")
+    code, _, error = command(main, "resnet34", "--images", changed.folder, *options, "--out", tmp_path / "run")
+    assert code == 0
+    kept = ", ".join(EMOTIONS[1:])
+    assert f"--weights {run_folder}: last layer: kept {kept}; new zeal\n" in error
+    first, trained = (load_file(folder / "model.safetensors") for folder in (run_folder, tmp_path / "run"))
+    (name,) = [name for name, value in first.items() if name.startswith("1.") and value.ndim == 2 and len(value) == 8]
+    torch.testing.assert_close(trained[name][:7], first[name][1:], rtol=0, atol=1e-6)
+    assert (trained[name][7] - first[name][0]).abs().max() > 1e-3
+    card = (tmp_path / "run/README.md").read_text()
+    model = json.loads((run_folder / "bundle.json").read_text())["model_id"]
+    assert f"- starting weights: model {model}, trained on synthetic" in card
+
+
+def test_a_head_of_other_labels(model: torch.nn.Sequential, run_folder: Path) -> None:
+    from ser_images.train.training.starting_weights import StartingWeights
+
+    weights = StartingWeights.read(run_folder)
+    line = weights.copy_into(model, ["a", "b", "c", "d", "e", "f", "g", "angry"], RESNET34.key_map)
+    assert line == "last layer: kept angry; new a, b, c, d, e, f, g"
+    number = len(list(model.get_submodule("1").children())) - 1
+    last = model.get_parameter(f"1.{number}.weight")
+    old = weights.state[f"1.{number}.weight"]
+    torch.testing.assert_close(last[7], old[EMOTIONS.index("angry")])
+
+
+def test_weights_of_another_spec_are_refused(command: Command, run_folder: Path, voices: Path, tmp_path: Path) -> None:
+    from ser_images.data.corpora import find_clips
+    from ser_images.spectrogram_gen.dataset.build import build
+    from ser_images.spectrogram_gen.dataset.plan import Plan
+    from ser_images.spectrogram_gen.spec import ImageSpec
+
+    clips = find_clips(voices, "synthetic").clips
+    build(clips, voices, tmp_path / "fbank", ImageSpec.of_feature("fbank"), Plan())
+    arguments = ["resnet34", "--images", tmp_path / "fbank", "--no-test", "--protocol", "stratified", "--weights"]
+    for weights in (run_folder, run_folder / "model.safetensors"):
+        code, _, error = command(main, *arguments, weights, "--out", tmp_path / "run")
+        assert code == 2
+        assert f"--weights {weights}: trained on images of spec {SMALL.hash} (mel), and these are of" in error
+        assert not (tmp_path / "run").exists()
+
+
+def test_starting_weights_that_heard_the_test_clips(
+    command: Command, images: ImageSet, run_folder: Path, tmp_path: Path
+) -> None:
+    arguments = ["resnet34", "--images", images.folder, "--weights", run_folder, "--out", tmp_path / "run"]
+    code, _, error = command(main, *arguments, "--fold", 1)
+    assert (code, error.count("\n")) == (2, 1)
+    assert (
+        f"--weights {run_folder}: was trained on clips that are tested here (30 of 30 test clips, the first 03-"
+        in error
+    )
+    assert not (tmp_path / "run").exists()
+    lineage = Lineage.from_json((run_folder / "lineage.json").read_text())
+    split = json.loads((run_folder / "run.json").read_text())["clips"]
+    heard = {row.clip for row in images.rows if lineage.has_clip(row)}
+    assert heard == {*split["train"], *split["validation"]}
+    assert lineage.corpora == {"synthetic"}
+    assert len(lineage.speakers) == 3
+
+
+def test_a_lineage_is_inherited(images: ImageSet) -> None:
+    first, second = images.rows[:4], images.rows[-4:]
+    both = Lineage.of(second) | Lineage(
+        Lineage.of(first).clips, Lineage.of(first).speakers, frozenset(("x",)), ("abc",)
+    )
+    assert Lineage.from_json(both.to_json()) == both
+    assert all(map(both.has_clip, (*first, *second)))
+    assert both.models == ("abc",)
+    assert both.corpora == {"synthetic", "x"}
+    for text in ("", "[]", "{}", '{"clips": 1, "speakers": [], "corpora": [], "models": []}'):
+        with pytest.raises(UserError, match=r"lineage\.json: no lineage of a model"):
+            Lineage.from_json(text)
+
+
+def test_weights_without_a_lineage_are_a_warning(
+    command: Command, images: ImageSet, run_folder: Path, tmp_path: Path
+) -> None:
+    weights = run_folder / "model.safetensors"
+    options = ("--weights", weights, "--fold", 1, "--epochs", 1, "--lr", 1e-8, "--out", tmp_path / "run")
+    code, _, error = command(main, "resnet34", "--images", images.folder, *options)
+    assert code == 0
+    assert f"warning: --weights {weights}: what it was trained on is not known" in error

@@ -149,6 +149,11 @@ def _data(bundle: Bundle) -> str:
     corpora = bundle.training.get("corpora", ())
     lines = [f"- {corpus}: {licence_of(corpus) or 'ask its owner for the licence'}" for corpus in corpora]
     lines += [f"- pretrained weights: {weights}" for weights in _pretrained_weights(bundle)]
+    if label_map := bundle.training.get("label_map"):
+        lines.append("- labels were renamed: " + ", ".join(f"{old} is {new}" for old, new in label_map.items()))
+    if parent := bundle.training.get("lineage"):
+        corpora = ", ".join(parent["corpora"]) or "unknown corpora"
+        lines.append(f"- starting weights: model {' after '.join(reversed(parent['models']))}, trained on {corpora}")
     none_included = "No recordings and no images are included."
     return "\n".join(["## Data and licence", "", *(lines or ["Unknown."]), "", none_included, ""])
 

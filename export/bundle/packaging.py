@@ -4,11 +4,13 @@ import zipfile
 from pathlib import Path
 
 from ser_images.data.common.folders import moved_into_place, require_new, require_replaceable, require_writable
+from ser_images.data.lineage import LINEAGE
 from ser_images.export.bundle.bundle import BUNDLE, CARD, LEARNER, ONNX, WEIGHTS
 from ser_images.export.bundle.files import SUMS, BundleFiles, sums_text, write_sums
 
-PACKED = (BUNDLE, CARD, ONNX, WEIGHTS, LEARNER)
+PACKED = (BUNDLE, CARD, ONNX, WEIGHTS, LINEAGE, LEARNER)
 """The files of a bundle; a run folder has more, about its training."""
+_OPTIONAL = (LINEAGE, LEARNER)
 _LARGE_FILES = "*.onnx filter=lfs diff=lfs merge=lfs -text\n*.safetensors filter=lfs diff=lfs merge=lfs -text\n"
 
 
@@ -17,7 +19,7 @@ def write_zip(files: BundleFiles, out: Path) -> None:
     require_new(out)
     require_replaceable(out)  # no empty folder either
     require_writable(out.parent)
-    names = [name for name in PACKED if name in files or name != LEARNER]
+    names = [name for name in PACKED if name in files or name not in _OPTIONAL]
     part = out.with_name(f"{out.name}.part")
     part.unlink(missing_ok=True)
     try:
@@ -36,7 +38,7 @@ def write_hub_folder(files: BundleFiles, out: Path) -> None:
     require_writable(out.parent)
     with moved_into_place(out) as folder:
         for name in PACKED:
-            if name != LEARNER:
+            if name != LEARNER and (name in files or name not in _OPTIONAL):
                 (folder / name).write_bytes(files.read(name))
         (folder / ".gitattributes").write_text(_LARGE_FILES)
         write_sums(folder)

@@ -19,6 +19,7 @@ from PIL import Image
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.paths import resolve_below
+from ser_images.data.label_map import ORIGINAL
 from ser_images.data.labels import ordered_labels
 from ser_images.spectrogram_gen.augment import Step
 from ser_images.spectrogram_gen.spec import ImageSpec
@@ -78,6 +79,13 @@ class ImageSet:
     def labels(self) -> tuple[str, ...]:
         """The distinct labels in their canonical order."""
         return ordered_labels(row.label for row in self.rows)
+
+    @property
+    def label_map(self) -> dict[str, str]:
+        """The labels that were renamed when the set was built: what they were, and what they are."""
+        with_map = (row for row in self.rows if ORIGINAL in row.attributes)
+        pairs = {(json.loads(row.attributes).get(ORIGINAL), row.label) for row in with_map}
+        return {original: label for original, label in sorted(pairs) if original}
 
     @property
     def corpora(self) -> tuple[str, ...]:

@@ -75,6 +75,7 @@ def provenance(
         "protocol": protocol,
         "fold": fold,
         "corpora": list(image_set.corpora),
+        "label_map": image_set.label_map,
         "spec": json.loads(image_set.spec.to_json()),
         "spec_hash": image_set.spec.hash,
         "images": {name: len(indices) for name, indices in subsets.items()},
@@ -103,4 +104,8 @@ def training_summary(content: Mapping[str, Any], metrics: Mapping[str, Any]) -> 
     config = {name: content["config"][name] for name in ("seed", "epochs")}
     if content["config"]["weights"] in PRETRAINED_TAGS:
         config["weights"] = content["config"]["weights"]
+    if parent := content.get("lineage", {}).get("models"):
+        kept["lineage"] = {"corpora": content["lineage"]["corpora"], "models": parent}
+    if content.get("label_map"):
+        kept["label_map"] = content["label_map"]
     return kept | {"images": content["images"], "versions": content["versions"]} | config | {"metrics": dict(metrics)}

@@ -1,24 +1,23 @@
 """Initial weights of a network: pretrained on ImageNet or speech, of another run, from a file, or random."""
 
-import pickle
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, load_file
 
 from ser_images.data.common.errors import UserError
 from ser_images.export.architectures import architecture
 from ser_images.export.architectures.speech.campplus import SpeakerEmbedding
 from ser_images.export.architectures.speech.pretrained_speech import PretrainedSpeech, require_fbank
-from ser_images.export.bundle.bundle import WEIGHTS
-from ser_images.export.bundle.files import BundleFiles
 from ser_images.spectrogram_gen.spec import ImageSpec
 from ser_images.train.training.config import PRETRAINED_TAGS, TrainConfig
 from ser_images.train.training.pretrained import published_weights
+from ser_images.train.training.starting_weights import StartingWeights
+
+LOGGER = logging.getLogger("ser_images")
 
 
 def make_weighted_learner(name: str, weights: str, dls: Any, spec: ImageSpec, **kwargs: Any) -> Any:
@@ -41,9 +40,9 @@ def make_weighted_learner(name: str, weights: str, dls: Any, spec: ImageSpec, **
             f"use --weights none for random initialisation, or --weights FILE"
         ) from error
     if weights == "speech" and isinstance(network, PretrainedSpeech):
-        _copy(learner.model, published_weights(network.published), network.key_map, "pretrained speech weights")
+        _copy_published(learner.model, network)
     elif weights not in ("imagenet", "none"):
-        load_weights(learner.model, Path(weights), network.key_map)
+        load_weights(learner.model, Path(weights), network.key_map, list(dls.vocab), spec)
     return learner
 
 
@@ -62,9 +61,9 @@ def for_probing(config: TrainConfig, labels: Sequence[str], spec: ImageSpec) -> 
     probed = network.probe(len(labels), spec.n_rows)
     if config.weights == "speech":
         require_fbank(spec)
-        _copy(probed, published_weights(network.published), network.key_map, "pretrained speech weights")
+        _copy_published(probed, network)
     elif config.weights != "none":
-        load_weights(probed, Path(config.weights), network.key_map)
+        load_weights(probed, Path(config.weights), network.key_map, labels, spec)
     return probed
 
 
@@ -82,55 +81,25 @@ def speaker_embedding_of(config: TrainConfig) -> SpeakerEmbedding | None:
     return embedding.eval()
 
 
-def load_weights(model: torch.nn.Module, path: Path, key_map: Mapping[str, str]) -> None:
-    """Copy weights into `model`; a last layer for other labels keeps its own.
+def load_weights(
+    model: torch.nn.Module, path: Path, key_map: Mapping[str, str], labels: Sequence[str], spec: ImageSpec
+) -> None:
+    """Copy weights into `model`, the last layer by its labels; logs which labels were kept, and which are new.
 
     Args:
-        path: a run folder or its zip, a `model.safetensors`, or a state dict written by `torch.save`, of such a
-            learner or of the network as it was published.
+        path: as `StartingWeights.read` takes it.
         key_map: prefixes of the published network's keys, and the prefixes of such a learner.
+        labels: of the model.
+        spec: of its images.
 
     Raises:
-        UserError: the file cannot be read, or is of another network.
+        UserError: the file cannot be read, is of another network, or of images of another spec.
     """
-    _copy(model, _read(path), key_map, f"--weights {path}")
+    weights = StartingWeights.read(path)
+    weights.require_spec(spec)
+    LOGGER.info("%s: %s", weights.source, weights.copy_into(model, labels, key_map))
 
 
-def _copy(model: torch.nn.Module, weights: Mapping[str, torch.Tensor], key_map: Mapping[str, str], source: str) -> None:
-    current = model.state_dict()
-    renamed = {_renamed(name, key_map): value for name, value in weights.items()}
-    first = "0.0.weight"
-    if first in renamed.keys() & current.keys() and renamed[first].shape[1] != current[first].shape[1]:
-        renamed[first] = renamed[first].sum(1, keepdim=True)  # one grey channel equals three equal colours
-    fitting = {name: value for name, value in renamed.items() if name in current and current[name].shape == value.shape}
-    backbone = {name for name in current if name.startswith("0.")}
-    if missing := sorted(backbone - fitting.keys()):
-        raise UserError(f"{source}: not of this network ({len(missing)} weights missing, the first {missing[0]!r})")
-    model.load_state_dict(current | fitting)
-
-
-def _read(path: Path) -> Mapping[str, torch.Tensor]:
-    try:
-        if path.is_dir() or path.suffix == ".zip":
-            return load(BundleFiles.open(path).read(WEIGHTS))
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(
-            f"--weights {path}: cannot be read ({reason}); expected {', '.join(PRETRAINED_TAGS)}, none, a run folder "
-            f"or a file with a state dict"
-        ) from error
-    if isinstance(content, dict) and isinstance(content.get("model"), dict):
-        content = content["model"]
-    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
-        raise UserError(f"--weights {path}: holds no state dict; save one with torch.save(model.state_dict(), …)")
-    return content
-
-
-def _renamed(name: str, key_map: Mapping[str, str]) -> str:
-    for prefix, new in key_map.items():
-        if name.startswith(f"{prefix}."):
-            return new + name.removeprefix(prefix)
-    return name
+def _copy_published(model: torch.nn.Module, network: PretrainedSpeech) -> None:
+    weights = StartingWeights(published_weights(network.published), "pretrained speech weights")
+    weights.copy_into(model, (), network.key_map)
