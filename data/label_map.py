@@ -5,8 +5,7 @@ listing = labels.apply(listing)
 """
 
 import logging
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -77,18 +76,25 @@ class LabelMap:
         Raises:
             UserError: a label that no clip has, in a map that is not shared, or no clip is left.
         """
-        labels = Counter(clip.label for clip in listing.clips)
-        unknown = self.renamed.keys() - labels.keys()
-        if unknown and not self.shared:
-            have = ", ".join(sorted(labels))
-            raise UserError(f"--label-map: no clip is labelled {min(unknown)!r}; the labels are {have}")
-        new = {label: self._new(label) for label in labels}
+        new = self.names(sorted({clip.label for clip in listing.clips}))
         clips = tuple(_relabelled(clip, new[clip.label]) for clip in listing.clips if new[clip.label])
         if not clips:
             raise UserError("--label-map: drops every clip")
         changed = [f"{old} is {name or 'dropped'}" for old, name in sorted(new.items()) if name != old]
         LOGGER.info("labels: %s", "; ".join(changed) if changed else "unchanged")
         return replace(listing, clips=clips)
+
+    def names(self, labels: Iterable[str]) -> dict[str, str]:
+        """The new name of each label, empty where it is dropped.
+
+        Raises:
+            UserError: the map, which is not shared, has a label that is none of these.
+        """
+        known = sorted(set(labels))
+        unknown = self.renamed.keys() - set(known)
+        if unknown and not self.shared:
+            raise UserError(f"--label-map: no clip is labelled {min(unknown)!r}; the labels are {', '.join(known)}")
+        return {label: self._new(label) for label in known}
 
     def _new(self, label: str) -> str:
         if label in self.renamed:

@@ -13,7 +13,7 @@ import typer
 
 from ser_images.data.common.command_line import command_line, new_app
 from ser_images.data.protocols import PROTOCOLS
-from ser_images.train import cli_recipes, cli_results
+from ser_images.train import cli_elsewhere, cli_recipes, cli_results
 from ser_images.train.cli_options import RENAMED_OPTIONS, with_config_options
 from ser_images.train.cli_recipes import Images, Jobs, NoTest, one_image_set
 
@@ -67,7 +67,11 @@ def train(
     typer.echo(f"run folder: {result.folder}")
 
 
-for command in (*cli_recipes.COMMANDS, *cli_results.COMMANDS):  # after train, so that --help lists it first
+for command in (
+    *cli_recipes.COMMANDS,
+    *cli_results.COMMANDS,
+    *cli_elsewhere.COMMANDS,
+):  # after train, so that --help lists it first
     app.command()(command)
 
 

@@ -9,7 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from ser_images.train.analysis.compare import mcnemar_tests, seed_groups
+from ser_images.train.analysis.cross import Cell
+from ser_images.train.analysis.elsewhere import Elsewhere
 from ser_images.train.analysis.robustness import CorruptionResult
+from ser_images.train.evaluation.adaptation import adaptation_text
+from ser_images.train.evaluation.metrics import report_text
 from ser_images.train.runs.results import METRICS, Result, interval_method, read_interval
 
 _UNLIMITED = 250
@@ -25,6 +29,30 @@ def print_robustness(rows: Sequence[CorruptionResult]) -> None:
     for row in rows:
         table.add_row(row.corruption, f"{row.uar:.1%}", f"{row.accuracy:.1%}", f"{row.same:.1%}", str(row.refused))
     Console().print(table)
+
+
+def print_elsewhere(found: Elsewhere) -> None:
+    """Print the report of a test on other recordings, and what was not scored."""
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(report_text(found.predictions) + adaptation_text(found.metrics), markup=False)
+    if line := found.shared.text():
+        console.print(f"not scored: {line}", markup=False)
+    if found.heard:
+        console.print(f"left out: {found.heard} clips that the run was trained on, or on their speakers", markup=False)
+
+
+def print_cross(cells: Sequence[Cell]) -> None:
+    """Print a line for each training and each corpus that it was tested on."""
+    table = Table(box=SIMPLE_HEAD)
+    for heading in ("trained on", "tested on", "clips", "labels", "accuracy", "UAR", "95 %", "online", "10 clips"):
+        table.add_column(heading, justify="left" if heading.endswith("on") else "right", no_wrap=True)
+    for cell in cells:
+        adapted = ("" if value is None else f"{value:.1%}" for value in (cell.online, cell.enrolled))
+        table.add_row(
+            cell.trained, cell.tested, str(cell.clips), str(cell.labels), f"{cell.accuracy:.1%}", f"{cell.uar:.1%}",
+            f"{cell.low:.1%} to {cell.high:.1%}", *adapted,
+        )  # fmt: skip
+    Console(width=None if Console().is_terminal else _UNLIMITED).print(table)
 
 
 def print_comparison(results: Sequence[Result]) -> None:

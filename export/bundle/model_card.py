@@ -1,7 +1,7 @@
 """README.md of a bundle: the model, its results and limits, and how to load it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ser_images.data.corpora.registry import licence_id_of, licence_of
@@ -23,10 +23,17 @@ _SPEECH_TAGS = ("speech", "voices")
 """`--weights` of pretrained speech networks; bundles written before 2026-11-24 have the second."""
 
 
-def model_card(bundle: Bundle) -> str:
-    """The model card in Markdown, with front matter for the Hugging Face Hub."""
-    parts = (_front(bundle), _model(bundle), _results(bundle), _limits(bundle), _data(bundle), _loading(bundle))
-    return "\n".join(parts)
+def model_card(bundle: Bundle, elsewhere: Sequence[Mapping[str, Any]] = ()) -> str:
+    """The model card in Markdown, with front matter for the Hugging Face Hub.
+
+    Args:
+        elsewhere: metrics on other recordings, as `ser-train evaluate` writes them.
+    """
+    parts = (
+        _front(bundle), _model(bundle), _results(bundle), _elsewhere(elsewhere), _limits(bundle), _data(bundle),
+        _loading(bundle),
+    )  # fmt: skip
+    return "\n".join(part for part in parts if part)
 
 
 def _front(bundle: Bundle) -> str:
@@ -129,6 +136,30 @@ clips of the speaker (enrolled), or to all clips up to the one that is classifie
 def _metric(name: str, metrics: Mapping[str, Any]) -> str:
     low, high = metrics["intervals"][name]
     return f"| {_METRICS[name]} | {metrics[name]:.1%} | {low:.1%} to {high:.1%} |\n"
+
+
+def _elsewhere(others: Sequence[Mapping[str, Any]]) -> str:
+    """What the model is worth on other recordings; empty where it was not measured."""
+    if not others:
+        return ""
+    rows = "".join(
+        f"| {found['images']} ({', '.join(found['corpora'])}) | {found['clips']} | {len(found['labels'])} | "
+        f"{found['uar']:.1%} ({found['intervals']['uar'][0]:.1%} to {found['intervals']['uar'][1]:.1%}) | "
+        f"{_online(found)} |\n"
+        for found in others
+    )
+    return f"""## On other recordings
+
+Clips and speakers that the model was not trained on, of the labels that it has.
+
+| recordings | clips | labels | UAR, 95 % interval | UAR, adapted online to each speaker |
+|---|---|---|---|---|
+{rows}"""
+
+
+def _online(found: Mapping[str, Any]) -> str:
+    conditions = found.get("adaptation", {}).values()
+    return next((f"{condition['adapted']['uar']:.1%}" for condition in conditions), "")
 
 
 def _limits(bundle: Bundle) -> str:

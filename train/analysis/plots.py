@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from ser_images.train.evaluation.published_results import HUMAN_LISTENERS, PublishedResult
@@ -68,3 +69,28 @@ def _bar(axes: Any, position: str | int, metrics: Mapping[str, Any], name: str, 
     value, interval = metrics[name], read_interval(metrics, name)
     error = [[max(0, value - interval[0])], [max(0, interval[1] - value)]] if interval else None
     axes.barh(position, value, color=colour, xerr=error, capsize=3)
+
+
+def cross(cells: Sequence[Any]) -> Figure:
+    """UAR of each training (rows) on each corpus (columns), plain and, where there is one, adapted online.
+
+    Args:
+        cells: of type `ser_images.train.analysis.cross.Cell`.
+    """
+    trained, tested = (list(dict.fromkeys(getattr(cell, name) for cell in cells)) for name in ("trained", "tested"))
+    values = {"plain": "uar", "adapted online": "online"}
+    shown = {title: name for title, name in values.items() if any(getattr(cell, name) is not None for cell in cells)}
+    figure = Figure(figsize=(2 + 2.2 * len(tested) * len(shown), 1.6 + 0.45 * len(trained)), layout="constrained")
+    for axes, (title, name) in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown.items(), strict=True):
+        grid = np.full((len(trained), len(tested)), np.nan)
+        for cell in cells:
+            value = getattr(cell, name)
+            grid[trained.index(cell.trained), tested.index(cell.tested)] = np.nan if value is None else value
+        axes.imshow(grid, vmin=0, vmax=1, cmap="Blues", aspect="auto")
+        for (row, column), value in np.ndenumerate(grid):
+            text = "" if np.isnan(value) else f"{value:.1%}"
+            axes.text(column, row, text, ha="center", va="center", color="white" if value > 0.6 else "black")
+        axes.set_xticks(range(len(tested)), tested)
+        axes.set_yticks(range(len(trained)), trained)
+        axes.set(title=f"UAR, {title}", xlabel="tested on", ylabel="trained on")
+    return figure

@@ -68,13 +68,23 @@ class AdaptedLabel:
 
 
 def evaluate(
-    outputs: SpeakerOutputs, labels: Sequence[str], adaptation: SpeakerAdaptation, seed: int = 0
+    outputs: SpeakerOutputs,
+    labels: Sequence[str],
+    adaptation: SpeakerAdaptation,
+    seed: int = 0,
+    of_model: Values | None = None,
 ) -> list[AdaptedLabel]:
     """Every clip of every speaker: online in random and in the worst order, and enrolled with `ENROLLED` random clips.
 
     Enrolment clips, and clips with the same samples, are not scored. A speaker with too few clips is left out.
+
+    Args:
+        labels: that are scored, and that the targets are indices of.
+        of_model: which of them each label of the model counts as, shape (labels of the model, labels); None: they are
+            the same.
     """
     found = []
+    scored_as = np.eye(len(labels)) if of_model is None else of_model
     for draw in range(DRAWS):
         rng = np.random.default_rng((seed, draw))
         for clips in outputs.by_speaker:
@@ -82,9 +92,9 @@ def evaluate(
                 found += [
                     AdaptedLabel(
                         condition, draw, outputs.rows[clip].clip, labels[outputs.targets[clip]],
-                        labels[outputs.plain[clip].argmax()], labels[label],
+                        labels[(outputs.plain[clip] @ scored_as).argmax()], labels[label],
                     )
-                    for clip, label in zip(scored, probabilities.argmax(1), strict=True)
+                    for clip, label in zip(scored, (probabilities @ scored_as).argmax(1), strict=True)
                 ]  # fmt: skip
     return found
 

@@ -23,7 +23,7 @@ from ser_images.data.common.errors import UserError
 from ser_images.data.common.progress import progress_bar
 from ser_images.export.bundle.bundle import Normalisation
 from ser_images.export.formats.safetensors import model_id
-from ser_images.spectrogram_gen.dataset.image_set import MANIFEST, ImageSet
+from ser_images.spectrogram_gen.dataset.image_set import MANIFEST, ImageSet, read_manifest
 from ser_images.train.training.callbacks import Report
 
 FOLDER = ".embeddings"
@@ -87,7 +87,8 @@ def compute_embeddings(
     Raises:
         UserError: as `frozen_backbone`.
     """
-    paths = [image_set.folder / row.image for row in image_set.rows]
+    every = read_manifest(image_set.folder / MANIFEST)  # a part of the set shares the cache of the whole
+    paths = [image_set.folder / row.image for row in every]
     manifest = _short_hash((image_set.folder / MANIFEST).read_bytes())
     model = _short_hash(f"{model_id(backbone)} {normalisation}".encode())
     file = image_set.folder / FOLDER / f"{manifest}-{model}.npy"
