@@ -68,7 +68,7 @@ def require_no_leak(rows: Sequence[SplitRow], split: Split, protocol: str) -> Le
     return leaks
 
 
-def require_unheard(rows: Sequence[SplitRow], split: Split, protocol: str, lineage: Lineage, weights: str) -> None:
+def require_untrained(rows: Sequence[SplitRow], split: Split, protocol: str, lineage: Lineage, weights: str) -> None:
     """Require that starting weights were trained on no test clip, nor, for unseen speakers, on its speaker.
 
     Args:
@@ -80,13 +80,13 @@ def require_unheard(rows: Sequence[SplitRow], split: Split, protocol: str, linea
     """
     apart = PROTOCOLS[protocol].keeps_apart
     test = [rows[index] for index in split.test]
-    heard = {row.clip: row for row in test if "clips" in apart and lineage.has_clip(row)}
-    heard |= {row.clip: row for row in test if "speakers" in apart and lineage.has_speaker(row)}
-    if heard:
-        what = "clips" if any(map(lineage.has_clip, heard.values())) else "speakers of clips"
+    known = {row.clip: row for row in test if "clips" in apart and lineage.has_clip(row)}
+    known |= {row.clip: row for row in test if "speakers" in apart and lineage.has_speaker(row)}
+    if known:
+        what = "clips" if any(map(lineage.has_clip, known.values())) else "speakers of clips"
         raise UserError(
-            f"--weights {weights}: was trained on {what} that are tested here ({len(heard)} of {len(test)} test clips, "
-            f"the first {min(heard)}); start from weights that were trained on none of them, such as of the same fold"
+            f"--weights {weights}: was trained on {what} that are tested here ({len(known)} of {len(test)} test clips, "
+            f"the first {min(known)}); start from weights that were trained on none of them, such as of the same fold"
         )
 
 

@@ -17,7 +17,7 @@ LINEAGE = "lineage.json"
 _DIGITS = 16
 
 
-class HeardRow(Protocol):
+class LineageRow(Protocol):
     """The fields of a manifest row that a lineage needs."""
 
     @property
@@ -45,7 +45,7 @@ class Lineage:
     models: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, rows: Iterable[HeardRow]) -> "Lineage":
+    def of(cls, rows: Iterable[LineageRow]) -> "Lineage":
         """The lineage of a network that is trained on these rows."""
         rows = list(rows)
         return cls(
@@ -61,11 +61,11 @@ class Lineage:
             (*parent.models, *self.models),
         )  # fmt: skip
 
-    def has_clip(self, row: HeardRow) -> bool:
+    def has_clip(self, row: LineageRow) -> bool:
         """Whether a network was trained on this recording."""
         return row.sample_hash[:_DIGITS] in self.clips
 
-    def has_speaker(self, row: HeardRow) -> bool:
+    def has_speaker(self, row: LineageRow) -> bool:
         """Whether a network was trained on the speaker of this recording."""
         return bool(row.speaker) and _speaker_hash(row) in self.speakers
 
@@ -88,6 +88,6 @@ class Lineage:
         return cls(clips, speakers, corpora, tuple(sets["models"]))
 
 
-def _speaker_hash(row: HeardRow) -> str:
+def _speaker_hash(row: LineageRow) -> str:
     name = f"{row.corpus}\t{own_name(row.corpus, row.speaker)}"
     return hashlib.sha256(name.encode()).hexdigest()[:_DIGITS]

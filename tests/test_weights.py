@@ -206,7 +206,7 @@ def test_weights_of_another_spec_are_refused(command: Command, run_folder: Path,
         assert not (tmp_path / "run").exists()
 
 
-def test_starting_weights_that_heard_the_test_clips(
+def test_starting_weights_trained_on_the_test_clips(
     command: Command, images: ImageSet, run_folder: Path, tmp_path: Path
 ) -> None:
     arguments = ["resnet34", "--images", images.folder, "--weights", run_folder, "--out", tmp_path / "run"]
@@ -219,8 +219,8 @@ def test_starting_weights_that_heard_the_test_clips(
     assert not (tmp_path / "run").exists()
     lineage = Lineage.from_json((run_folder / "lineage.json").read_text())
     split = json.loads((run_folder / "run.json").read_text())["clips"]
-    heard = {row.clip for row in images.rows if lineage.has_clip(row)}
-    assert heard == {*split["train"], *split["validation"]}
+    known = {row.clip for row in images.rows if lineage.has_clip(row)}
+    assert known == {*split["train"], *split["validation"]}
     assert lineage.corpora == {"synthetic"}
     assert len(lineage.speakers) == 3
 

@@ -37,8 +37,10 @@ def print_elsewhere(found: Elsewhere) -> None:
     console.print(report_text(found.predictions) + adaptation_text(found.metrics), markup=False)
     if line := found.shared.text():
         console.print(f"not scored: {line}", markup=False)
-    if found.heard:
-        console.print(f"left out: {found.heard} clips that the run was trained on, or on their speakers", markup=False)
+    if found.left_out:
+        console.print(
+            f"left out: {found.left_out} clips that the run was trained on, or on their speakers", markup=False
+        )
 
 
 def print_cross(cells: Sequence[Cell]) -> None:

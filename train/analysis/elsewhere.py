@@ -1,4 +1,4 @@
-"""A trained network on other recordings than it was trained for: clips that it has not heard, labels that it knows.
+"""A trained network on other recordings: clips that it was not trained on, of labels that it has.
 
 found = on_other_images(Result.read(Path("runs/all")), ImageSet.read(Path("other")))
 found.metrics["uar"]
@@ -45,16 +45,16 @@ class Elsewhere:
     """The result of a test on other recordings; of several folds, of all of them together.
 
     Attributes:
-        predictions: plain; a clip occurs once for each fold that has not heard it.
+        predictions: plain; a clip occurs once for each fold that was not trained on it.
         adapted: labels adapted to the speakers; empty for a model that cannot adapt.
         shared: the labels that were scored.
-        heard: clips that were left out, because a fold was trained on them or on their speaker.
+        left_out: clips that were not scored, because every fold was trained on them or on their speaker.
     """
 
     predictions: Predictions
     adapted: tuple[AdaptedLabel, ...]
     shared: SharedLabels
-    heard: int
+    left_out: int
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class Elsewhere:
             "clips": len({row.clip for row in self.predictions.rows}),
             "only_model": list(self.shared.only_model),
             "only_images": list(self.shared.only_images),
-            "heard": self.heard,
+            "left_out": self.left_out,
             **({"adaptation": adaptation_metrics(self.adapted)} if self.adapted else {}),
         }
 
@@ -73,26 +73,28 @@ class Elsewhere:
 def on_other_images(
     result: Result, image_set: ImageSet, label_map: LabelMap | None = None, progress: Progress = lambda done: None
 ) -> Elsewhere:
-    """Each fold of a run on the original images of clips that it has not heard, nor their speakers.
+    """Each fold of a run on the original images of clips that it was not trained on, nor on their speakers.
 
     Args:
         label_map: for the labels of both; None: labels are the same where their names are.
         progress: called with the number of clips done so far.
 
     Raises:
-        UserError: images of another spec, fewer than two labels in common, or every clip was heard.
+        UserError: images of another spec, fewer than two labels in common, or it was trained on every clip.
     """
     rows = [row for row in image_set.rows if row.variant == "original"]
+    known = {row.clip for row in rows}
     parts, done = [], 0
     for fold in result.folds:
-        unheard = _unheard(fold, rows)
-        parts.append(evaluate_model(fold.folder, image_set, unheard, label_map, partial(_advance, progress, done)))
-        done += len(unheard)
+        new = _not_trained_on(fold, rows)
+        known -= {row.clip for row in new}
+        parts.append(evaluate_model(fold.folder, image_set, new, label_map, partial(_advance, progress, done)))
+        done += len(new)
     return Elsewhere(
         joined([part.predictions for part in parts]),
         tuple(one for part in parts for one in part.adapted),
         parts[0].shared,
-        len({row.clip for row in rows}) - len({row.clip for part in parts for row in part.predictions.rows}),
+        len(known),
     )
 
 
@@ -109,7 +111,7 @@ def evaluate_model(
     shared = SharedLabels.of(bundle.labels, image_set.labels, label_map)
     rows = [row for row in rows if row.label in shared.names]
     if not rows:
-        raise UserError(f"{image_set.folder}: no clip that {folder} has not heard, of a label that it has")
+        raise UserError(f"{image_set.folder}: no clip that {folder} was not trained on, of a label that it has")
     renamed = [_with_label(row, shared.names[row.label]) for row in rows]
     probabilities, logits = _outputs(model, image_set, rows, progress)
     plain = shared.of_probabilities(probabilities).astype(np.float32)
@@ -125,7 +127,7 @@ def _advance(progress: Progress, before: int, done: int) -> None:
     progress(before + done)
 
 
-def _unheard(fold: Fold, rows: Sequence[ManifestRow]) -> list[ManifestRow]:
+def _not_trained_on(fold: Fold, rows: Sequence[ManifestRow]) -> list[ManifestRow]:
     path = fold.folder / LINEAGE
     if path.is_file():
         lineage = Lineage.from_json(path.read_bytes())

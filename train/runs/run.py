@@ -14,7 +14,7 @@ from typing import Any
 from ser_images.data.common.command_line import LOGGER
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.text import counted
-from ser_images.data.leaks import Leaks, require_no_leak, require_unheard
+from ser_images.data.leaks import Leaks, require_no_leak, require_untrained
 from ser_images.data.lineage import LINEAGE, Lineage
 from ser_images.data.splits import Split, make_split
 from ser_images.export.bundle.bundle import LEARNER, ONNX, Bundle
@@ -68,15 +68,15 @@ def run(
     _report_split(image_set, split, protocol, fold, report, require_no_leak(image_set.rows, split, protocol))
     parent = lineage_of(config.weights)
     if test:
-        require_unheard(image_set.rows, split, protocol, parent, config.weights)
+        require_untrained(image_set.rows, split, protocol, parent, config.weights)
     if config.adapt == "speaker":
         _require_speakers(image_set, split)
     started = time.time()
     with new_run_folder(out) as folder:
         trained, evaluation = train_and_evaluate(image_set, split, config, folder, report, test, trainings_after)
         content = provenance(image_set, split, protocol, fold, config, command) | _training_record(trained, started)
-        heard = subset_rows(image_set, (*split.train, *split.valid))
-        (folder / LINEAGE).write_text((Lineage.of(heard) | parent).to_json())
+        known = subset_rows(image_set, (*split.train, *split.valid))
+        (folder / LINEAGE).write_text((Lineage.of(known) | parent).to_json())
         content["lineage"] = {"corpora": sorted(parent.corpora), "models": list(parent.models)}
         _write_records(folder, trained, evaluation, content, image_set.folder)
         bundle = _bundle(trained, evaluation, config, image_set, training_summary(content, evaluation.metrics))
