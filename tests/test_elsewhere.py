@@ -209,6 +209,7 @@ def test_combinations_of_three_corpora(images: ImageSet) -> None:
         (["one"], "all", "one image set: expected at least two"),
         (["all", "two"], "all", "corpus 'all': this name is taken; give another: NAME=IMAGES"),
         (["one", "two"], "first", "--folds first: expected all, or numbers such as 0,2"),
+        (["one", "two"], "0,9", "--folds 9: these image sets have the folds 0 to 3"),
     ],
 )
 def test_matrices_that_cannot_be(

@@ -257,6 +257,13 @@ def test_several_tables_need_a_choice(command: Command, corpus: Path, tmp_path: 
     assert "several tables list recordings (one.csv, two.tsv); give the path of one" in error
 
 
+def test_a_file_that_is_neither_sound_nor_a_table(command: Command, corpus: Path, tmp_path: Path) -> None:
+    (corpus / "README.md").write_text("# A corpus")
+    code, _, error = command(main, "build", corpus / "README.md", "--out", tmp_path / "images")
+    assert (code, error.count("\n")) == (2, 1)
+    assert "README.md: neither a sound file nor a table; give the folder of the recordings" in error
+
+
 def test_options_of_another_corpus(command: Command, corpus: Path, tmp_path: Path) -> None:
     for arguments in (["--corpus", "folder", "--columns", "path=x"], ["--corpus", "ravdess", "--root", corpus]):
         code, _, error = command(main, "build", corpus, "--out", tmp_path / "images", *arguments)

@@ -10,6 +10,7 @@ from ser_images.data.corpora.known.ravdess import RAVDESS, SYNTHETIC
 from ser_images.data.corpora.registry import corpus_named_like
 from ser_images.data.corpora.sound_files import sound_files
 from ser_images.data.corpora.table.find import tables_of
+from ser_images.data.corpora.table.rows import is_table
 
 LOGGER = logging.getLogger("ser_images")
 
@@ -29,6 +30,8 @@ def detect_corpus(source: Path) -> str:
 
 def _detect(source: Path) -> tuple[str, str]:
     files = sound_files(source)
+    if source.is_file() and not files and not is_table(source):
+        raise UserError(f"{source}: neither a sound file nor a table; give the folder of the recordings")
     if tables := [] if files == [source] else tables_of(source, {}):
         return "table", f"{tables[0].relative_to(source.parent if source.is_file() else source)} lists its recordings"
     name = corpus_named_like(files)

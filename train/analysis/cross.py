@@ -85,9 +85,13 @@ def cross(
         raise UserError("one image set: expected at least two, such as ser-train cross ravdess=A nemo=B")
     if taken := {IMAGES, ALL} & image_sets.keys():
         raise UserError(f"corpus {min(taken)!r}: this name is taken; give another: NAME=IMAGES")
+    config.resolved()  # refuses an unknown network before anything is copied
+    existing = max(n_folds(image_set.rows, "speaker") for image_set in image_sets.values())
+    folds = list(range(existing)) if folds is None else list(folds)
+    if folds and max(folds) >= existing:
+        raise UserError(f"--folds {max(folds)}: these image sets have the folds 0 to {existing - 1}")
     require_writable(out)
     images = _merged(image_sets, out / IMAGES)
-    folds = list(range(n_folds(images.rows, "speaker"))) if folds is None else list(folds)
     for fold in folds:
         for name, rows in combinations(images).items():
             train_set = replace(images, rows=tuple(rows))

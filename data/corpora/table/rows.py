@@ -17,6 +17,11 @@ from ser_images.data.corpora.table.columns import USUAL
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 
 
+def is_table(path: Path) -> bool:
+    """Whether a file has the name of a table."""
+    return path.suffix.lower() in SUFFIXES or path.name == HEADER
+
+
 @dataclass(frozen=True)
 class Table:
     """A table as text.
