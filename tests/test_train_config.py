@@ -26,7 +26,7 @@ DEFAULTS = {
     "architecture": "cnn4", "weights": "none", "freeze": False, "epochs": 20, "epoch_over": "clips", "batch_size": 32,
     "lr": None, "lr_suggestion": "valley", "schedule": "one-cycle", "weight_decay": 0.05, "mixup": 0.0,
     "label_smoothing": 0.1, "class_weights": "none", "class_weight": {}, "mask": 0.1, "masks": 1, "time_shift": 0.05,
-    "balance": "none",
+    "balance": "none", "backbone_lr": 1.0,
     "shift_bands": 0.0, "ema_decay": 0.99, "monitor": "uar", "keep": "best", "patience": 0, "plateau": 0,
     "plateau_factor": 10.0, "refit": False, "seed": 0, "linear_probe": False, "adapt": "none",
 }  # fmt: skip

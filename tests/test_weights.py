@@ -14,6 +14,7 @@ from ser_images.data.lineage import Lineage
 from ser_images.export.architectures.image.resnet34 import RESNET34
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.cli import main
+from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.first_weights import load_weights
 
 
@@ -247,3 +248,40 @@ def test_weights_without_a_lineage_are_a_warning(
     code, _, error = command(main, "resnet34", "--images", images.folder, *options)
     assert code == 0
     assert f"warning: --weights {weights}: what it was trained on is not known" in error
+
+
+def test_a_lower_rate_for_the_backbone(images: ImageSet, tmp_path: Path) -> None:
+    """The backbone moves in proportion to its learning rate; the head as before."""
+    from functools import partial
+
+    from ser_images.data.splits import make_split
+    from ser_images.export.bundle.bundle import Normalisation
+    from ser_images.train.training.learner import fit, make_learner
+    from ser_images.train.training.loaders import data_loaders
+
+    split = make_split(images.rows, "speaker")
+    moved = {}
+    for fraction in (1.0, 1e-3):
+        config = TrainConfig(
+            "cnn4", weights="none", epochs=1, lr=1e-3, schedule="flat", ema_decay=0, keep="last", backbone_lr=fraction,
+            weight_decay=0, masks=0, time_shift=0,
+        )  # fmt: skip
+        torch.manual_seed(0)
+        loaders = data_loaders(images, split, Normalisation(0.5, 0.25), "clips", 32, torch.device("cpu"))
+        learner = make_learner(loaders, config, images.labels, images.spec, tmp_path)
+        before = {name: value.clone() for name, value in learner.model.named_parameters()}
+        fit(learner, config, 1e-3, report=partial(str))
+        for part in "01":
+            moved[part, fraction] = max(
+                (value - before[name]).abs().max().item()
+                for name, value in learner.model.named_parameters()
+                if name.startswith(part)
+            )
+    assert moved["0", 1e-3] < 0.01 * moved["0", 1.0]
+    assert moved["1", 1e-3] > 0.3 * moved["1", 1.0]
+
+
+def test_a_backbone_that_is_not_trained_has_no_rate() -> None:
+    for freeze, schedule in ((True, "auto"), (None, "fine-tune")):
+        with pytest.raises(UserError, match="--backbone-lr needs a backbone that is trained"):
+            TrainConfig("cnn4", backbone_lr=0.1, freeze=freeze, schedule=schedule)

@@ -18,8 +18,8 @@ AUTO = "auto"
 PRETRAINED_TAGS = ("imagenet", "speech")
 """Pretrained weights that `weights` names: of ImageNet, and of speech networks."""
 _OF_EPOCHS = (
-    "epochs", "epoch_over", "lr", "lr_suggestion", "schedule", "weight_decay", "mixup", "label_smoothing",
-    "class_weights", "class_weight", "mask", "ema_decay", "monitor", "keep", "patience", "plateau",
+    "epochs", "epoch_over", "lr", "backbone_lr", "lr_suggestion", "schedule", "weight_decay", "mixup",
+    "label_smoothing", "class_weights", "class_weight", "mask", "ema_decay", "monitor", "keep", "patience", "plateau",
 )  # fmt: skip
 """Fields without effect on a linear probe, which has no epochs."""
 _MANY = 10_000
@@ -78,6 +78,14 @@ class TrainConfig:
     ] = "clips"
     batch_size: Annotated[int, Option("Images in a training step.", 2, 4096)] = 32
     lr: Annotated[float | None, Option("Maximum learning rate, or auto: found by lr_find.", 1e-8, 10, auto=AUTO)] = None
+    backbone_lr: Annotated[
+        float,
+        Option(
+            "Learning rate of the backbone as a fraction of --lr: below 1 to continue from other weights; needs "
+            "--schedule one-cycle or flat.",
+            1e-6, 1,
+        ),
+    ] = 1.0  # fmt: skip
     lr_suggestion: Annotated[
         str, Option("Which suggestion of lr_find to use with --lr auto.", choices=("valley", "steep", "minimum"))
     ] = "valley"
@@ -169,6 +177,8 @@ class TrainConfig:
         require_valid(self)
         if self.plateau and self.schedule != "flat":
             raise UserError(f"--plateau needs --schedule flat: {self.schedule} changes the learning rate itself")
+        if self.backbone_lr != 1 and (self.freeze or self.schedule == "fine-tune"):
+            raise UserError("--backbone-lr needs a backbone that is trained, by --schedule one-cycle or flat")
         chooses_epoch = self.keep != "last" or self.patience or self.plateau
         if self.refit and chooses_epoch and not self._may_probe:
             raise UserError("--refit leaves no clips to choose an epoch: use --keep last, no --patience or --plateau")

@@ -142,11 +142,19 @@ def fit(
 
 def _fit(learner: Any, config: TrainConfig, lr: float, callbacks: list[Callback]) -> None:
     if config.schedule == "one-cycle":
-        learner.fit_one_cycle(config.epochs, lr, cbs=callbacks)
+        learner.fit_one_cycle(config.epochs, _by_group(learner, config, lr), cbs=callbacks)
     elif config.schedule == "flat":
-        learner.fit(config.epochs, lr, cbs=callbacks)
+        learner.fit(config.epochs, _by_group(learner, config, lr), cbs=callbacks)
     else:
         learner.fine_tune(config.epochs, lr, cbs=callbacks)
+
+
+def _by_group(learner: Any, config: TrainConfig, lr: float) -> float | list[float]:
+    """The learning rate of each parameter group: that of the head is the last."""
+    if config.backbone_lr == 1:
+        return lr
+    groups = len(learner.splitter(learner.model))
+    return [config.backbone_lr * lr] * (groups - 1) + [lr]
 
 
 def _fit_callbacks(config: TrainConfig) -> list[Callback]:
