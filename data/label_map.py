@@ -48,8 +48,11 @@ class LabelMap:
     shared: bool = False
 
     @classmethod
-    def parse(cls, text: str) -> "LabelMap":
+    def parse(cls, text: str, shared: bool = False) -> "LabelMap":
         """The map of `--label-map`: a TOML file, or pairs such as `anger=angry,calm=neutral,boredom=`, or `canonical`.
+
+        Args:
+            shared: it is for several corpora, as a file always is.
 
         Raises:
             UserError: neither of them.
@@ -60,7 +63,7 @@ class LabelMap:
         pairs = [part.partition("=") for part in parts if part != CANONICAL]
         if not parts or any(not equals or not label.strip() for label, equals, _ in pairs):
             raise UserError(f"--label-map {text}: expected a TOML file, canonical, or such as anger=angry,boredom=")
-        return cls(MappingProxyType({old.strip(): new.strip() for old, _, new in pairs}), CANONICAL in parts)
+        return cls(MappingProxyType({old.strip(): new.strip() for old, _, new in pairs}), CANONICAL in parts, shared)
 
     @classmethod
     def _of(cls, content: Mapping[str, Any], source: str) -> "LabelMap":

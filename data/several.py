@@ -32,7 +32,7 @@ def combine(listings: Mapping[str, Listing]) -> Listing:
     """
     for name in listings:
         require_corpus_name(name)
-    roots = [str(listing.root.resolve()) for listing in listings.values() if listing.root]
+    roots = [_absolute(listing.root) for listing in listings.values() if listing.root]
     root = Path(os.path.commonpath(roots))
     parts = listings.values()
     return Listing(
@@ -53,6 +53,11 @@ def require_corpus_name(name: str) -> None:
 
 def _qualified_clip(corpus: str, clip: Clip) -> Clip:
     return replace(
-        clip, path=clip.path.resolve(), name=qualified(corpus, clip.name), speaker=qualified(corpus, clip.speaker),
+        clip, path=_absolute(clip.path), name=qualified(corpus, clip.name), speaker=qualified(corpus, clip.speaker),
         corpus=corpus,
     )  # fmt: skip
+
+
+def _absolute(path: Path) -> Path:
+    """The path from the root, whose links stay links: `resolve` would lead out of the folder of the corpus."""
+    return Path(os.path.normpath(path.absolute()))

@@ -59,11 +59,12 @@ class CorpusOptions:
         ),
     ] = ""
 
-    def find(self, source: Path, one_class: bool) -> "Listing":
+    def find(self, source: Path, one_class: bool, one_of_several: bool = False) -> "Listing":
         """The clips of `source`.
 
         Args:
             one_class: they may all have one label; it is a warning.
+            one_of_several: the label map is for other corpora too.
 
         Raises:
             UserError: an unknown corpus, an option that does not go with it, no clip, or one label without `one_class`.
@@ -72,7 +73,7 @@ class CorpusOptions:
         from ser_images.data.corpora.folder import require_labels
         from ser_images.data.label_map import LabelMap, offer_canonical
 
-        label_map = LabelMap.parse(self.label_map) if self.label_map else None
+        label_map = LabelMap.parse(self.label_map, one_of_several) if self.label_map else None
         rule, table = self._rule(), self._table()
         corpus = self._corpus(source, rule, table)
         listing = find_clips(source, corpus, rule, self.channel, table)

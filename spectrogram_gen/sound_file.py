@@ -82,6 +82,9 @@ def _read_part(path: Path, start_s: float, end_s: float | None) -> tuple[int, It
             f"is not in it"
         )
     start, end = round(start_s * file.samplerate), round(min(end_s or length_s, length_s) * file.samplerate)
+    if end <= start:
+        file.close()
+        raise UserError(f"{path}: a clip from {start_s:g} to {end_s} s holds no samples")
     with _decoder_errors(path):
         if file.format == "MP3":  # its decoder does not seek exactly
             file.read(start, dtype="float32")

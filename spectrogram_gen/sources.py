@@ -39,7 +39,7 @@ def find_sources(sources: Sequence[Path], options: CorpusOptions, one_class: boo
         described = [("", path, options) for path in sources]
     found: dict[str, Listing] = {}
     for given, path, own in described:
-        listing = own.find(path, one_class)
+        listing = own.find(path, one_class, one_of_several=own.label_map == options.label_map)
         name = given or _usual_name(listing, path)
         if name in found:
             raise UserError(f'{path}: a second corpus {name!r}; name each in a TOML file: [NAME], source = "FOLDER"')

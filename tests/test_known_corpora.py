@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from conftest import Command
+from ser_images.data.common.errors import UserError
 from ser_images.data.corpora import find_clips
+from ser_images.data.corpora.named import NamedCorpus
 from ser_images.data.corpora.registry import OURS, corpora_by_name, licence_id_of, licence_of
 from ser_images.data.labels import EMOTIONS
 from ser_images.spectrogram_gen.cli import main
@@ -105,6 +107,16 @@ def test_a_speaker_with_the_same_file_names_as_another(write_wav: Write, tone: S
     for speaker in ("DC", "JE"):
         write_wav(f"savee/{speaker}/a01.wav", tone)
     assert [clip.name for clip in find_clips(tmp_path / "savee", "savee").clips] == ["DC_a01", "JE_a01"]
+
+
+def test_patterns_that_are_none() -> None:
+    with pytest.raises(UserError, match=r"corpus 'mine': pattern '\(': "):
+        NamedCorpus("mine", "(", {})
+    with pytest.raises(UserError, match="has no group 'label'"):
+        NamedCorpus("mine", r"\d+", {})
+    corpus = NamedCorpus("mine", r"(?P<label>[A-Z])\d", {"A": "angry"})
+    assert corpus.recognises(Path("x/A1.wav"))
+    assert not corpus.recognises(Path("x/B1.wav"))
 
 
 def test_a_corpus_of_another_package(tmp_path: Path, write_wav: Write, tone: Samples, distributions: Path) -> None:

@@ -16,7 +16,7 @@ from ser_images.data.folds import RAVDESS_FOLDS
 from ser_images.data.splits import make_split, n_folds
 from ser_images.spectrogram_gen.cli import main
 from ser_images.spectrogram_gen.dataset.build import build
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow, write_manifest
 from ser_images.spectrogram_gen.dataset.merge import merge, read_sets
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.dataset.recordings import read_recording
@@ -121,6 +121,26 @@ def test_sources_that_cannot_be_one_set(command: Command, corpora: Path, tmp_pat
         code, _, error = command(main, "build", *arguments, "--out", tmp_path / "all", "-q")
         assert (code, error.count("\n")) == (2, 1)
         assert message in error
+
+
+def test_links_and_a_map_for_several(command: Command, corpora: Path, tmp_path: Path) -> None:
+    """A corpus of links to recordings elsewhere; a map whose labels not every corpus has."""
+    (tmp_path / "links").mkdir()
+    for path in (corpora / "mine").iterdir():
+        (tmp_path / "links" / path.name).symlink_to(path)
+    arguments = ["build", tmp_path / "links", corpora / "ravdess", "--label-map", "anger=angry"]
+    code, _, _ = command(main, *arguments, "--out", tmp_path / "all", "--jobs", 1)
+    assert code == 0
+    assert {fact[4] for fact in facts(tmp_path / "all") if fact[0] == "links"} == {"links/03-x.wav", "links/04-x.wav"}
+
+
+def test_a_label_cannot_lead_out_of_a_merged_set(corpora: Path, tmp_path: Path) -> None:
+    build(find_clips(corpora / "ravdess", "ravdess").clips, corpora / "ravdess", tmp_path / "first", SMALL, Plan())
+    rows = [replace(row, label="../../x") for row in ImageSet.read(tmp_path / "first").rows]
+    write_manifest(tmp_path / "first/manifest.csv", rows)
+    with pytest.raises(UserError, match="leads out of"):
+        merge(read_sets([f"a={tmp_path}/first"]), tmp_path / "all")
+    assert not (tmp_path / "all").exists()
 
 
 def test_the_same_sound_in_two_corpora_is_found(command: Command, corpora: Path) -> None:

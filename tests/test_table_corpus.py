@@ -150,6 +150,8 @@ def test_segments_of_a_long_recording(command: Command, tmp_path: Path, write_wa
     assert np.array_equal(end, samples[4 * rate_hz :])
     with pytest.raises(UserError, match=r"is 6\.00 s long; a clip from 6 s to the end is not in it"):
         read_mono(tmp_path / "corpus/long.wav", 6)
+    with pytest.raises(UserError, match=r"a clip from 1 to 1\.00001 s holds no samples"):
+        read_mono(tmp_path / "corpus/long.wav", 1, 1.00001)
 
 
 READ_AUDIO_FOLDER = """
@@ -262,6 +264,23 @@ def test_a_file_that_is_neither_sound_nor_a_table(command: Command, corpus: Path
     code, _, error = command(main, "build", corpus / "README.md", "--out", tmp_path / "images")
     assert (code, error.count("\n")) == (2, 1)
     assert "README.md: neither a sound file nor a table; give the folder of the recordings" in error
+
+
+def test_tables_that_do_not_list_recordings_are_passed_over(
+    command: Command, write_wav: Write, tone: Samples, tmp_path: Path
+) -> None:
+    for label in ("calm", "sad"):
+        write_wav(f"corpus/{label}/a.wav", tone)
+    (tmp_path / "corpus/metadata.csv").write_text("licence,version\nCC0,1\n")
+    (tmp_path / "corpus/broken.csv").write_bytes(b"\xff\xfe\x00")
+    code, _, error = command(main, "check", tmp_path / "corpus")
+    assert (code, error.splitlines()[0]) == (
+        0, "corpus folder: the first folder of a recording is its label (--corpus to choose another)",
+    )  # fmt: skip
+    (tmp_path / "corpus/list.csv").write_text("file,label\nb.wav,calm\n")
+    code, _, error = command(main, "check", tmp_path / "corpus")
+    assert code == 2
+    assert "none of 1 rows is a clip (the first: list.csv row 2: no file 'b.wav'); try --root, or another" in error
 
 
 def test_options_of_another_corpus(command: Command, corpus: Path, tmp_path: Path) -> None:

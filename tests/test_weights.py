@@ -252,8 +252,6 @@ def test_weights_without_a_lineage_are_a_warning(
 
 def test_a_lower_rate_for_the_backbone(images: ImageSet, tmp_path: Path) -> None:
     """The backbone moves in proportion to its learning rate; the head as before."""
-    from functools import partial
-
     from ser_images.data.splits import make_split
     from ser_images.export.bundle.bundle import Normalisation
     from ser_images.train.training.learner import fit, make_learner
@@ -270,7 +268,7 @@ def test_a_lower_rate_for_the_backbone(images: ImageSet, tmp_path: Path) -> None
         loaders = data_loaders(images, split, Normalisation(0.5, 0.25), "clips", 32, torch.device("cpu"))
         learner = make_learner(loaders, config, images.labels, images.spec, tmp_path)
         before = {name: value.clone() for name, value in learner.model.named_parameters()}
-        fit(learner, config, 1e-3, report=partial(str))
+        fit(learner, config, 1e-3, report=lambda _: None)
         for part in "01":
             moved[part, fraction] = max(
                 (value - before[name]).abs().max().item()

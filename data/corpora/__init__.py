@@ -70,7 +70,8 @@ def _select_channel(listing: Listing, channel: str, source: Path) -> Listing:
 
 def _no_clips_message(source: Path, corpus: str, listing: Listing) -> str:
     if listing.bad_rows:
-        return f"{source}: none of {len(listing.bad_rows)} rows is a clip; the first: {listing.bad_rows[0]}"
+        rows = f"{len(listing.bad_rows)} rows is a clip (the first: {listing.bad_rows[0]})"
+        return f"{source}: none of {rows}; try --root, or another --corpus"
     if not listing.unparsed:
         return f"{source}: no recordings in it; give the folder that holds the {corpus} sound files"
     first = listing.unparsed[0].name

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ser_images.data.clip import Clip, Listing
+from ser_images.data.common.errors import UserError
 from ser_images.data.corpora.sound_files import sound_files
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -30,6 +31,9 @@ class NamedCorpus:
         values: what the codes of further groups stand for; codes that are not listed stay as they are.
         example: a file name, for messages.
         licence, licence_id: as in `Corpus`.
+
+    Raises:
+        UserError: a pattern that is no regular expression, or has no group `label`.
     """
 
     name: str
@@ -41,6 +45,14 @@ class NamedCorpus:
     licence: str = ""
     licence_id: str = "other"
 
+    def __post_init__(self) -> None:
+        try:
+            groups = self._path.groupindex
+        except re.error as error:
+            raise UserError(f"corpus {self.name!r}: pattern {self.pattern!r}: {error}") from error
+        if "label" not in groups:
+            raise UserError(f"corpus {self.name!r}: pattern {self.pattern!r} has no group 'label'")
+
     @cached_property
     def _path(self) -> re.Pattern[str]:
         return re.compile(rf"(?:.*/)?(?P<clip>{self.pattern})", re.DOTALL)
@@ -48,7 +60,7 @@ class NamedCorpus:
     def parse(self, path: Path) -> Clip | None:
         """The clip that the name of a file describes, or None where it is no name of this corpus."""
         match = self._path.fullmatch(path.with_suffix("").as_posix())
-        if match is None:
+        if match is None or match["label"] not in self.labels:
             return None
         codes = {name: code for name, code in match.groupdict().items() if code is not None}
         name = codes.pop("clip").replace("/", "_")
@@ -60,7 +72,7 @@ class NamedCorpus:
 
     def recognises(self, path: Path) -> bool:
         """Whether a sound file is named as the recordings of this corpus."""
-        return self._path.fullmatch(path.with_suffix("").as_posix()) is not None
+        return self.parse(path) is not None
 
     def find(self, source: Path) -> Listing:
         """The recordings below `source`, in any folders.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import moved_into_place, require_new, require_writable
+from ser_images.data.common.paths import resolve_below
 from ser_images.data.corpora import UNNAMED
 from ser_images.data.several import qualified, require_corpus_name
 from ser_images.spectrogram_gen.dataset.image_set import MANIFEST, SPEC, ImageSet, ManifestRow, write_manifest
@@ -37,8 +38,9 @@ def merge(image_sets: Mapping[str, ImageSet], out: Path) -> ImageSet:
     with moved_into_place(out) as folder:
         for name, image_set in image_sets.items():
             for old, new in zip(image_set.rows, rows[name], strict=True):
-                (folder / new.image).parent.mkdir(exist_ok=True)
-                shutil.copy(image_set.folder / old.image, folder / new.image)
+                target = resolve_below(folder, new.image, image_set.folder / MANIFEST)
+                target.parent.mkdir(exist_ok=True)
+                shutil.copy(image_set.folder / old.image, target)
         (folder / SPEC).write_text(next(iter(image_sets.values())).spec.to_json() + "\n")
         every = [row for several in rows.values() for row in several]
         write_manifest(folder / MANIFEST, sorted(every, key=lambda row: row.image))

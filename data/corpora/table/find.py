@@ -52,8 +52,9 @@ def tables_of(source: Path, columns: Mapping[str, str]) -> list[Path]:
         return [source]
     if (source / HEADER).is_file():
         return [source / HEADER]
-    if audio_folder := [path for suffix in SUFFIXES for path in sorted(source.rglob(f"{AUDIO_FOLDER}{suffix}"))]:
-        return audio_folder
+    audio_folder = [path for suffix in SUFFIXES for path in sorted(source.rglob(f"{AUDIO_FOLDER}{suffix}"))]
+    if found := [path for path in audio_folder if _lists_clips(path, columns)]:
+        return found
     found = [path for path in sorted(source.iterdir()) if path.suffix.lower() in SUFFIXES and path.is_file()]
     found = [path for path in found if _lists_clips(path, columns)]
     if len(found) > 1:
