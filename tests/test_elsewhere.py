@@ -192,6 +192,10 @@ def test_the_matrix_of_two_corpora(
     assert code == 0
     assert f"  all          two            60        8      {cells[-1].accuracy:.1%}" in out
     assert (tmp_path / "out/cross.png").stat().st_size > 1000
+    page = (tmp_path / "out/cross.html").read_text()
+    assert page.count('<tr class="own">') == 4
+    assert "tested on the same clips of a corpus, by speakers that none of them was trained on: 2 folds" in page
+    assert f"<td>{cells[-1].uar:.1%}</td>" in page
 
 
 def test_combinations_of_three_corpora(images: ImageSet) -> None:

@@ -36,6 +36,7 @@ OLD = {
 COMPATIBILITY = {
     ".github/ISSUE_TEMPLATE": r"body:",  # GitHub's own key
     "train/analysis/report.html": r"body( \{|>)",
+    "train/analysis/cross.html": r"body( \{|>)",
     "docs/how-to/export.md": "earlier development versions",
     "docs/reference/bundle.md": "names of format 1",
     "export/formats/onnx.py": "pictures",

@@ -60,7 +60,7 @@ def cross(
 
     Each corpus is tested by speakers that were not trained on: the folds of the protocol speaker.
 
-    Plain, and adapted to each speaker where the model can. Writes cross.csv and cross.png.
+    Plain, and adapted to each speaker where the model can. Writes cross.csv, cross.png and a report, cross.html.
     """
     from ser_images.spectrogram_gen.dataset.merge import read_sets
     from ser_images.train.training.config import TrainConfig
@@ -74,7 +74,7 @@ def cross(
 
     cells = cross_corpora(sets, config, parse_cross_folds(folds), out, typer.echo, ["ser-train", *sys.argv[1:]])
     print_cross(cells)
-    typer.echo(out / "cross.csv")
+    typer.echo(f"{out / 'cross.csv'}\n{out / 'cross.html'}")
 
 
 COMMANDS: tuple[Callable[..., None], ...] = (evaluate, cross)

@@ -16,6 +16,7 @@ from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
 from ser_images.spectrogram_gen.dataset.merge import merge
 from ser_images.train.analysis import plots
 from ser_images.train.analysis.elsewhere import Elsewhere, evaluate_model
+from ser_images.train.analysis.report import html_templates
 from ser_images.train.evaluation.adaptation import (
     ONLINE_RANDOM,
     adaptation_metrics,
@@ -32,6 +33,7 @@ from ser_images.train.training.callbacks import Report
 from ser_images.train.training.config import TrainConfig
 
 IMAGES, ALL, WITHOUT = "images", "all", "without-{}"
+_WITHOUT = WITHOUT.format("")
 CSV = "cross.csv"
 
 
@@ -59,6 +61,12 @@ class Cell:
     high: float
     online: float | None = None
     enrolled: float | None = None
+
+    @property
+    def own(self) -> bool:
+        """Whether the training had clips of the tested corpus."""
+        without = self.trained.startswith(_WITHOUT) and self.trained != WITHOUT.format(self.tested)
+        return self.trained in (self.tested, ALL) or without
 
 
 def cross(
@@ -105,7 +113,25 @@ def cross(
     ]
     write_cells(cells, out / CSV)
     plots.cross(cells).savefig(out / "cross.png")
+    _write_report(cells, config, command, out / "cross.html")
     return cells
+
+
+def _write_report(cells: Sequence[Cell], config: TrainConfig, command: Sequence[str], path: Path) -> None:
+    folds = max(cell.folds for cell in cells)
+    page = (
+        html_templates()
+        .get_template("cross.html")
+        .render(
+            title=f"{config.architecture} across corpora",
+            cells=[{**vars(cell), "own": cell.own} for cell in cells],
+            folds="one fold of each corpus" if folds == 1 else f"{folds} folds of each corpus",
+            figure=plots.svg(plots.cross(cells)),
+            command=" ".join(command),
+        )
+    )
+    with file_moved_into_place(path) as file:
+        file.write(page)
 
 
 def combinations(images: ImageSet) -> dict[str, list[ManifestRow]]:

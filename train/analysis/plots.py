@@ -1,5 +1,6 @@
 """Plots that compare runs, corruptions and published results; each function draws one figure and returns it."""
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -94,3 +95,10 @@ def cross(cells: Sequence[Any]) -> Figure:
         axes.set_yticks(range(len(trained)), trained)
         axes.set(title=f"UAR, {title}", xlabel="tested on", ylabel="trained on")
     return figure
+
+
+def svg(figure: Figure) -> str:
+    """A figure as an `<svg>` element."""
+    file = io.StringIO()
+    figure.savefig(file, format="svg", metadata={"Date": None})
+    return file.getvalue()[file.getvalue().index("<svg") :]

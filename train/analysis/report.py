@@ -4,13 +4,11 @@ write_report(Result.read(Path("runs/all")), Path("runs/all/report.html"), ImageS
 """
 
 import csv
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from matplotlib.figure import Figure
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import file_moved_into_place
@@ -19,7 +17,7 @@ from ser_images.data.labels import EMOTIONS
 from ser_images.data.protocols import PROTOCOLS
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.analysis.mistakes import worst_mistakes
-from ser_images.train.analysis.plots import NAMES, published_comparison
+from ser_images.train.analysis.plots import NAMES, published_comparison, svg
 from ser_images.train.evaluation import plots
 from ser_images.train.evaluation.groups import groups
 from ser_images.train.evaluation.metrics import confusion
@@ -44,14 +42,20 @@ def write_report(result: Result, out: Path, image_set: ImageSet | None = None, r
     """
     if image_set:
         _require_its_spec(result, image_set)
-    environment = Environment(
-        loader=PackageLoader("ser_images.train.analysis", "."), autoescape=True, undefined=StrictUndefined
-    )
-    environment.filters["percent"] = lambda value: "" if value is None else f"{value:.1%}"
+    environment = html_templates()
     environment.filters["interval"] = lambda metrics, name: _interval_text(read_interval(metrics, name))
     page = environment.get_template("report.html").render(_content(result, image_set, recordings))
     with file_moved_into_place(out, _inputs(result, image_set, recordings)) as file:
         file.write(page)
+
+
+def html_templates() -> Environment:
+    """The templates of reports, with the filter `percent`."""
+    environment = Environment(
+        loader=PackageLoader("ser_images.train.analysis", "."), autoescape=True, undefined=StrictUndefined
+    )
+    environment.filters["percent"] = lambda value: "" if value is None else f"{value:.1%}"
+    return environment
 
 
 def _require_its_spec(result: Result, image_set: ImageSet) -> None:
@@ -97,15 +101,15 @@ def _published(result: Result, metrics: dict[str, Any]) -> dict[str, Any]:
     first = result.folds[0]
     comparable = first.provenance["corpora"] == ["ravdess"] and first.predictions.labels == EMOTIONS
     published = published_results(first.provenance["protocol"]) if comparable else ()
-    figure = _svg(published_comparison(metrics, published)) if published else ""
+    figure = svg(published_comparison(metrics, published)) if published else ""
     return {"published": published, "published_figure": figure}
 
 
 def _figures(result: Result, metrics: dict[str, Any]) -> dict[str, Any]:
     return {
-        "curves": [(fold.number, _svg(plots.curves(fold.history))) for fold in result.folds],
-        "reliability": _svg(plots.reliability(metrics["calibration"])),
-        "risk_coverage": _svg(plots.risk_coverage(result.predictions)),
+        "curves": [(fold.number, svg(plots.curves(fold.history))) for fold in result.folds],
+        "reliability": svg(plots.reliability(metrics["calibration"])),
+        "risk_coverage": svg(plots.risk_coverage(result.predictions)),
     }
 
 
@@ -116,12 +120,6 @@ def _fold_numbers(result: Result) -> str:
 
 def _interval_text(interval: tuple[float, float] | None) -> str:
     return f"{interval[0]:.1%} to {interval[1]:.1%}" if interval else ""
-
-
-def _svg(figure: Figure) -> str:
-    file = io.StringIO()
-    figure.savefig(file, format="svg", metadata={"Date": None})
-    return file.getvalue()[file.getvalue().index("<svg") :]
 
 
 def _read_robustness(path: Path) -> list[dict[str, str]]:
