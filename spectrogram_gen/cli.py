@@ -55,6 +55,9 @@ def build(
     feature: FeatureName = "",
     spec: Annotated[Path | None, typer.Option(help="JSON file with fields that differ from the default spec.")] = None,
     one_class: OneClass = False,
+    corrections: Annotated[
+        Path | None, typer.Option(help="CSV of corrected labels (clip, label, corrected), from ser-train review.")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if a recording failed.")] = False,
 ) -> None:
     """Render every recording and its variants as images (PNG).
@@ -64,6 +67,7 @@ def build(
     Also writes spec.json, which defines the images, and manifest.csv, with one row per image.
     """
     from ser_images.data.common.progress import progress_bar
+    from ser_images.data.corrections import Corrections
     from ser_images.spectrogram_gen.console import print_build
     from ser_images.spectrogram_gen.dataset.build import build as build_images
     from ser_images.spectrogram_gen.dataset.plan import make_plan
@@ -71,6 +75,8 @@ def build(
     image_spec = spec_of(feature, spec)
     plan = make_plan(variants, augmentations, labels, seed)
     listing = find_sources(sources, corpus, one_class)
+    if corrections:
+        listing = Corrections.read(corrections).apply(listing)
     with progress_bar("rendering", len(listing.clips)) as progress:
         summary = build_images(listing.clips, listing.root or Path(), out, image_spec, plan, jobs, progress)
     print_build(summary, listing, out)

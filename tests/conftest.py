@@ -6,9 +6,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -195,6 +195,17 @@ def make_adaptive(network: "torch.nn.Sequential", grey: "torch.Tensor") -> "tupl
         head.linear.weight.copy_(last.weight)
         bias = last(head.get_buffer("population_mean"))
     return AdaptiveNetwork(network, head).eval(), SpeakerAdaptation(last.in_features, tuple(bias.tolist()))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, as Debian has it, without a screen."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ LAYERS = {
         "synthesis",
         "corpora",
         "label_map",
+        "corrections",
         "several",
         "lineage",
         "folds",

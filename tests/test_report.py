@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,17 +53,6 @@ def folds(images: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def predictions_of(run: Path) -> list[dict[str, str]]:
     with (run / "predictions.csv").open(newline="") as file:
         return list(csv.DictReader(file))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium, as Debian has it, without a screen."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.mark.skipif("CI" not in os.environ and not shutil.which("chromium"), reason="chromium is not installed")

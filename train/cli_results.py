@@ -76,4 +76,28 @@ def networks() -> None:
     typer.echo("also: networks of torchvision and fastai, such as resnet18 or xresnet50, and of timm if installed")
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (report, robustness, compare, networks)
+def review(
+    run: Run,
+    images: Annotated[Path | None, typer.Option(help="Its image set: shows the images.")] = None,
+    recordings: Annotated[
+        Path | None, typer.Option(help="The folder that the image set was built from: adds the sound.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="HTML file to write.", show_default="RUN/review.html")] = None,
+    most: Annotated[int, typer.Option(min=1, help="Clips on the page, those with the least probable label.")] = 50,
+) -> None:
+    """Write a page to review the labels that a run doubts most.
+
+    The choices made on it are saved as corrections.csv, which ser-images build --corrections applies.
+    """
+    from ser_images.data.common.text import counted
+    from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+    from ser_images.train.analysis.review import write_review
+    from ser_images.train.runs.results import Result
+
+    path = out or run / "review.html"
+    image_set = ImageSet.read(images) if images else None
+    count = write_review(Result.read(run), path, image_set, recordings, most)
+    typer.echo(f"{path}: {counted(count, 'clip')}")
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (report, review, robustness, compare, networks)

@@ -19,6 +19,7 @@ from PIL import Image
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.paths import resolve_below
+from ser_images.data.corrections import CORRECTED
 from ser_images.data.label_map import ORIGINAL
 from ser_images.data.labels import ordered_labels
 from ser_images.spectrogram_gen.augment import Step
@@ -83,9 +84,9 @@ class ImageSet:
     @property
     def label_map(self) -> dict[str, str]:
         """The labels that were renamed when the set was built: what they were, and what they are."""
-        with_map = (row for row in self.rows if ORIGINAL in row.attributes)
-        pairs = {(json.loads(row.attributes).get(ORIGINAL), row.label) for row in with_map}
-        return {original: label for original, label in sorted(pairs) if original}
+        with_map = ((json.loads(row.attributes), row.label) for row in self.rows if ORIGINAL in row.attributes)
+        pairs = {(found[ORIGINAL], label) for found, label in with_map if ORIGINAL in found and CORRECTED not in found}
+        return dict(sorted(pairs))
 
     @property
     def corpora(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
 from ser_images.spectrogram_gen.dataset.merge import merge
 from ser_images.train.analysis import plots
 from ser_images.train.analysis.elsewhere import Elsewhere, evaluate_model
-from ser_images.train.analysis.report import html_templates
+from ser_images.train.analysis.html import html_templates
 from ser_images.train.evaluation.adaptation import (
     ONLINE_RANDOM,
     adaptation_metrics,

@@ -1,7 +1,8 @@
-"""The clips that a run classified wrong with the highest loss, with image and sound as data URLs."""
+"""Clips of a run to show: with their probabilities, image and sound as data URLs; those that it classified worst."""
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +22,8 @@ _TOP = 3
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """A clip with a wrong label.
+class ShownClip:
+    """A clip with what a network makes of it.
 
     Attributes:
         label: the true label.
@@ -37,27 +38,41 @@ class Mistake:
     sound: str
 
 
-def worst_mistakes(result: Result, image_set: ImageSet | None, recordings: Path | None) -> list[Mistake]:
-    """The mistakes with the highest cross entropy, at most `MOST`, highest first.
+def worst_mistakes(result: Result, image_set: ImageSet | None, recordings: Path | None) -> list[ShownClip]:
+    """The wrongly classified clips with the highest cross entropy, at most `MOST`, highest first.
 
     Raises:
-        UserError: a path in the predictions leads out of the image set or out of `recordings`.
+        UserError: as `shown_clips`.
+    """
+    return shown_clips(result, result.predictions.mistakes[:MOST].tolist(), image_set, recordings)
+
+
+def shown_clips(
+    result: Result, indices: Sequence[int], image_set: ImageSet | None, recordings: Path | None
+) -> list[ShownClip]:
+    """The clips at these places of the run's predictions.
+
+    Args:
+        image_set: adds the images.
+        recordings: the folder that the image set was built from; adds the sound.
+
+    Raises:
+        UserError: a file is missing, or its path leads out of the image set or out of `recordings`.
     """
     predictions = result.predictions
     sources = [fold.folder / PREDICTIONS for fold in result.folds for _ in fold.predictions.rows]
-    worst = predictions.mistakes[:MOST].tolist()
-    return [_mistake(predictions, index, sources[index], image_set, recordings) for index in worst]
+    return [_shown(predictions, index, sources[index], image_set, recordings) for index in indices]
 
 
-def _mistake(
+def _shown(
     predictions: Predictions, index: int, source: Path, image_set: ImageSet | None, recordings: Path | None
-) -> Mistake:
+) -> ShownClip:
     row, image, sound = predictions.rows[index], "", ""
     if image_set:
         image = _data_url("image/png", _png(resolve_below(image_set.folder, row.image, source), image_set.folder))
     if recordings:
         sound = _data_url("audio/mpeg", _mp3(*read_recording(recordings, row, source)))
-    return Mistake(row.clip, row.label, _highest_probabilities(predictions, index), image, sound)
+    return ShownClip(row.clip, row.label, _highest_probabilities(predictions, index), image, sound)
 
 
 def _png(image: Path, folder: Path) -> bytes:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import file_moved_into_place
@@ -16,6 +15,7 @@ from ser_images.data.corpora.registry import licence_of
 from ser_images.data.labels import EMOTIONS
 from ser_images.data.protocols import PROTOCOLS
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.train.analysis.html import html_templates
 from ser_images.train.analysis.mistakes import worst_mistakes
 from ser_images.train.analysis.plots import NAMES, published_comparison, svg
 from ser_images.train.evaluation import plots
@@ -47,15 +47,6 @@ def write_report(result: Result, out: Path, image_set: ImageSet | None = None, r
     page = environment.get_template("report.html").render(_content(result, image_set, recordings))
     with file_moved_into_place(out, _inputs(result, image_set, recordings)) as file:
         file.write(page)
-
-
-def html_templates() -> Environment:
-    """The templates of reports, with the filter `percent`."""
-    environment = Environment(
-        loader=PackageLoader("ser_images.train.analysis", "."), autoescape=True, undefined=StrictUndefined
-    )
-    environment.filters["percent"] = lambda value: "" if value is None else f"{value:.1%}"
-    return environment
 
 
 def _require_its_spec(result: Result, image_set: ImageSet) -> None:
