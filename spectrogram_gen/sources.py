@@ -52,7 +52,9 @@ def _usual_name(listing: Listing, path: Path) -> str:
     from ser_images.data.corpora import UNNAMED
 
     corpus = listing.clips[0].corpus
-    return corpus if corpus not in UNNAMED else path.resolve().stem
+    if corpus not in UNNAMED:
+        return corpus
+    return path.resolve().name if path.is_dir() else path.stem
 
 
 def _require_shared(options: CorpusOptions) -> None:

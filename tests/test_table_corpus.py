@@ -119,6 +119,13 @@ def test_rows_that_are_no_clip_are_listed(command: Command, corpus: Path) -> Non
     assert command(main, "check", corpus, "--corpus", "table", "--strict")[0] == 1
 
 
+def test_rows_are_numbered_as_an_editor_counts_lines(corpus: Path) -> None:
+    rows = [{"file": "gone.wav", "label": "joy"}, {"file": "a1", "label": "anger"}]
+    for name, number in (("data.jsonl", 1), ("data.csv", 2)):
+        write_table(corpus / name, rows)
+        assert find_clips(corpus / name, "table").bad_rows == (f"{name} row {number}: no file 'gone.wav'",)
+
+
 def test_segments_of_a_long_recording(command: Command, tmp_path: Path, write_wav: Write, tone: Samples) -> None:
     long = np.concatenate([tone, 0.5 * tone[::-1], tone])
     write_wav("corpus/long.wav", long)
@@ -234,6 +241,7 @@ def test_an_audformat_database(command: Command, tmp_path: Path, write_wav: Writ
         ("", {}, "cannot be read as a table"),
         ("file,label\n1,2,3\n4\n5,6,7,8\n", {}, "cannot be read as a table"),
         ("file,file\n1,2\n", {"path": "file"}, "usual name for the label"),
+        ("file, file,label\n1,2,3\n", {}, "two columns have one name"),
     ],
 )
 def test_tables_that_cannot_be_used(corpus: Path, content: str, columns: dict[str, str], message: str) -> None:

@@ -125,7 +125,7 @@ class _Reader:
 
     def clips(self) -> Iterator[tuple[str, Clip]]:
         """(where, clip) of each row that is one; the clips have no names yet."""
-        for number, row in enumerate(self.table.rows, 2):
+        for number, row in enumerate(self.table.rows, self.table.first_number):
             where = f"{self.table.path.name} row {number}"
             values = {what: row[name] for what, name in self.columns.used.items()}
             try:

@@ -39,6 +39,11 @@ class Table:
     trimmed: tuple[str, ...] = ()
 
     @property
+    def first_number(self) -> int:
+        """The number of the first row, as an editor counts lines: below a header, it is 2."""
+        return 2 if self.path.suffix.lower() in (".csv", ".tsv") else 1
+
+    @property
     def folder(self) -> Path:
         """The folder that its paths are relative to."""
         return self.path.parent
@@ -50,11 +55,12 @@ class Table:
         Raises:
             UserError: not readable as such, without rows, or a package is needed that is not installed.
         """
+        if not is_table(path):
+            raise UserError(f"{path}: not a kind of table that is known; expected {', '.join((*SUFFIXES, HEADER))}")
         try:
             names, rows = _READERS[HEADER if path.name == HEADER else path.suffix.lower()](path)
-        except KeyError as error:
-            expected = ", ".join((*SUFFIXES, HEADER))
-            raise UserError(f"{path}: not a kind of table that is known; expected {expected}") from error
+            if len({name.strip() for name in names}) < len(names):
+                raise ValueError("two columns have one name")
         except (OSError, ValueError, RecursionError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise UserError(f"{path}: cannot be read as a table ({reason})") from error
@@ -106,8 +112,6 @@ _READERS = {
 
 def _of_frame(frame: Any) -> _Rows:
     names = [str(name) for name in frame.columns]
-    if len(set(names)) < len(names):
-        raise ValueError("two columns have one name")
     return names, [dict(zip(names, map(_text, values), strict=True)) for values in frame.itertuples(index=False)]
 
 
