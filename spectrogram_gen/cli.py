@@ -142,7 +142,10 @@ def merge(
     images: Annotated[list[str], typer.Argument(help="Image sets, or NAME=IMAGES to name their corpora.")],
     out: Annotated[Path, typer.Option(help="Folder of the new image set.")],
 ) -> None:
-    """Copy image sets of one spec into a new one, with clips and speakers kept apart by corpus."""
+    """Copy several image sets into a new one.
+
+    They must have one spec. Clips and speakers are kept apart by corpus.
+    """
     from ser_images.data.common.text import counted
     from ser_images.spectrogram_gen.dataset.merge import merge as merge_sets
     from ser_images.spectrogram_gen.dataset.merge import read_sets
@@ -153,7 +156,10 @@ def merge(
 
 @app.command()
 def corpora() -> None:
-    """List the corpora that can be read, with an example of a file name and the licence."""
+    """List the corpora that can be read.
+
+    With an example of a file name and the licence.
+    """
     from ser_images.data.corpora.registry import corpora_by_name
 
     typer.echo("table: CSV, TSV, JSON Lines, Parquet, an AudioFolder or an audformat database")

@@ -27,8 +27,8 @@ from ser_images.train.training.loaders import compute_normalisation, data_loader
 
 FILES = {
     "README.md", "SHA256SUMS", "bundle.json", "confusion_matrix.csv", "confusion_matrix.png", "curves.png",
-    "history.csv", "learner.pkl", "metrics.json", "model.onnx", "model.safetensors", "predictions.csv", "report.txt",
-    "run.json", "top_losses.png", "validation.csv",
+    "history.csv", "learner.pkl", "lineage.json", "metrics.json", "model.onnx", "model.safetensors", "predictions.csv",
+    "report.txt", "run.json", "top_losses.png", "validation.csv",
 }  # fmt: skip
 QUICK = TrainConfig("cnn4", weights="none", epochs=1, lr=1e-3, schedule="one-cycle")
 

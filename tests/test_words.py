@@ -37,6 +37,7 @@ COMPATIBILITY = {
     ".github/ISSUE_TEMPLATE": r"body:",  # GitHub's own key
     "train/analysis/report.html": r"body( \{|>)",
     "train/analysis/cross.html": r"body( \{|>)",
+    "train/analysis/review.html": r"body( \{|>)",
     "docs/how-to/export.md": "earlier development versions",
     "docs/reference/bundle.md": "names of format 1",
     "export/formats/onnx.py": "pictures",

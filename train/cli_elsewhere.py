@@ -56,9 +56,10 @@ def cross(
     folds: Annotated[str, typer.Option(help="Folds of each corpus: all, or a list such as 0,2.")] = "all",
     **options: Any,
 ) -> None:
-    """Train on each corpus, on all but one and on all; test each on every corpus.
+    """Train and test across corpora.
 
-    Each corpus is tested by speakers that were not trained on: the folds of the protocol speaker.
+    Trained on each corpus, on all but one and on all. Each network is tested on every corpus, by speakers that were
+    not trained on: the folds of the protocol speaker.
 
     Plain, and adapted to each speaker where the model can. Writes cross.csv, cross.png and a report, cross.html.
     """

@@ -66,7 +66,7 @@ def run(
         )
     split = make_split(image_set.rows, protocol, fold, config.seed)
     _report_split(image_set, split, protocol, fold, report, require_no_leak(image_set.rows, split, protocol))
-    parent = lineage_of(config.weights)
+    parent = lineage_of(config.weights, warn=test)
     if test:
         require_untrained(image_set.rows, split, protocol, parent, config.weights)
     if config.adapt == "speaker":
