@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+NAMED = ("label", "speaker", "gender")
+"""Groups of a pattern for names that are fields of a clip; any other is an attribute."""
+
 
 @dataclass(frozen=True)
 class Clip:

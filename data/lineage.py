@@ -7,25 +7,14 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from ser_images.data.common.errors import UserError
+from ser_images.data.folds import SplitRow
 from ser_images.data.several import own_name
 
 LINEAGE = "lineage.json"
 """The file of a bundle with its lineage."""
 _DIGITS = 16
-
-
-class LineageRow(Protocol):
-    """The fields of a manifest row that a lineage needs."""
-
-    @property
-    def speaker(self) -> str: ...
-    @property
-    def corpus(self) -> str: ...
-    @property
-    def sample_hash(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -45,7 +34,7 @@ class Lineage:
     models: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, rows: Iterable[LineageRow]) -> "Lineage":
+    def of(cls, rows: Iterable[SplitRow]) -> "Lineage":
         """The lineage of a network that is trained on these rows."""
         rows = list(rows)
         return cls(
@@ -61,11 +50,11 @@ class Lineage:
             (*parent.models, *self.models),
         )  # fmt: skip
 
-    def has_clip(self, row: LineageRow) -> bool:
+    def has_clip(self, row: SplitRow) -> bool:
         """Whether a network was trained on this recording."""
         return row.sample_hash[:_DIGITS] in self.clips
 
-    def has_speaker(self, row: LineageRow) -> bool:
+    def has_speaker(self, row: SplitRow) -> bool:
         """Whether a network was trained on the speaker of this recording."""
         return bool(row.speaker) and _speaker_hash(row) in self.speakers
 
@@ -88,6 +77,6 @@ class Lineage:
         return cls(clips, speakers, corpora, tuple(sets["models"]))
 
 
-def _speaker_hash(row: LineageRow) -> str:
+def _speaker_hash(row: SplitRow) -> str:
     name = f"{row.corpus}\t{own_name(row.corpus, row.speaker)}"
     return hashlib.sha256(name.encode()).hexdigest()[:_DIGITS]

@@ -163,16 +163,19 @@ def test_the_matrix_of_two_corpora(
     build(find_clips(twin, "synthetic").clips, twin, tmp_path / "twin", SMALL, Plan())
     sets = read_sets([f"one={images.folder}", f"two={tmp_path}/twin"])
     lines: list[str] = []
-    cells = cross(sets, TINY, [0, 1], tmp_path / "out", lines.append)
+    cells = cross(sets, TINY, "0,1", tmp_path / "out", lines.append)
     assert [(cell.trained, cell.tested, cell.folds, cell.clips, cell.labels) for cell in cells] == [
         (trained, tested, 2, 60, 8) for trained in ("one", "two", "all") for tested in ("one", "two")
     ]
     assert all(cell.low <= cell.uar <= cell.high and cell.online is not None for cell in cells)
     with (tmp_path / "out/cross.csv").open() as file:
         assert [float(row["uar"]) for row in csv.DictReader(file)] == [cell.uar for cell in cells]
+    folder = tmp_path / "out"
     for fold in (0, 1):
         tested = {
-            name: {row.clip for row in Predictions.read(tmp_path / f"out/{name}/on-one/fold-{fold}.csv").rows}
+            name: {
+                row.clip for row in Predictions.read(tmp_path / f"out/{name}/on-one/fold-{fold}/predictions.csv").rows
+            }
             for name in ("one", "two", "all")
         }
         assert tested["one"] == tested["two"] == tested["all"]
@@ -180,12 +183,12 @@ def test_the_matrix_of_two_corpora(
             clips = json.loads((tmp_path / f"out/{name}/fold-{fold}/run.json").read_text())["clips"]
             assert not tested["one"] & {*clips["train"], *clips["validation"]}
     before = len(lines)
-    assert cross(sets, TINY, [0, 1], tmp_path / "out", lines.append) == cells
+    assert cross(sets, TINY, "0,1", tmp_path / "out", lines.append) == cells
     assert len(lines) == before  # everything was kept
     with pytest.raises(UserError, match="one/fold-0: trained with other settings"):
-        cross(sets, replace(TINY, epochs=3), [0], tmp_path / "out", lines.append)
+        cross(sets, replace(TINY, epochs=3), "0", tmp_path / "out", lines.append)
     with pytest.raises(UserError, match="out/images: holds other images"):
-        cross({"one": images, "two": images}, TINY, [0], tmp_path / "out", lines.append)
+        cross({"one": images, "two": images}, TINY, "0", tmp_path / "out", lines.append)
     arguments = ["cross", f"one={images.folder}", f"two={tmp_path}/twin", "--out", tmp_path / "out", "--folds", "0,1"]
     options = ["--architecture", "tiny", "--weights", "none", "--epochs", 2, "--lr", 0.01, "--adapt", "speaker"]
     code, out, _ = command(main, *arguments, *options)
@@ -213,7 +216,7 @@ def test_combinations_of_three_corpora(images: ImageSet) -> None:
         (["one"], "all", "one image set: expected at least two"),
         (["all", "two"], "all", "corpus 'all': this name is taken; give another: NAME=IMAGES"),
         (["one", "two"], "first", "--folds first: expected all, or numbers such as 0,2"),
-        (["one", "two"], "0,9", "--folds 9: these image sets have the folds 0 to 3"),
+        (["one", "two"], "0,9", "--folds 0,9: no fold 9; protocol speaker has folds 0 to 3"),
     ],
 )
 def test_matrices_that_cannot_be(

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from ser_images.data.common.errors import UserError
 from ser_images.data.corrections import Corrections
 from ser_images.data.labels import EMOTIONS
 from ser_images.spectrogram_gen.cli import main as images_main
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, write_manifest
 from ser_images.spectrogram_gen.sound_file import Samples
 from ser_images.train.cli import main
 from ser_images.train.runs.results import Result
@@ -94,6 +95,25 @@ def test_predictions_that_cannot_be_reviewed(command: Command, images: ImageSet,
     code, _, error = command(main, "review", tmp_path / "run")
     assert (code, error.count("\n")) == (2, 1)
     assert "its predictions are of validation clips; review a run without --no-test" in error
+
+
+def test_a_page_replaces_no_input_and_shows_the_run_s_images(
+    command: Command, run: Path, images: ImageSet, tmp_path: Path
+) -> None:
+    folder = tmp_path / "images"
+    shutil.copytree(images.folder, folder)
+    before = (folder / "manifest.csv").read_bytes()
+    code, _, error = command(main, "review", run, "--images", folder, "--out", folder / "manifest.csv")
+    assert (code, error.count("\n")) == (2, 1)
+    assert "manifest.csv: an input of this command, which writing would destroy" in error
+    assert (folder / "manifest.csv").read_bytes() == before
+    spec = replace(images.spec, max_hz=7000)
+    (folder / "spec.json").write_text(spec.to_json())
+    write_manifest(folder / "manifest.csv", [replace(row, spec_hash=spec.hash) for row in images.rows])
+    code, _, error = command(main, "review", run, "--images", folder, "--out", tmp_path / "review.html")
+    assert (code, error.count("\n")) == (2, 1)
+    assert f"images of spec {spec.hash}, expected the run's" in error
+    assert not (tmp_path / "review.html").exists()
 
 
 def listing() -> Listing:

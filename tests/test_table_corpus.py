@@ -281,6 +281,9 @@ def test_tables_that_do_not_list_recordings_are_passed_over(
         write_wav(f"corpus/{label}/a.wav", tone)
     (tmp_path / "corpus/metadata.csv").write_text("licence,version\nCC0,1\n")
     (tmp_path / "corpus/broken.csv").write_bytes(b"\xff\xfe\x00")
+    for name in ("empty.csv", "empty.jsonl", "empty.parquet"):
+        (tmp_path / f"corpus/{name}").touch()
+    (tmp_path / "corpus/list.jsonl").write_text("[1, 2]\n")
     code, _, error = command(main, "check", tmp_path / "corpus")
     assert (code, error.splitlines()[0]) == (
         0, "corpus folder: the first folder of a recording is its label (--corpus to choose another)",

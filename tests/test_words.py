@@ -35,9 +35,10 @@ OLD = {
 """The standard terms, and a pattern of the words that they replaced."""
 COMPATIBILITY = {
     ".github/ISSUE_TEMPLATE": r"body:",  # GitHub's own key
-    "train/analysis/report.html": r"body( \{|>)",
-    "train/analysis/cross.html": r"body( \{|>)",
-    "train/analysis/review.html": r"body( \{|>)",
+    "train/analysis/report.html": r"body \{",
+    "train/analysis/cross.html": r"body \{",
+    "train/analysis/page.html": "body>",
+    "train/analysis/review.html": r"body \{",
     "docs/how-to/export.md": "earlier development versions",
     "docs/reference/bundle.md": "names of format 1",
     "export/formats/onnx.py": "pictures",

@@ -67,11 +67,8 @@ def train(
     typer.echo(f"run folder: {result.folder}")
 
 
-for command in (
-    *cli_recipes.COMMANDS,
-    *cli_results.COMMANDS,
-    *cli_elsewhere.COMMANDS,
-):  # after train, so that --help lists it first
+# after train, so that --help lists it first
+for command in (*cli_recipes.COMMANDS, *cli_results.COMMANDS, *cli_elsewhere.COMMANDS):
     app.command()(command)
 
 

@@ -30,7 +30,7 @@ def evaluate(
 
     Plain, and adapted to each speaker where the model can. The model card of a single run then has the result.
     """
-    from ser_images.data.common.folders import require_new
+    from ser_images.data.common.folders import require_new, require_writable
     from ser_images.data.common.progress import progress_bar
     from ser_images.data.label_map import LabelMap
     from ser_images.spectrogram_gen.dataset.image_set import ImageSet
@@ -42,6 +42,7 @@ def evaluate(
     result, image_set = Result.read(run), ImageSet.read(images)
     folder = out or run / f"on-{images.resolve().name}"
     require_new(folder)
+    require_writable(folder.parent)
     with progress_bar("evaluating", len({row.clip for row in image_set.rows}) * len(result.folds)) as progress:
         found = on_other_images(result, image_set, names, progress)
     write_elsewhere(found, result, image_set, folder)
@@ -70,10 +71,9 @@ def cross(
     config = TrainConfig.from_dict(options, warn=True)
     sets = read_sets(images)
     from ser_images.train.analysis.cross import cross as cross_corpora
-    from ser_images.train.analysis.cross import parse_cross_folds
     from ser_images.train.console import print_cross
 
-    cells = cross_corpora(sets, config, parse_cross_folds(folds), out, typer.echo, ["ser-train", *sys.argv[1:]])
+    cells = cross_corpora(sets, config, folds, out, typer.echo, ["ser-train", *sys.argv[1:]])
     print_cross(cells)
     typer.echo(f"{out / 'cross.csv'}\n{out / 'cross.html'}")
 

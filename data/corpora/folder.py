@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 
-from ser_images.data.clip import Clip, Listing
+from ser_images.data.clip import NAMED, Clip, Listing
 from ser_images.data.common.errors import UserError
 from ser_images.data.corpora.sound_files import sound_files
 
@@ -20,7 +20,6 @@ CONTAINERS = frozenset(
      "sounds", "speech", "test", "train", "valid", "validation", "wav", "wave", "wavs")
 )  # fmt: skip
 """Usual names of folders that hold recordings of all labels."""
-_OWN = ("label", "speaker", "gender")
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def find(source: Path, rule: PathRule) -> Listing:
             unparsed.append(path)
             continue
         facts = rule.read(recording.as_posix())
-        attributes = MappingProxyType({name: text for name, text in facts.items() if name not in _OWN})
+        attributes = MappingProxyType({name: text for name, text in facts.items() if name not in NAMED})
         label = facts.get("label") or recording.parts[0]
         clips.append(Clip(path, name, label, facts.get("speaker", ""), "folder", facts.get("gender", ""), attributes))
     clips.sort(key=lambda clip: clip.name)

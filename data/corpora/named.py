@@ -10,12 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
-from ser_images.data.clip import Clip, Listing
+from ser_images.data.clip import NAMED, Clip, Listing
 from ser_images.data.common.errors import UserError
 from ser_images.data.corpora.sound_files import sound_files
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
-_OWN = ("label", "speaker", "gender")
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class NamedCorpus:
         name = codes.pop("clip").replace("/", "_")
         read = {group: self.values.get(group, _NOTHING).get(code, code) for group, code in codes.items()}
         speaker = read.get("speaker", "")
-        attributes = {group: value for group, value in read.items() if group not in _OWN}
+        attributes = {group: value for group, value in read.items() if group not in NAMED}
         gender = read.get("gender") or self.genders.get(speaker, "")
         return Clip(path, name, self.labels[codes["label"]], speaker, self.name, gender, MappingProxyType(attributes))
 

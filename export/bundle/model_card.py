@@ -183,8 +183,8 @@ def _data(bundle: Bundle) -> str:
     if label_map := bundle.training.get("label_map"):
         lines.append("- labels were renamed: " + ", ".join(f"{old} is {new}" for old, new in label_map.items()))
     if parent := bundle.training.get("lineage"):
-        corpora = ", ".join(parent["corpora"]) or "unknown corpora"
-        lines.append(f"- starting weights: model {' after '.join(reversed(parent['models']))}, trained on {corpora}")
+        models, parents = " after ".join(reversed(parent["models"])), ", ".join(parent["corpora"])
+        lines.append(f"- starting weights: model {models}, trained on {parents or 'unknown corpora'}")
     none_included = "No recordings and no images are included."
     return "\n".join(["## Data and licence", "", *(lines or ["Unknown."]), "", none_included, ""])
 

@@ -13,8 +13,8 @@ from ser_images.spectrogram_gen.sound_file import Samples, hash_samples, read_mo
 
 CLIPPED_RUN = 4
 """This many neighbouring samples at the peak of a recording, near full scale, count as clipped."""
-
 FEW_CLIPS = 20
+"""A label with fewer clips is rare."""
 
 
 @dataclass
@@ -39,7 +39,8 @@ class Survey:
 
     @property
     def rare_labels(self) -> list[str]:
-        """Labels with so few clips that their recall says little: less than 20, or a tenth of the most frequent."""
+        """Labels with so few clips that their recall says little: fewer than `FEW_CLIPS`, or a tenth of the most
+        frequent."""
         most = max(self.labels.values(), default=0)
         return sorted(label for label, count in self.labels.items() if count < max(FEW_CLIPS, most / 10))
 

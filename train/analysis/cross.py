@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.folders import file_moved_into_place, require_writable
+from ser_images.data.common.folders import file_moved_into_place, moved_into_place, require_writable
 from ser_images.data.splits import make_split, n_folds
 from ser_images.export.bundle.bundle import ONNX
 from ser_images.export.bundle.files import BundleFiles
@@ -16,8 +16,9 @@ from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
 from ser_images.spectrogram_gen.dataset.merge import merge
 from ser_images.train.analysis import plots
 from ser_images.train.analysis.elsewhere import Elsewhere, evaluate_model
-from ser_images.train.analysis.html import html_templates
+from ser_images.train.analysis.pages import write_page
 from ser_images.train.evaluation.adaptation import (
+    ADAPTATION,
     ONLINE_RANDOM,
     adaptation_metrics,
     enrolled_with,
@@ -26,8 +27,9 @@ from ser_images.train.evaluation.adaptation import (
 )
 from ser_images.train.evaluation.metrics import metrics
 from ser_images.train.evaluation.predictions import Predictions, joined
+from ser_images.train.runs.folds import parse_folds
 from ser_images.train.runs.records import write_csv
-from ser_images.train.runs.results import FOLD, read_provenance
+from ser_images.train.runs.results import FOLD, PREDICTIONS, read_provenance
 from ser_images.train.runs.run import for_images, run
 from ser_images.train.training.callbacks import Report
 from ser_images.train.training.config import TrainConfig
@@ -72,7 +74,7 @@ class Cell:
 def cross(
     image_sets: Mapping[str, ImageSet],
     config: TrainConfig,
-    folds: Sequence[int] | None,
+    folds: str,
     out: Path,
     report: Report = print,
     command: Sequence[str] = (),
@@ -83,7 +85,7 @@ def cross(
 
     Args:
         image_sets: of one spec, by the names of their corpora.
-        folds: of each corpus; None: all.
+        folds: of each corpus: `all`, or a list such as `0,2`.
         command: recorded in each `run.json`.
 
     Raises:
@@ -94,13 +96,11 @@ def cross(
     if taken := {IMAGES, ALL} & image_sets.keys():
         raise UserError(f"corpus {min(taken)!r}: this name is taken; give another: NAME=IMAGES")
     config.resolved()  # refuses an unknown network before anything is copied
-    existing = max(n_folds(image_set.rows, "speaker") for image_set in image_sets.values())
-    folds = list(range(existing)) if folds is None else list(folds)
-    if folds and max(folds) >= existing:
-        raise UserError(f"--folds {max(folds)}: these image sets have the folds 0 to {existing - 1}")
+    most_folds = max(image_sets.values(), key=lambda one: n_folds(one.rows, "speaker"))
+    numbers = parse_folds(folds, most_folds, "speaker")
     require_writable(out)
     images = _merged(image_sets, out / IMAGES)
-    for fold in folds:
+    for fold in numbers:
         for name, rows in combinations(images).items():
             train_set = replace(images, rows=tuple(rows))
             _train(train_set, config, fold, out / name / FOLD.format(fold), report, command)
@@ -109,9 +109,9 @@ def cross(
         cell
         for name in combinations(images)
         for corpus in images.corpora
-        if (cell := _cell(out / name, name, corpus, folds))
+        if (cell := _cell(out / name, name, corpus, numbers))
     ]
-    write_cells(cells, out / CSV)
+    _write_cells(cells, out / CSV)
     plots.cross(cells).savefig(out / "cross.png")
     _write_report(cells, config, command, out / "cross.html")
     return cells
@@ -119,19 +119,14 @@ def cross(
 
 def _write_report(cells: Sequence[Cell], config: TrainConfig, command: Sequence[str], path: Path) -> None:
     folds = max(cell.folds for cell in cells)
-    page = (
-        html_templates()
-        .get_template("cross.html")
-        .render(
-            title=f"{config.architecture} across corpora",
-            cells=[{**vars(cell), "own": cell.own} for cell in cells],
-            folds="one fold of each corpus" if folds == 1 else f"{folds} folds of each corpus",
-            figure=plots.svg(plots.cross(cells)),
-            command=" ".join(command),
-        )
-    )
-    with file_moved_into_place(path) as file:
-        file.write(page)
+    content = {
+        "title": f"{config.architecture} across corpora",
+        "cells": [{**vars(cell), "own": cell.own} for cell in cells],
+        "folds": "one fold of each corpus" if folds == 1 else f"{folds} folds of each corpus",
+        "figure": plots.svg(plots.cross(cells)),
+        "command": " ".join(command),
+    }
+    write_page("cross.html", content, path)
 
 
 def combinations(images: ImageSet) -> dict[str, list[ManifestRow]]:
@@ -171,19 +166,20 @@ def _test(images: ImageSet, fold: int, folder: Path, seed: int, report: Report) 
     test = [images.rows[index] for index in make_split(images.rows, "speaker", fold, seed).test]
     for corpus in images.corpora:
         rows = [row for row in test if row.corpus == corpus]
-        file = _predictions_file(folder, corpus, fold)
-        if not rows or file.exists():
+        tested = _tested(folder, corpus, fold)
+        if not rows or tested.exists():
             continue
         found = evaluate_model(folder / FOLD.format(fold), images, rows)
-        file.parent.mkdir(exist_ok=True)
-        if found.adapted:
-            write_labels(found.adapted, file.with_name(f"{FOLD.format(fold)}-adapted.csv"))
-        found.predictions.write(file)
+        with moved_into_place(tested) as part:
+            found.predictions.write(part / PREDICTIONS)
+            if found.adapted:
+                write_labels(found.adapted, part / ADAPTATION)
         report(f"{folder.name} on {corpus}, fold {fold}: {_line(found)}")
 
 
-def _predictions_file(folder: Path, corpus: str, fold: int) -> Path:
-    return folder / f"on-{corpus}" / f"{FOLD.format(fold)}.csv"
+def _tested(folder: Path, corpus: str, fold: int) -> Path:
+    """The folder of the predictions for one fold of a corpus."""
+    return folder / f"on-{corpus}" / FOLD.format(fold)
 
 
 def _line(found: Elsewhere) -> str:
@@ -193,32 +189,22 @@ def _line(found: Elsewhere) -> str:
 
 
 def _cell(folder: Path, trained: str, tested: str, folds: Sequence[int]) -> Cell | None:
-    files = [file for fold in folds if (file := _predictions_file(folder, tested, fold)).exists()]
-    if not files:
+    tests = [test for fold in folds if (test := _tested(folder, tested, fold)).exists()]
+    if not tests:
         return None  # a corpus of one speaker, who is never tested
-    predictions = joined([Predictions.read(file) for file in files])
-    adapted = [one for file in files for one in read_labels(file.with_name(f"{file.stem}-adapted.csv"))]
+    predictions = joined([Predictions.read(test / PREDICTIONS) for test in tests])
+    adapted = [one for test in tests for one in read_labels(test / ADAPTATION)]
     conditions = adaptation_metrics(adapted)
     found, online, enrolled = metrics(predictions), conditions.get(ONLINE_RANDOM), conditions.get(enrolled_with(10))
     low, high = found["intervals"]["uar"]
     return Cell(
-        trained, tested, len(files), len(predictions.rows), len({row.speaker for row in predictions.rows}),
+        trained, tested, len(tests), len(predictions.rows), len({row.speaker for row in predictions.rows}),
         len(predictions.labels), found["accuracy"], found["uar"], low, high,
         online["adapted"]["uar"] if online else None, enrolled["adapted"]["uar"] if enrolled else None,
     )  # fmt: skip
 
 
-def parse_cross_folds(text: str) -> list[int] | None:
-    """The folds of `--folds`; None for all; raises UserError where they are no numbers."""
-    if text == "all":
-        return None
-    try:
-        return sorted({int(part) for part in text.split(",")})
-    except ValueError as error:
-        raise UserError(f"--folds {text}: expected all, or numbers such as 0,2") from error
-
-
-def write_cells(cells: Sequence[Cell], path: Path) -> None:
+def _write_cells(cells: Sequence[Cell], path: Path) -> None:
     """Write a line per cell."""
     with file_moved_into_place(path) as file:
         write_csv(file, [field.name for field in fields(Cell)], (vars(cell).values() for cell in cells))

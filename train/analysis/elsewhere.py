@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.folders import moved_into_place, require_writable
+from ser_images.data.common.folders import moved_into_place
 from ser_images.data.label_map import LabelMap
 from ser_images.data.lineage import LINEAGE, Lineage
 from ser_images.export.bundle.bundle import BUNDLE, CARD, Bundle
@@ -172,7 +172,6 @@ def write_elsewhere(found: Elsewhere, result: Result, image_set: ImageSet, folde
     Raises:
         UserError: the folder cannot be written.
     """
-    require_writable(folder.parent)
     content = {**found.metrics, "images": image_set.folder.resolve().name, "corpora": list(image_set.corpora)}
     with moved_into_place(folder) as part:
         write_metrics(part, found.predictions, content, image_set.folder)

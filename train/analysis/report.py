@@ -9,20 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from ser_images.data.common.errors import UserError
-from ser_images.data.common.folders import file_moved_into_place
 from ser_images.data.corpora.registry import licence_of
 from ser_images.data.labels import EMOTIONS
 from ser_images.data.protocols import PROTOCOLS
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
-from ser_images.train.analysis.html import html_templates
 from ser_images.train.analysis.mistakes import worst_mistakes
+from ser_images.train.analysis.pages import inputs_of, require_its_spec, write_page
 from ser_images.train.analysis.plots import NAMES, published_comparison, svg
 from ser_images.train.evaluation import plots
 from ser_images.train.evaluation.groups import groups
 from ser_images.train.evaluation.metrics import confusion
 from ser_images.train.evaluation.published_results import published_results
-from ser_images.train.runs.results import Result, interval_method, read_interval
+from ser_images.train.runs.results import Result, interval_method
 
 _INTERVALS = {"speakers": "95 % interval (bootstrap over speakers)", "binomial": "95 % interval (binomial)"}
 _GROUPS = {"statement": "sentence"}
@@ -40,29 +38,9 @@ def write_report(result: Result, out: Path, image_set: ImageSet | None = None, r
         UserError: `out` can't be written or is an input, the image set has another spec than the run, a recording can't
             be read, or a path in the predictions leads out of the image set or the recordings.
     """
-    if image_set:
-        _require_its_spec(result, image_set)
-    environment = html_templates()
-    environment.filters["interval"] = lambda metrics, name: _interval_text(read_interval(metrics, name))
-    page = environment.get_template("report.html").render(_content(result, image_set, recordings))
-    with file_moved_into_place(out, _inputs(result, image_set, recordings)) as file:
-        file.write(page)
-
-
-def _require_its_spec(result: Result, image_set: ImageSet) -> None:
-    expected = result.folds[0].provenance["spec_hash"]
-    if image_set.spec.renderer_version_of(expected) is None:
-        raise UserError(
-            f"{image_set.folder}: images of spec {image_set.spec.hash}, expected the run's, {expected}; "
-            f"give the image set that the run was trained on"
-        )
-
-
-def _inputs(result: Result, image_set: ImageSet | None, recordings: Path | None) -> list[Path]:
-    """What a report must not replace: every file of the run but an earlier report, image set and recordings."""
-    folders = [image_set.folder if image_set else None, recordings]
-    files = [path for path in result.path.rglob("*") if path.suffix != ".html"]
-    return [*files, *(folder for folder in folders if folder)]
+    require_its_spec(result, image_set)
+    inputs = inputs_of(result, image_set, recordings)
+    write_page("report.html", _content(result, image_set, recordings), out, inputs)
 
 
 def _content(result: Result, image_set: ImageSet | None, recordings: Path | None) -> dict[str, Any]:
@@ -107,10 +85,6 @@ def _figures(result: Result, metrics: dict[str, Any]) -> dict[str, Any]:
 def _fold_numbers(result: Result) -> str:
     numbers = ", ".join(str(fold.number) for fold in result.folds)
     return f"fold {numbers}" if len(result.folds) == 1 else f"folds {numbers}"
-
-
-def _interval_text(interval: tuple[float, float] | None) -> str:
-    return f"{interval[0]:.1%} to {interval[1]:.1%}" if interval else ""
 
 
 def _read_robustness(path: Path) -> list[dict[str, str]]:

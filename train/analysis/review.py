@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.folders import file_moved_into_place
 from ser_images.data.corpora.registry import licence_of
 from ser_images.data.labels import ordered_labels
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
-from ser_images.train.analysis.html import html_templates
 from ser_images.train.analysis.mistakes import shown_clips
+from ser_images.train.analysis.pages import inputs_of, require_its_spec, write_page
 from ser_images.train.runs.results import Result
 
 
@@ -31,25 +30,21 @@ def write_review(result: Result, out: Path, image_set: ImageSet | None, recordin
         The number of clips on the page.
 
     Raises:
-        UserError: metrics of validation clips, which chose the network; `out` can't be written; otherwise as
-            `shown_clips`.
+        UserError: metrics of validation clips, which chose the network; an image set of another spec; `out` can't be
+            written or is an input; otherwise as `shown_clips`.
     """
     predictions = result.predictions
     if any(fold.metrics["subset"] != "test" for fold in result.folds):
         raise UserError(f"{result.path}: its predictions are of validation clips; review a run without --no-test")
+    require_its_spec(result, image_set)
     doubted = np.argsort(-predictions.losses, kind="stable")[:most].tolist()
     corpora = result.folds[0].provenance["corpora"]
-    page = (
-        html_templates()
-        .get_template("review.html")
-        .render(
-            title=f"labels to review, {result.path.name}",
-            clips=shown_clips(result, doubted, image_set, recordings),
-            labels=ordered_labels(predictions.labels),
-            total=len(predictions.rows),
-            licences=[licence_of(corpus) for corpus in corpora] if recordings else [],
-        )
-    )
-    with file_moved_into_place(out) as file:
-        file.write(page)
+    content = {
+        "title": f"labels to review, {result.path.name}",
+        "clips": shown_clips(result, doubted, image_set, recordings),
+        "labels": ordered_labels(predictions.labels),
+        "total": len(predictions.rows),
+        "licences": [licence_of(corpus) for corpus in corpora] if recordings else [],
+    }
+    write_page("review.html", content, out, inputs_of(result, image_set, recordings))
     return len(doubted)

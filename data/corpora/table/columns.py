@@ -3,7 +3,7 @@
 columns = Columns.of(table.names, parse_columns("path=file_id,label=emotion"), "data.tsv")
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ser_images.data.common.errors import UserError
@@ -45,7 +45,7 @@ class Columns:
         if missing := [name for name in chosen.values() if name and name not in names]:
             raise UserError(f"{table}: no column {missing[0]!r}; its columns are {', '.join(names)}")
         guesses = {
-            what: guess for what in USUAL.keys() - chosen.keys() if (guess := _guess(what, names, chosen.values()))
+            what: guess for what in USUAL.keys() - chosen.keys() if (guess := _guess(what, names, {*chosen.values()}))
         }
         used = {what: chosen.get(what) or guesses.get(what, "") for what in USUAL}
         used = {what: name for what, name in used.items() if name}
@@ -83,7 +83,7 @@ def is_table_of_clips(names: Sequence[str]) -> bool:
     return all(_guess(what, names, ()) for what in NEEDED)
 
 
-def _guess(what: str, names: Sequence[str], taken: object) -> str:
+def _guess(what: str, names: Sequence[str], taken: Collection[str]) -> str:
     simple = {name.strip().lower().replace(" ", "_").replace("-", "_"): name for name in reversed(names)}
     found = [simple[usual] for usual in USUAL[what] if usual in simple]
-    return next((name for name in found if name not in taken), "")  # type: ignore[operator]
+    return next((name for name in found if name not in taken), "")

@@ -17,7 +17,7 @@ from ser_images.data.corpora.folder import clip_names, require_distinct
 from ser_images.data.corpora.registry import corpus_named_like
 from ser_images.data.corpora.table.audformat_database import HEADER
 from ser_images.data.corpora.table.columns import Columns, is_table_of_clips
-from ser_images.data.corpora.table.rows import SUFFIXES, Table
+from ser_images.data.corpora.table.rows import SUFFIXES, Table, column_names
 from ser_images.data.corpora.table.segments import parse_segment, segment_suffix
 from ser_images.data.corpora.table.sound_index import SoundIndex
 
@@ -64,10 +64,7 @@ def tables_of(source: Path, columns: Mapping[str, str]) -> list[Path]:
 
 
 def _lists_clips(path: Path, columns: Mapping[str, str]) -> bool:
-    try:
-        names = Table.read(path).names
-    except UserError:
-        return False
+    names = column_names(path)
     return is_table_of_clips(names) or (bool(columns) and set(columns.values()) <= {"", *names})
 
 

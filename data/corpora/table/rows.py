@@ -4,7 +4,7 @@ table = Table.read(Path("data.tsv"))
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,16 +71,45 @@ class Table:
         return cls(path, tuple(name.strip() for name in names), tuple(stripped), tuple(map(str.strip, trimmed)))
 
 
+def column_names(path: Path) -> list[str]:
+    """The names of a table's columns, of which only the beginning is read; none where it is no table."""
+    try:
+        return [str(name).strip() for name in _NAMES[path.suffix.lower()](path)]
+    except (OSError, ValueError, KeyError, ImportError, StopIteration):  # no table, or none that can be read here
+        return []
+
+
+def _first_keys(path: Path) -> list[str]:
+    with path.open(encoding="utf-8-sig") as file:
+        first: dict[str, Any] = json.loads(next(line for line in file if line.strip()))
+    return list(first)
+
+
+def _schema_names(path: Path) -> list[str]:
+    from pyarrow.parquet import read_schema
+
+    return list(read_schema(path).names)
+
+
+_NAMES: dict[str, Callable[[Path], list[str]]] = {
+    ".csv": lambda path: _read_delimited(path, nrows=0).columns.tolist(),
+    ".tsv": lambda path: _read_delimited(path, nrows=0).columns.tolist(),
+    ".jsonl": _first_keys, ".ndjson": _first_keys, ".parquet": _schema_names,
+}  # fmt: skip
 _Rows = tuple[Sequence[str], list[dict[str, str]]]
 
 
 def _delimited(path: Path) -> _Rows:
+    return _of_frame(_read_delimited(path))
+
+
+def _read_delimited(path: Path, nrows: int | None = None) -> Any:
     import pandas as pd
 
     with path.open(encoding="utf-8-sig") as file:
         header = file.readline()
     separator = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
-    return _of_frame(pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig"))
+    return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig", nrows=nrows)
 
 
 def _json_lines(path: Path) -> _Rows:
@@ -117,7 +146,8 @@ def _of_frame(frame: Any) -> _Rows:
 
 def _text(value: Any) -> str:
     """A cell as text: missing values are empty, a Hugging Face `audio` is its path."""
+    import pandas as pd
+
     if isinstance(value, dict):
         value = value.get("path")
-    missing = value is None or (not isinstance(value, (str, list)) and value != value) or str(value) in ("NaT", "<NA>")
-    return "" if missing else str(value)
+    return "" if pd.api.types.is_scalar(value) and pd.isna(value) else str(value)
