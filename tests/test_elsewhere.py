@@ -170,7 +170,6 @@ def test_the_matrix_of_two_corpora(
     assert all(cell.low <= cell.uar <= cell.high and cell.online is not None for cell in cells)
     with (tmp_path / "out/cross.csv").open() as file:
         assert [float(row["uar"]) for row in csv.DictReader(file)] == [cell.uar for cell in cells]
-    folder = tmp_path / "out"
     for fold in (0, 1):
         tested = {
             name: {

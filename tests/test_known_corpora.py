@@ -145,12 +145,14 @@ def test_a_corpus_of_another_package(tmp_path: Path, write_wav: Write, tone: Sam
     assert [(row.corpus, row.label, row.speaker) for row in rows] == [
         ("mine", "angry", "anna"), ("mine", "happy", "ben"),
     ]  # fmt: skip
-    assert "mine" in _run(python, "corpora").stdout
+    assert "mine: Ours.\n" in _run(python, "corpora").stdout
+    assert _python(python, LICENCE).stdout == "Ours.\n"
     (project / "mine.py").write_text("raise RuntimeError('broken')\n")
     _install(python, project, tmp_path / "wheels")
     out = _run(python, "check", tmp_path / "corpus")
     assert (out.returncode, out.stderr.count("\n")) == (2, 1)
     assert "error: mine: its corpus 'mine' cannot be loaded (RuntimeError: broken)" in out.stderr
+    assert _python(python, LICENCE).stdout == "\n"  # the card of a training is written all the same
 
 
 def _environment(folder: Path, distributions: Path) -> Path:
@@ -178,7 +180,13 @@ def _pip(python: Path, wheel: Path) -> None:
     subprocess.run(command, check=True)
 
 
+LICENCE = "from ser_images.data.corpora.registry import licence_of; print(licence_of('mine'))"
+
+
 def _run(python: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
-    code = "from ser_images.spectrogram_gen.cli import main; main()"
+    return _python(python, "from ser_images.spectrogram_gen.cli import main; main()", *arguments)
+
+
+def _python(python: Path, code: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
     command = [str(python), "-c", code, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=python.parent)

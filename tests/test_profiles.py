@@ -294,6 +294,7 @@ def test_a_profile_that_does_not_fit_its_model(voices: Path, model: Model) -> No
         ),
         (("file", "CLIP", "--voice", "x", "--speaker-regex", "y"), "--voice and --speaker-regex exclude each other"),
         (("file", "CLIP", "--voice", "x", "--explain", "y.png"), "explains predictions without adaptation"),
+        (("file", "CLIP", "--speaker-regex", "(?P<label>x)"), "a group label has no use here; name the group speaker"),
         (("file", "CLIP", "--speaker-regex", "("), "regular expression '(': "),
         (("file", "CLIP", "--speaker-regex", "carl"), "regular expression 'carl' does not match it"),
         (("file", "CLIP", "--speaker-regex", "(?P<speaker>x)?"), "does not match it"),

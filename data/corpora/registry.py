@@ -36,11 +36,11 @@ def corpora_by_name() -> Mapping[str, Corpus]:
         package = entry.dist.name if entry.dist else entry.value
         try:
             corpus: Corpus = entry.load()
-            name, licence = corpus.name, corpus.licence
+            name, texts = corpus.name, (corpus.licence, corpus.licence_id)
         except Exception as error:  # whatever a package of somebody else raises
             reason = f"{type(error).__name__}: {error}"
             raise UserError(f"{package}: its corpus {entry.name!r} cannot be loaded ({reason}); remove it") from error
-        if name in found or not isinstance(licence, str):
+        if name in found or not all(isinstance(text, str) for text in texts):
             raise UserError(f"{package}: its corpus {name!r} has a name that is taken, or no licence; remove it")
         found[name] = corpus
     return MappingProxyType(found)
@@ -54,10 +54,19 @@ def corpus_named_like(files: Sequence[Path]) -> str:
 
 
 def licence_of(name: str) -> str:
-    """The licence of a corpus, empty where it is not known; no installed package is loaded."""
-    return next((corpus.licence for corpus in OURS if corpus.name == name), "")
+    """The licence of a corpus, empty where it is not known."""
+    corpus = _known(name)
+    return corpus.licence if corpus else ""
 
 
 def licence_id_of(name: str) -> str:
     """The licence of a corpus as the Hugging Face Hub names it; `other` where it is not known."""
-    return next((corpus.licence_id for corpus in OURS if corpus.name == name), "other")
+    corpus = _known(name)
+    return corpus.licence_id if corpus else "other"
+
+
+def _known(name: str) -> Corpus | None:
+    try:
+        return corpora_by_name().get(name)
+    except UserError:  # a broken package must not end a training when its card is written
+        return next((corpus for corpus in OURS if corpus.name == name), None)
