@@ -1,9 +1,10 @@
-"""Clip: one labelled recording; Listing: the clips of a corpus in a folder."""
+"""Clip: one labelled recording; Listing: the clips of a corpus in a folder; SplitRow: a clip as a split needs it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Protocol
 
 NAMED = ("label", "speaker", "gender")
 """Groups of a pattern for names that are fields of a clip; any other is an attribute."""
@@ -54,3 +55,20 @@ class Listing:
     bad_rows: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     root: Path | None = None
+
+
+class SplitRow(Protocol):
+    """The fields of a manifest row that a protocol needs."""
+
+    @property
+    def clip(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def speaker(self) -> str: ...
+    @property
+    def corpus(self) -> str: ...
+    @property
+    def variant(self) -> str: ...
+    @property
+    def sample_hash(self) -> str: ...

@@ -6,11 +6,11 @@ folds = folds_of(rows, "speaker", seed=0)
 from collections import Counter
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import Protocol
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
 
+from ser_images.data.clip import SplitRow
 from ser_images.data.common.errors import UserError
 from ser_images.data.several import own_name
 
@@ -30,23 +30,6 @@ K = 5
 TEST_FRACTION = 1 / K
 VALIDATION_PARTS = 10
 """One of this many parts of the training clips is held out as validation subset."""
-
-
-class SplitRow(Protocol):
-    """The fields of a manifest row that a protocol needs."""
-
-    @property
-    def clip(self) -> str: ...
-    @property
-    def label(self) -> str: ...
-    @property
-    def speaker(self) -> str: ...
-    @property
-    def corpus(self) -> str: ...
-    @property
-    def variant(self) -> str: ...
-    @property
-    def sample_hash(self) -> str: ...
 
 
 def folds_of(clips: Sequence[SplitRow], protocol: str, seed: int) -> list[set[str]]:

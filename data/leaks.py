@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from ser_images.data.clip import SplitRow
 from ser_images.data.common.errors import UserError
-from ser_images.data.folds import SplitRow
 from ser_images.data.lineage import Lineage
 from ser_images.data.protocols import PROTOCOLS
 from ser_images.data.splits import Split

@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ser_images.data.clip import SplitRow
 from ser_images.data.common.errors import UserError
-from ser_images.data.folds import SplitRow
 from ser_images.data.several import own_name
 
 LINEAGE = "lineage.json"

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import ShuffleSplit
 
+from ser_images.data.clip import SplitRow
 from ser_images.data.common.errors import UserError
-from ser_images.data.folds import TEST_FRACTION, VALIDATION_PARTS, SplitRow, folds_of, validation_clips
+from ser_images.data.folds import TEST_FRACTION, VALIDATION_PARTS, folds_of, validation_clips
 from ser_images.data.protocols import PROTOCOLS
 
 Indices = NDArray[np.intp]

@@ -87,6 +87,18 @@ def test_help_imports_nothing_heavy(room: str) -> None:
     assert not {"torch", "fastai", "librosa", "numpy", "scipy", "sounddevice"} & set(modules)
 
 
+@pytest.mark.parametrize("package", ["export/bundle", "predict"])
+def test_a_bundle_needs_nothing_for_training(package: str) -> None:
+    """An installation without extras packs bundles and predicts from them; plots and explanations need more."""
+    with_extras = ("__init__", "explain", "timeline_plot")
+    paths = (path.relative_to(ROOT).with_suffix("") for path in (ROOT / package).rglob("*.py"))
+    names = ["ser_images." + ".".join(path.parts) for path in paths if path.name not in with_extras]
+    code = f"import importlib, sys; [importlib.import_module(name) for name in {names}]; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert names[0] in modules
+    assert not {"torch", "fastai", "librosa", "scipy", "sklearn", "pandas", "matplotlib", "jinja2"} & set(modules)
+
+
 def test_every_package_is_listed() -> None:
     listed = (ROOT / "pyproject.toml").read_text()
     for room in MAY_IMPORT:
