@@ -191,7 +191,7 @@ def test_adaptation_is_worth_much_where_voices_differ() -> None:
     choice = choose_by_speakers("mlp", probe.regularisation, 1.0, LABELS)
     assert choice.shrinkage in SHRINKAGES
     head, bias = fit_speaker_head(train, BLOCKS, len(LABELS), choice.c)
-    plain = softmax(probe.layer(torch.from_numpy(test.values)).detach().numpy(), axis=1)
+    plain = softmax(probe.head(torch.from_numpy(test.values)).detach().numpy(), axis=1)
     found = evaluate(
         speaker_outputs(test, plain, head), LABELS, SpeakerAdaptation(DIM, bias, choice.temperature, choice.shrinkage)
     )

@@ -101,8 +101,8 @@ def test_format_1_keeps_loading(tiny_run: Path, tmp_path: Path, some_images: Ima
     from ser_images.export.bundle.bundle import Bundle
 
     content = json.loads((tiny_run / "bundle.json").read_text())
-    assert content.pop("format_version") == 2
-    assert (content.pop("linear_probe"), content.pop("adaptation")) == (False, None)
+    assert content.pop("format_version") == 3
+    assert (content.pop("linear_probe"), content.pop("adaptation"), content.pop("corpus_heads")) == (False, None, [])
     bundle = Bundle.from_json(json.dumps({"format_version": 1, **content}))
     assert (bundle.linear_probe, bundle.adaptation) == (False, None)
     assert bundle == Bundle.from_json((tiny_run / "bundle.json").read_text())

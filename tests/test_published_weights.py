@@ -21,6 +21,7 @@ from ser_images.export.architectures.speech.pretrained_speech import FBANK_SPEC
 from ser_images.export.architectures.speech.whisper import LAYERS, WhisperBackbone, positions
 from ser_images.spectrogram_gen.dataset.build import build
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.merge import merge
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.spec import ImageSpec
 from ser_images.train.cli import main
@@ -92,11 +93,14 @@ def test_images_of_another_feature(name: str, command: Command, images: ImageSet
 
 @pytest.fixture(scope="module")
 def fbank(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Images of their feature, of three emotions."""
+    """Images of their feature, of three emotions and two corpora."""
     folder = tmp_path_factory.mktemp("fbank")
     clips = [clip for clip in find_clips(voices, "synthetic").clips if clip.label in ("angry", "happy", "sad")]
-    build(clips, voices, folder, ImageSpec.of_feature("fbank"), Plan())
-    return folder
+    for corpus, odd in (("odd", 1), ("even", 0)):
+        some = [replace(clip, corpus=corpus) for clip in clips if int(clip.speaker) % 2 == odd]
+        build(some, voices, folder / corpus, ImageSpec.of_feature("fbank"), Plan())
+    merge({corpus: ImageSet.read(folder / corpus) for corpus in ("odd", "even")}, folder / "both")
+    return folder / "both"
 
 
 @pytest.mark.slow
@@ -112,6 +116,7 @@ def test_from_images_to_prediction(name: str, command: Command, fbank: Path, voi
     assert min(metrics["uar"], metrics["adaptation"]["online, random order"]["adapted"]["uar"]) > 0.5
     bundle = json.loads((run / "bundle.json").read_text())
     assert (bundle["linear_probe"], bundle["adaptation"]["same_speaker"]) == (True, SAME_SPEAKER)
+    assert bundle["corpus_heads"] == ["even", "odd"]
     require_sound_bundle(run, next(voices.rglob("*.wav")), command)
     card = (run / "README.md").read_text()
     assert card.count("- pretrained weights: ") == name.count("-") + 1

@@ -268,10 +268,11 @@ def test_a_linear_layer_heeds_the_weights() -> None:
     plain = Embedded(tuple(rows), values.astype(np.float32), targets)
     fixed = Regularisation(10, plain, np.full((len(rows), 2), 0.5))
     weights = {
-        balance: fit_probe(replace(plain, balance=balance), (Block(4),), 2, fixed).layer.weight[1, 0].item()
+        balance: fit_probe(replace(plain, balance=balance), (Block(4),), 2, regularisation=fixed).head.state_dict()
         for balance in ("none", "corpus")
     }
-    assert weights["none"] < weights["corpus"] < -0.3 * weights["none"]
+    none, corpus = (weights[balance]["weight"][1, 0] for balance in ("none", "corpus"))
+    assert none < corpus < -0.3 * none
 
 
 def test_metrics_by_corpus(images: ImageSet) -> None:

@@ -28,7 +28,7 @@ DEFAULTS = {
     "label_smoothing": 0.1, "class_weights": "none", "class_weight": {}, "mask": 0.1, "masks": 1, "time_shift": 0.05,
     "balance": "none", "backbone_lr": 1.0,
     "shift_bands": 0.0, "ema_decay": 0.99, "monitor": "uar", "keep": "best", "patience": 0, "plateau": 0,
-    "plateau_factor": 10.0, "refit": False, "seed": 0, "linear_probe": False, "adapt": "none",
+    "plateau_factor": 10.0, "refit": False, "seed": 0, "linear_probe": False, "corpus_heads": False, "adapt": "none",
 }  # fmt: skip
 C_RECIPE = {
     "epochs": 30, "epoch_over": "images", "lr": 0.003, "schedule": "flat", "weight_decay": 0.01, "mixup": 0.2,
@@ -58,8 +58,8 @@ RECIPES = {
     },
 }  # fmt: skip
 SPEECH = {
-    "weights": "speech", "freeze": True, "linear_probe": True, "adapt": "speaker", "refit": True, "masks": 0,
-    "time_shift": 0.0,
+    "weights": "speech", "freeze": True, "linear_probe": True, "corpus_heads": True, "adapt": "speaker", "refit": True,
+    "masks": 0, "time_shift": 0.0,
 }  # fmt: skip
 
 

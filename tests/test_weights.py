@@ -78,6 +78,21 @@ def test_the_command_line_starts_from_a_run(
     assert (trained["0.0.weight"] - first["0.0.weight"]).abs().max() < 1e-6
 
 
+def test_each_fold_starts_from_its_own(command: Command, images: ImageSet, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    options = ("mlp", "--images", images.folder, "--epochs", 1, "--lr", 1e-8, "--folds", "0,1")
+    assert command(main, *options, "--out", first)[0] == 0
+    assert command(main, *options, "--weights", first, "--out", second)[0] == 0
+    for fold in ("fold-0", "fold-1"):
+        parent = json.loads((first / fold / "bundle.json").read_text())["model_id"]
+        assert json.loads((second / fold / "run.json").read_text())["lineage"]["models"] == [parent]
+    assert command(main, *options, "--weights", first, "--out", second)[0] == 0  # finished folds are kept
+    code, _, error = command(main, *options[:-1], "2", "--weights", first, "--out", tmp_path / "third")
+    assert (code, error.splitlines()[-1]) == (
+        2, f"error: --weights {first}: has no fold 2; train it there too, or give one of its folds"
+    )  # fmt: skip
+
+
 def test_torchvision_s_weights_fit_and_colours_are_summed(model: torch.nn.Sequential, tmp_path: Path) -> None:
     theirs = resnet34(weights=None)
     torch.save(theirs.state_dict(), tmp_path / "theirs.pth")

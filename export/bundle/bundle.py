@@ -18,12 +18,13 @@ BUNDLE, CARD = "bundle.json", "README.md"
 ONNX, INT8, FRONTEND, WEIGHTS, LEARNER = (
     "model.onnx", "model.int8.onnx", "model.frontend.onnx", "model.safetensors", "learner.pkl",
 )  # fmt: skip
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _KEYS_1 = {
     "format_version", "model_id", "architecture", "labels", "label_scheme", "spec", "spec_hash", "normalisation",
     "temperature", "training",
 }  # fmt: skip
-_KEYS = {1: _KEYS_1, 2: _KEYS_1 | {"linear_probe", "adaptation"}}
+_KEYS_2 = _KEYS_1 | {"linear_probe", "adaptation"}
+_KEYS = {1: _KEYS_1, 2: _KEYS_2, 3: _KEYS_2 | {"corpus_heads"}}
 
 
 class Normalisation(NamedTuple):
@@ -52,6 +53,8 @@ class Bundle:
         linear_probe: the head is one linear layer on the embedding of a pretrained speech backbone, in place of the
             architecture's own.
         adaptation: to a speaker; None: the model is not adaptive.
+        corpus_heads: of a linear probe, the corpora that have a linear layer each, see `CorpusHeads`; empty: one layer
+            for all.
 
     Raises:
         UserError: values that no model can have.
@@ -66,6 +69,7 @@ class Bundle:
     training: Mapping[str, Any] = field(default_factory=dict, hash=False)
     linear_probe: bool = False
     adaptation: SpeakerAdaptation | None = None
+    corpus_heads: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not all(isinstance(text, str) and text for text in (self.model_id, self.architecture, *self.labels)):
@@ -80,6 +84,8 @@ class Bundle:
             raise UserError(f"training is {self.training!r}, expected an object")
         if not isinstance(self.linear_probe, bool):
             raise UserError(f"linear_probe is {self.linear_probe!r}, expected true or false")
+        if self.corpus_heads and (len(set(self.corpus_heads)) < 2 or not self.linear_probe):
+            raise UserError(f"corpus_heads {list(self.corpus_heads)}: expected at least two corpora, of a linear probe")
         if self.adaptation and len(self.adaptation.bias) != len(self.labels):
             raise UserError(f"adaptation has biases for {len(self.adaptation.bias)} of {len(self.labels)} labels")
 
@@ -97,6 +103,7 @@ class Bundle:
             "temperature": self.temperature,
             "linear_probe": self.linear_probe,
             "adaptation": self.adaptation.to_dict() if self.adaptation else None,
+            "corpus_heads": self.corpus_heads,
             "training": dict(self.training),
         }
         return json.dumps(content, indent=2) + "\n"
@@ -121,6 +128,7 @@ class Bundle:
                 content["model_id"], content["architecture"], tuple(content["labels"]), spec,
                 Normalisation(**content["normalisation"]), content["temperature"], content["training"],
                 content.get("linear_probe", False), _adaptation(content.get("adaptation")),
+                tuple(content.get("corpus_heads", ())),
             )  # fmt: skip
         except (TypeError, ValueError, KeyError) as error:
             raise UserError(f"damaged ({error})") from error

@@ -86,4 +86,4 @@ def _probed(bundle: Bundle) -> Any:
     found = architecture(bundle.architecture)
     if not isinstance(found, PretrainedSpeech):
         raise UserError(f"{bundle.architecture}: has no embedding for a linear probe; the bundle is damaged")
-    return found.probe(len(bundle.labels), bundle.spec.n_rows)
+    return found.probe(len(bundle.labels), bundle.spec.n_rows, len(bundle.corpus_heads))

@@ -22,9 +22,23 @@ from ser_images.train.training.config import TrainConfig
 FOLD = "fold-{}"
 PREDICTIONS = "predictions.csv"
 METRICS = ("accuracy", "uar", "macro_f1", "weighted_f1")
-_BEFORE_PROBES = {"linear_probe": False, "adapt": "none", "refit": False}
-"""What runs of version 0.1 did, which did not record it."""
+_BEFORE_PROBES = {"linear_probe": False, "adapt": "none", "refit": False, "corpus_heads": False}
+"""What runs of older versions did, which did not record it."""
 _SETUP = ("config", "protocol", "spec_hash", "clips_hash")
+
+
+def weights_of_fold(weights: str, fold: int) -> str:
+    """The value of `--weights` for one fold: where it is a folder of folds, the run of that fold.
+
+    Raises:
+        UserError: the folder has folds, and not this one.
+    """
+    folder = Path(weights)
+    if not any(folder.glob(FOLD.format("[0-9]*"))):
+        return weights
+    if not (folder / FOLD.format(fold)).is_dir():
+        raise UserError(f"--weights {weights}: has no fold {fold}; train it there too, or give one of its folds")
+    return str(folder / FOLD.format(fold))
 
 
 @dataclass(frozen=True)

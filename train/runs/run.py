@@ -25,6 +25,7 @@ from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.train.evaluation.adaptation import ADAPTATION, adaptation_text, write_labels
 from ser_images.train.evaluation.metrics import report_text
 from ser_images.train.runs.records import provenance, training_summary, write_history, write_metrics
+from ser_images.train.runs.results import weights_of_fold
 from ser_images.train.training.callbacks import Report
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.loaders import subset_rows
@@ -66,14 +67,16 @@ def run(
         )
     split = make_split(image_set.rows, protocol, fold, config.seed)
     _report_split(image_set, split, protocol, fold, report, require_no_leak(image_set.rows, split, protocol))
-    parent = lineage_of(config.weights, warn=test)
+    weights = weights_of_fold(config.weights, fold)
+    parent = lineage_of(weights, warn=test)
     if test:
-        require_untrained(image_set.rows, split, protocol, parent, config.weights)
+        require_untrained(image_set.rows, split, protocol, parent, weights)
     if config.adapt == "speaker":
         _require_speakers(image_set, split)
     started = time.time()
     with new_run_folder(out) as folder:
-        trained, evaluation = train_and_evaluate(image_set, split, config, folder, report, test, trainings_after)
+        from_weights = replace(config, weights=weights)
+        trained, evaluation = train_and_evaluate(image_set, split, from_weights, folder, report, test, trainings_after)
         content = provenance(image_set, split, protocol, fold, config, command) | _training_record(trained, started)
         known = subset_rows(image_set, (*split.train, *split.valid))
         (folder / LINEAGE).write_text((Lineage.of(known) | parent).to_json())
@@ -151,11 +154,12 @@ def _bundle(
     return Bundle(
         model_id(trained.network), config.architecture, image_set.labels, image_set.spec, trained.normalisation,
         evaluation.temperature, training, bool(config.linear_probe), adaptation,
+        image_set.corpora if config.corpus_heads else (),
     )  # fmt: skip
 
 
 def for_images(config: TrainConfig, image_set: ImageSet, test: bool) -> TrainConfig:
-    """The config with all defaults filled in; images without speakers are not adapted to.
+    """The config with all defaults filled in; adapts to no speakers where none is named, mixes no heads of one corpus.
 
     Logs a line where options have no effect.
 
@@ -169,6 +173,8 @@ def for_images(config: TrainConfig, image_set: ImageSet, test: bool) -> TrainCon
                 f"--regex or --speakers"
             )
         config = replace(config, adapt="none")
+    if len(image_set.corpora) < 2:
+        config = replace(config, corpus_heads=False)
     resolved = config.resolved(test)
     if config != resolved and (unused := resolved.without_effect):
         names = ", ".join("--" + name.replace("_", "-") for name in unused)

@@ -40,7 +40,7 @@ class TrainConfig:
         str,
         Option(
             "Initial weights: imagenet, speech (networks for speech), none (random initialisation), the folder or zip "
-            "of a run, or a file with a state dict.",
+            "of a run, a folder of folds (each starts from its own), or a file with a state dict.",
             auto="imagenet for resnet34, speech for campplus and campplus-whisper, else none",
         ),
     ] = AUTO
@@ -57,6 +57,13 @@ class TrainConfig:
             "Fit a regularised linear layer to the embeddings of a frozen, pretrained speech network, in place of "
             "epochs.",
             auto="with --weights speech and --freeze",
+        ),
+    ] = None
+    corpus_heads: Annotated[
+        bool | None,
+        Option(
+            "Of a linear probe: a layer for each corpus, mixed by the corpus that a clip sounds like.",
+            auto="with --linear-probe and several corpora",
         ),
     ] = None
     adapt: Annotated[
@@ -184,6 +191,8 @@ class TrainConfig:
             raise UserError("--refit leaves no clips to choose an epoch: use --keep last, no --patience or --plateau")
         if self.linear_probe and self.freeze is False:
             raise UserError("--linear-probe needs the embeddings of a frozen backbone: use --freeze")
+        if self.corpus_heads and not self._may_probe:
+            raise UserError("--corpus-heads are of a linear probe: use --linear-probe, or leave one out")
         if self.freeze and (self.masks or self.time_shift or self.shift_bands):
             raise UserError("--freeze computes embeddings once per image: use --masks 0 --time-shift 0 --shift-bands 0")
 
@@ -211,6 +220,7 @@ class TrainConfig:
             weights=weights,
             freeze=freeze,
             linear_probe=linear_probe,
+            corpus_heads=linear_probe if self.corpus_heads is None else self.corpus_heads,
             adapt=adapt if self.adapt == AUTO else self.adapt,
             refit=linear_probe and test if self.refit is None else self.refit,
             schedule=schedule if self.schedule == AUTO else self.schedule,

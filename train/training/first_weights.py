@@ -46,8 +46,11 @@ def make_weighted_learner(name: str, weights: str, dls: Any, spec: ImageSpec, **
     return learner
 
 
-def for_probing(config: TrainConfig, labels: Sequence[str], spec: ImageSpec) -> torch.nn.Sequential:
+def for_probing(config: TrainConfig, labels: Sequence[str], spec: ImageSpec, n_corpora: int = 0) -> torch.nn.Sequential:
     """The network that a linear probe is made of, with the config's weights and a random last layer.
+
+    Args:
+        n_corpora: those that get a layer each; 0: one layer for all.
 
     Raises:
         UserError: no pretrained speech network; otherwise as `make_weighted_learner`.
@@ -58,7 +61,7 @@ def for_probing(config: TrainConfig, labels: Sequence[str], spec: ImageSpec) -> 
             f"--linear-probe: {config.architecture} is no pretrained speech network; use campplus or campplus-whisper, "
             f"or --no-linear-probe"
         )
-    probed = network.probe(len(labels), spec.n_rows)
+    probed = network.probe(len(labels), spec.n_rows, n_corpora)
     if config.weights == "speech":
         require_fbank(spec)
         _copy_published(probed, network)

@@ -131,8 +131,11 @@ def _fit(
     values: Floats, targets: Indices, n_labels: int, c: float, weights_of_clips: NDArray[np.float64] | None
 ) -> tuple[Floats, NDArray[np.float64]]:
     """Weights (labels, directions) and biases (labels,); a label without a clip has the least probability."""
-    fitted = LogisticRegression(C=c, max_iter=_MAX_ITERATIONS).fit(values, targets, weights_of_clips)
     weight, bias = np.zeros((n_labels, values.shape[1]), np.float32), np.full(n_labels, _NO_CLIP)
+    if len(set(targets.tolist())) == 1:
+        bias[targets[0]] = 0
+        return weight, bias
+    fitted = LogisticRegression(C=c, max_iter=_MAX_ITERATIONS).fit(values, targets, weights_of_clips)
     if len(fitted.classes_) == 2:  # one row, of the second label against the first
         weight[fitted.classes_] = np.outer((-0.5, 0.5), fitted.coef_[0])
         bias[fitted.classes_] = np.multiply((-0.5, 0.5), fitted.intercept_[0])

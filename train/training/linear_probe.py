@@ -1,4 +1,4 @@
-"""A linear probe: one regularised linear layer on the embeddings of a frozen backbone, in place of epochs.
+"""A linear probe: a regularised linear layer on the embeddings of a frozen backbone, in place of epochs.
 
 probe = fit_probe(embedded, blocks_of("campplus-whisper", dim), n_labels)
 """
@@ -18,8 +18,9 @@ from ser_images.export.architectures import architecture
 from ser_images.export.architectures.speech.pretrained_speech import Block, PretrainedSpeech
 from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.evaluation.uar import uar
+from ser_images.train.training.corpus_heads import fit_head
 from ser_images.train.training.embedded import Embedded
-from ser_images.train.training.linear_layer import CS, fit_layer, speaker_folds, whiten
+from ser_images.train.training.linear_layer import CS, speaker_folds, whiten
 
 MAX_CLIPS = 1500
 """The regularisation is chosen on at most this many clips: fitting takes the third power of their number."""
@@ -47,57 +48,65 @@ class Regularisation:
 
 @dataclass(frozen=True)
 class Probe:
-    """A fitted linear layer.
+    """A fitted head.
 
     Attributes:
+        head: one linear layer, or `CorpusHeads`.
         metrics: a row of `history.csv`; all but train_loss are out of fold.
     """
 
-    layer: nn.Linear
+    head: nn.Module
     regularisation: Regularisation
     metrics: dict[str, float]
 
 
 def fit_probe(
-    clips: Embedded, blocks: Sequence[Block], n_labels: int, regularisation: Regularisation | None = None
+    clips: Embedded,
+    blocks: Sequence[Block],
+    n_labels: int,
+    corpora: Sequence[str] = (),
+    regularisation: Regularisation | None = None,
 ) -> Probe:
-    """The layer for training clips.
+    """The head for training clips.
 
     Args:
         blocks: of an embedding; those that are not plain get no weight.
+        corpora: those that get a linear layer each; none: one layer for all.
         regularisation: None: the best one for speakers whom the layer was not fitted to.
     """
     started = time.perf_counter()
-    chosen = regularisation or choose_regularisation(clips, blocks, n_labels)
+    chosen = regularisation or choose_regularisation(clips, blocks, n_labels, corpora)
     whitened = whiten(clips.values, blocks, clips.targets, plain=True)
-    layer = fit_layer(whitened, clips.targets, n_labels, chosen.c, clips.weights)
+    head = fit_head(clips, whitened, n_labels, chosen.c, corpora)
     targets, predicted = chosen.chosen_on.targets, chosen.out_of_fold.argmax(1)
     metrics = {
-        "train_loss": _cross_entropy(_probabilities(layer, clips.values), clips.targets),
+        "train_loss": _cross_entropy(_probabilities(head, clips.values), clips.targets),
         "valid_loss": _cross_entropy(chosen.out_of_fold, targets),
         "accuracy": float((predicted == targets).mean()),
         "uar": uar(targets, predicted),
         "seconds": round(time.perf_counter() - started, 2),
     }
-    return Probe(layer, chosen, metrics)
+    return Probe(head, chosen, metrics)
 
 
-def choose_regularisation(clips: Embedded, blocks: Sequence[Block], n_labels: int) -> Regularisation:
+def choose_regularisation(
+    clips: Embedded, blocks: Sequence[Block], n_labels: int, corpora: Sequence[str] = ()
+) -> Regularisation:
     """The regularisation with the highest UAR on folds of the training speakers; arguments as of `fit_probe`."""
     some = clips.sample(MAX_CLIPS)
     found = {c: np.zeros((len(some.rows), n_labels)) for c in CS}
     for fit, rest in speaker_folds(some.speakers):
         whitened = whiten(some.values[fit], blocks, some.targets[fit], plain=True)
         for c, probabilities in found.items():
-            layer = fit_layer(whitened, some.targets[fit], n_labels, c, some[fit].weights)
-            probabilities[rest] = _probabilities(layer, some.values[rest])
+            head = fit_head(some[fit], whitened, n_labels, c, corpora)
+            probabilities[rest] = _probabilities(head, some.values[rest])
     best = max(found, key=lambda c: uar(some.targets, found[c].argmax(1)))
     return Regularisation(best, some, found[best])
 
 
 def put_in(probe: Probe, network: nn.Sequential) -> None:
-    """Copy the layer into the network's last layer."""
-    last_layer(network).load_state_dict(probe.layer.state_dict())
+    """Copy the head into the network."""
+    last_layer(network).load_state_dict(probe.head.state_dict())
 
 
 def blocks_of(name: str, dim: int) -> tuple[Block, ...]:
@@ -111,9 +120,9 @@ def blocks_of(name: str, dim: int) -> tuple[Block, ...]:
     return blocks if sum(block.size for block in blocks) == dim else (Block(dim),)
 
 
-def _probabilities(layer: nn.Linear, values: NDArray[np.float32]) -> NDArray[np.float64]:
+def _probabilities(head: nn.Module, values: NDArray[np.float32]) -> NDArray[np.float64]:
     with torch.inference_mode():
-        logits = layer(torch.from_numpy(values)).numpy().astype(np.float64)
+        logits = head(torch.from_numpy(values)).numpy().astype(np.float64)
     found: NDArray[np.float64] = softmax(logits, axis=1)
     return found
 

@@ -158,13 +158,14 @@ def _probe(
 ) -> Trained:
     """A linear probe of the config's frozen backbone."""
     image_set = job.image_set
-    network = for_probing(config, image_set.labels, image_set.spec)
+    corpora = image_set.corpora if config.corpus_heads else ()
+    network = for_probing(config, image_set.labels, image_set.spec, len(corpora))
     cache = compute_embeddings(network[0].to(loaders.device).eval(), image_set, normalisation, loaders, job.report)
     plain = plain_learner(network, image_set.labels, image_set.spec, normalisation)
     clips = embed_clips(plain, image_set, subset_rows(image_set, split.train), cache)
     clips = replace(clips, balance=config.balance)
     blocks = blocks_of(config.architecture, clips.values.shape[1])
-    probe = fit_probe(clips, blocks, len(image_set.labels), regularisation)
+    probe = fit_probe(clips, blocks, len(image_set.labels), corpora, regularisation)
     put_in(probe, network)
     names = ("train_loss",) if regularisation else ("train_loss", "valid_loss", "accuracy", "uar")
     report = "  ".join(f"{name} {probe.metrics[name]:.4f}" for name in names)

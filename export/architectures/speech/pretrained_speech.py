@@ -11,6 +11,7 @@ from fastai.vision.learner import default_split
 from torch import nn
 
 from ser_images.data.common.errors import UserError
+from ser_images.export.architectures.speech.corpus_heads import CorpusHeads
 from ser_images.export.bundle.bundle import Normalisation
 from ser_images.spectrogram_gen.spec import ImageSpec
 
@@ -58,9 +59,11 @@ class PretrainedSpeech:
         """The network with random weights: grey images (n, 1, rows, frames) to logits (n, n_labels)."""
         return nn.Sequential(*self.make(rows, n_labels))
 
-    def probe(self, n_labels: int, rows: int) -> nn.Sequential:
-        """The network of a linear probe: a backbone and one linear layer, with random weights."""
-        return nn.Sequential(self.make_probed(rows), nn.Linear(sum(block.size for block in self.blocks), n_labels))
+    def probe(self, n_labels: int, rows: int, n_corpora: int = 0) -> nn.Sequential:
+        """The network of a linear probe, with random weights: a backbone and one linear layer, or `CorpusHeads`."""
+        dim = sum(block.size for block in self.blocks)
+        head = CorpusHeads(dim, n_labels, n_corpora) if n_corpora else nn.Linear(dim, n_labels)
+        return nn.Sequential(self.make_probed(rows), head)
 
     def learner(self, dls: Any, spec: ImageSpec, pretrained: bool, **kwargs: Any) -> Learner:
         """A fastai learner of it; `kwargs` as fastai's `Learner` has them.

@@ -1,0 +1,52 @@
+"""Corpus heads: a linear layer for each corpus of a joint training, and one that tells the corpora apart.
+
+head = fit_head(embedded, whitened, n_labels, c=10, corpora=("nemo", "ravdess"))
+
+One layer for two corpora gives up what is particular to each; a layer for each from its own clips alone learns nothing
+from the other. So a corpus's layer is fitted to all clips, and those of the other corpora count little (Daumé III H
+(2007). Frustratingly Easy Domain Adaptation. ACL, weighs them so in one of its comparisons).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ser_images.export.architectures.speech.corpus_heads import CorpusHeads
+from ser_images.train.training.embedded import Embedded
+from ser_images.train.training.linear_layer import Whitened, fit_layer
+
+OTHERS = 0.1
+"""What a clip of another corpus counts in a corpus's layer; chosen on training speakers (LOG.md, 2026-11-25)."""
+
+
+def fit_head(
+    clips: Embedded, blocks: Sequence[Whitened], n_labels: int, c: float, corpora: Sequence[str] = ()
+) -> nn.Module:
+    """The head of a linear probe: (n, dim) to logits (n, labels).
+
+    Args:
+        blocks: of the clips' embeddings.
+        c: inverse strength of the regularisation.
+        corpora: those that get a layer each; none: one layer for all.
+    """
+    if not corpora:
+        return fit_layer(blocks, clips.targets, n_labels, c, clips.weights)
+    numbers = np.array([corpora.index(row.corpus) for row in clips.rows])
+    layers = [
+        fit_layer(blocks, clips.targets, n_labels, c, _weights(clips, numbers == one)) for one in range(len(corpora))
+    ]
+    corpus = fit_layer(blocks, numbers, len(corpora), c)
+    head = CorpusHeads(corpus.in_features, n_labels, len(corpora))
+    with torch.no_grad():
+        head.heads.weight.copy_(torch.cat([layer.weight for layer in layers]))
+        head.heads.bias.copy_(torch.cat([layer.bias for layer in layers]))
+    head.corpus.load_state_dict(corpus.state_dict())
+    return head.eval()
+
+
+def _weights(clips: Embedded, own: NDArray[np.bool_]) -> NDArray[np.float64]:
+    weights = np.where(own, 1, OTHERS) * (1 if clips.weights is None else clips.weights)
+    return weights / weights.mean()
