@@ -33,10 +33,11 @@ from ser_images.train.evaluation.adaptation import (
 )
 from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.training.adapter import choose_by_speakers, choose_on_validation, fit_adapter
+from ser_images.train.training.adapter_choice import SHRINKAGES, AdapterChoice
 from ser_images.train.training.embedded import Embedded
 from ser_images.train.training.linear_layer import CS, Whitened, fit_layer, speaker_folds, whiten
 from ser_images.train.training.linear_probe import fit_probe
-from ser_images.train.training.speaker_head import SHRINKAGES, AdapterChoice, fit_speaker_head, speaker_outputs
+from ser_images.train.training.speaker_head import fit_speaker_head, speaker_outputs
 
 LABELS = tuple("abcd")
 N_SPEAKERS, EACH, DIM = 8, 24, 30

@@ -20,6 +20,7 @@ from ser_images.train.runs.run import for_images
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.embedded import Embedded
 from ser_images.train.training.linear_probe import fit_probe
+from ser_images.train.training.speaker_head import fit_speaker_head, speaker_outputs
 
 DIM, EACH = 12, 8
 BLOCKS = [Block(DIM)]
@@ -86,6 +87,30 @@ def test_a_corpus_learns_from_the_others() -> None:
     with torch.inference_mode():
         of_b = probe.head.heads(torch.from_numpy(unseen.values))[:, 2:].numpy()
     assert accuracy(of_b, unseen) > 0.9
+
+
+def test_a_speaker_head_has_a_layer_for_each_corpus() -> None:
+    clips, unseen = contradicting(), contradicting(seed=1)
+    found = {}
+    for corpora in ((), ("a", "b")):
+        head, bias = fit_speaker_head(clips, BLOCKS, 2, 10, corpora)
+        logits = speaker_outputs(unseen, np.full((len(unseen.rows), 2), 0.5), head).logits
+        means = np.stack([logits[unseen.speakers == speaker].mean(0) for speaker in unseen.speakers])
+        found[corpora] = accuracy(logits - means + bias, unseen)
+    assert found[()] < 0.7
+    assert found["a", "b"] > 0.95
+
+
+def test_a_label_that_a_corpus_lacks_has_the_bias_of_the_others() -> None:
+    """`b` has three times as many clips of label 2 as of label 0, and none of label 1; `a` has all, as many of each."""
+    a, b = contradicting(("a",)), contradicting(("b",))
+    a = replace(a, targets=np.arange(len(a.rows)) % 3)
+    b = replace(b, targets=np.where(np.arange(len(b.rows)) % 4 == 0, 0, 2))
+    both = Embedded((*a.rows, *b.rows), np.concatenate([a.values, b.values]), np.concatenate([a.targets, b.targets]))
+    _, (few, lacking, many) = fit_speaker_head(both, BLOCKS, 3, 10, ("a", "b"))
+    assert few < lacking < many
+    _, (few, lacking, many) = fit_speaker_head(both, BLOCKS, 3, 10)  # one layer: it is the rarest
+    assert lacking < few < many
 
 
 def test_one_corpus_has_one_layer(images: ImageSet) -> None:

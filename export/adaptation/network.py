@@ -10,16 +10,24 @@ from ser_images.export.architectures.speech.campplus_whisper import DualBackbone
 
 
 class SpeakerHead(nn.Module):
-    """A linear classifier of embeddings minus the population mean: (n, dim) to logits (n, labels), without bias."""
+    """A linear classifier of embeddings minus the population mean: (n, dim) to logits (n, labels), without bias.
 
-    def __init__(self, dim: int, labels: int) -> None:
+    With several corpora there is one classifier for each, weighted by the corpus that an embedding sounds like. A
+    speaker's clips sound like one corpus, so that it is linear for them all the same.
+    """
+
+    def __init__(self, dim: int, labels: int, corpora: int = 0) -> None:
         super().__init__()
         self.register_buffer("population_mean", torch.zeros(dim))
-        self.linear = nn.Linear(dim, labels, bias=False)
+        self.linear = nn.Linear(dim, max(1, corpora) * labels, bias=False)
+        self.corpus = nn.Linear(dim, corpora) if corpora else None
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.linear(embeddings - self.get_buffer("population_mean"))
-        return logits
+        if self.corpus is None:
+            return logits
+        weights = self.corpus(embeddings).softmax(1)
+        return (logits.unflatten(1, (weights.shape[1], -1)) * weights.unsqueeze(2)).sum(1)
 
 
 class AdaptiveNetwork(nn.Module):

@@ -75,8 +75,9 @@ def build_network(bundle: Bundle) -> Any:
     network: Any = _probed(bundle) if bundle.linear_probe else found.network(labels, bundle.spec.n_rows)
     if adaptation is None:
         return network
+    speaker_head = SpeakerHead(adaptation.embedding_dim, labels, len(bundle.corpus_heads))
     speaker_embedding = None if adaptation.same_speaker is None else SpeakerEmbedding()
-    return AdaptiveNetwork(network, SpeakerHead(adaptation.embedding_dim, labels), speaker_embedding)
+    return AdaptiveNetwork(network, speaker_head, speaker_embedding)
 
 
 def _probed(bundle: Bundle) -> Any:

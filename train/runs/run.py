@@ -28,6 +28,7 @@ from ser_images.train.runs.records import provenance, training_summary, write_hi
 from ser_images.train.runs.results import weights_of_fold
 from ser_images.train.training.callbacks import Report
 from ser_images.train.training.config import TrainConfig
+from ser_images.train.training.corpus_heads import corpora_with_heads
 from ser_images.train.training.loaders import subset_rows
 from ser_images.train.training.lr_plot import plot_lr_finder
 from ser_images.train.training.outcome import Evaluation, Trained
@@ -154,7 +155,7 @@ def _bundle(
     return Bundle(
         model_id(trained.network), config.architecture, image_set.labels, image_set.spec, trained.normalisation,
         evaluation.temperature, training, bool(config.linear_probe), adaptation,
-        image_set.corpora if config.corpus_heads else (),
+        corpora_with_heads(config, image_set),
     )  # fmt: skip
 
 

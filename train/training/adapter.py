@@ -15,18 +15,11 @@ from ser_images.export.architectures.speech.campplus import SAME_SPEAKER, Speake
 from ser_images.train.evaluation.adaptation import AdaptedLabel, evaluate
 from ser_images.train.evaluation.calibration import with_temperature
 from ser_images.train.evaluation.predictions import Predictions
+from ser_images.train.training.adapter_choice import SHRINKAGES, AdapterChoice, HeldOut, choose
 from ser_images.train.training.embedded import Embedded
 from ser_images.train.training.linear_layer import speaker_folds
 from ser_images.train.training.linear_probe import Regularisation, blocks_of
-from ser_images.train.training.speaker_head import (
-    SHRINKAGES,
-    AdapterChoice,
-    Centred,
-    HeldOut,
-    choose,
-    fit_speaker_head,
-    speaker_outputs,
-)
+from ser_images.train.training.speaker_head import Centred, fit_speaker_head, speaker_outputs
 
 
 @dataclass(frozen=True)
@@ -38,7 +31,11 @@ class Adapter:
 
 
 def choose_by_speakers(
-    name: str, regularisation: Regularisation, temperature: float, labels: Sequence[str]
+    name: str,
+    regularisation: Regularisation,
+    temperature: float,
+    labels: Sequence[str],
+    corpora: Sequence[str] = (),
 ) -> AdapterChoice:
     """Regularisation, temperature and shrinkage for a linear probe, by folds of its training speakers.
 
@@ -46,13 +43,14 @@ def choose_by_speakers(
         name: of the architecture.
         regularisation: of the probe.
         temperature: of the plain logits.
+        corpora: those that get a layer each; none: one layer for all.
     """
     named = regularisation.chosen_on.of_speakers
     clips = regularisation.chosen_on[named]
     blocks = blocks_of(name, clips.values.shape[1])
     plain = with_temperature(regularisation.predictions(labels), temperature).probabilities[named]
     folds = [
-        HeldOut(Centred.of(clips[fit], blocks), clips[rest], plain[rest])
+        HeldOut(Centred.of(clips[fit], blocks, corpora), clips[rest], plain[rest])
         for fit, rest in (speaker_folds(clips.speakers) if named.size else ())
     ]
     return choose(folds, labels, SHRINKAGES)
@@ -78,6 +76,7 @@ def fit_adapter(
     train: Embedded,
     n_labels: int,
     speaker_embedding: SpeakerEmbedding | None = None,
+    corpora: Sequence[str] = (),
 ) -> Adapter:
     """The adapter of a network that is trained.
 
@@ -85,9 +84,10 @@ def fit_adapter(
         name: of the architecture.
         train: the clips that it was trained on; those of speakers with several clips are used.
         speaker_embedding: tells speakers apart; None: there is none.
+        corpora: as of `choose_by_speakers`.
     """
     dim = train.values.shape[1]
-    head, bias = fit_speaker_head(train[train.of_speakers], blocks_of(name, dim), n_labels, choice.c)
+    head, bias = fit_speaker_head(train[train.of_speakers], blocks_of(name, dim), n_labels, choice.c, corpora)
     same_speaker = SAME_SPEAKER if speaker_embedding else None
     adaptation = SpeakerAdaptation(dim, bias, choice.temperature, choice.shrinkage, same_speaker)
     return Adapter(AdaptiveNetwork(network, head, speaker_embedding).eval(), adaptation)

@@ -1,6 +1,7 @@
 """Corpus heads: a linear layer for each corpus of a joint training, and one that tells the corpora apart.
 
-head = fit_head(embedded, whitened, n_labels, c=10, corpora=("nemo", "ravdess"))
+corpora = corpora_with_heads(config, image_set)
+head = fit_head(embedded, whitened, n_labels, c=10, corpora)
 
 One layer for two corpora gives up what is particular to each; a layer for each from its own clips alone learns nothing
 from the other. So a corpus's layer is fitted to all clips, and those of the other corpora count little (Daumé III H
@@ -15,11 +16,18 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ser_images.export.architectures.speech.corpus_heads import CorpusHeads
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.embedded import Embedded
-from ser_images.train.training.linear_layer import Whitened, fit_layer
+from ser_images.train.training.linear_layer import Indices, Whitened, fit_layer
 
 OTHERS = 0.1
 """What a clip of another corpus counts in a corpus's layer; chosen on training speakers (LOG.md, 2026-11-25)."""
+
+
+def corpora_with_heads(config: TrainConfig, image_set: ImageSet) -> tuple[str, ...]:
+    """The corpora that a resolved config gives a layer each; none: there is one layer for all."""
+    return image_set.corpora if config.corpus_heads else ()
 
 
 def fit_head(
@@ -34,10 +42,8 @@ def fit_head(
     """
     if not corpora:
         return fit_layer(blocks, clips.targets, n_labels, c, clips.weights)
-    numbers = np.array([corpora.index(row.corpus) for row in clips.rows])
-    layers = [
-        fit_layer(blocks, clips.targets, n_labels, c, _weights(clips, numbers == one)) for one in range(len(corpora))
-    ]
+    numbers = clips.corpus_numbers(corpora)
+    layers = fit_layers(blocks, clips.targets, numbers, corpora, n_labels, c, clips.weights)
     corpus = fit_layer(blocks, numbers, len(corpora), c)
     head = CorpusHeads(corpus.in_features, n_labels, len(corpora))
     with torch.no_grad():
@@ -47,6 +53,18 @@ def fit_head(
     return head.eval()
 
 
-def _weights(clips: Embedded, own: NDArray[np.bool_]) -> NDArray[np.float64]:
-    weights = np.where(own, 1, OTHERS) * (1 if clips.weights is None else clips.weights)
-    return weights / weights.mean()
+def fit_layers(
+    blocks: Sequence[Whitened],
+    targets: Indices,
+    numbers: Indices,
+    corpora: Sequence[str],
+    n_labels: int,
+    c: float,
+    weights_of_clips: NDArray[np.float64] | None = None,
+) -> list[nn.Linear]:
+    """A layer for each of the corpora, whose `numbers` the clips have; other arguments are as of `fit_layer`."""
+    layers = []
+    for number in range(len(corpora)):
+        weights = np.where(numbers == number, 1, OTHERS) * (1 if weights_of_clips is None else weights_of_clips)
+        layers.append(fit_layer(blocks, targets, n_labels, c, weights / weights.mean()))
+    return layers

@@ -38,6 +38,10 @@ class Embedded:
         """The weight of each clip where a classifier is fitted to them; None: all alike."""
         return None if self.balance == "none" else balanced_weights(self.rows, self.balance)
 
+    def corpus_numbers(self, corpora: Sequence[str]) -> Indices:
+        """The index of each clip's corpus among these."""
+        return np.array([corpora.index(row.corpus) for row in self.rows])
+
     @property
     def speakers(self) -> NDArray[np.str_]:
         """The speaker of each clip; a clip without one counts as a speaker of its own."""

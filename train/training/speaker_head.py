@@ -1,53 +1,42 @@
-"""The speaker head: linear classifiers on embeddings minus each speaker's mean, and how fast a new mean is trusted.
+"""The speaker head: linear classifiers on embeddings minus each speaker's mean.
 
 head, bias = fit_speaker_head(clips, blocks, n_labels, c=10)
-choice = choose(folds, labels, SHRINKAGES)
+outputs = speaker_outputs(test_clips, plain, head)
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import product
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from ser_images.export.adaptation.network import SpeakerHead
-from ser_images.export.adaptation.parameters import Shrinkage, SpeakerAdaptation
 from ser_images.export.architectures.speech.pretrained_speech import Block
-from ser_images.train.evaluation.adaptation import (
-    Order,
-    SpeakerOutputs,
-    enrolled,
-    mostly_one_label,
-    one_label_after_the_other,
-    online,
-    random_order,
-)
-from ser_images.train.evaluation.calibration import choose_temperature
-from ser_images.train.evaluation.predictions import Predictions, joined
-from ser_images.train.evaluation.uar import uar
+from ser_images.train.evaluation.adaptation import SpeakerOutputs
+from ser_images.train.training.corpus_heads import fit_layers
 from ser_images.train.training.embedded import Embedded
-from ser_images.train.training.linear_layer import CS, Whitened, fit_layer, whiten
+from ser_images.train.training.linear_layer import Whitened, fit_layer, whiten
 
-SHRINKAGES = tuple(
-    Shrinkage(plain_clips=plain, diversity_power=power) for plain, power in product((3.0, 5.0, 8.0), (1.0, 2.0))
-)
-"""What `choose` chooses from."""
-_DRAWS = 3
-_FULL_TRUST = Shrinkage(prior_clips=0, plain_clips=0, diversity_power=0)
+_CORPUS_C = 10.0
+"""Inverse strength of the regularisation of the layer that tells corpora apart."""
+_NO_CLIP = -20.0
 Bias = tuple[float, ...]
 Indices = NDArray[np.intp]
 
 
-def fit_speaker_head(clips: Embedded, blocks: Sequence[Block], n_labels: int, c: float) -> tuple[SpeakerHead, Bias]:
+def fit_speaker_head(
+    clips: Embedded, blocks: Sequence[Block], n_labels: int, c: float, corpora: Sequence[str] = ()
+) -> tuple[SpeakerHead, Bias]:
     """The speaker head of training clips, and its biases (labels,), which belong into the bundle.
 
     Args:
         blocks: of an embedding.
         c: inverse strength of the regularisation.
+        corpora: those that get a layer each; none: one layer for all.
     """
-    return Centred.of(clips, blocks).fit(n_labels, c)
+    return Centred.of(clips, blocks, corpora).fit(n_labels, c)
 
 
 @dataclass(frozen=True)
@@ -59,33 +48,62 @@ class Centred:
         targets: the index of each clip's label.
         population_mean: of the speakers' means, shape (dim,).
         weights: of the clips; None: all alike.
+        corpora: those that get a layer each.
+        numbers: the index of each clip's corpus; none where one layer is for all.
+        corpus: tells corpora apart; None where one layer is for all.
     """
 
     blocks: list[Whitened]
-    targets: NDArray[np.intp]
+    targets: Indices
     population_mean: NDArray[np.float32]
-    weights: NDArray[np.float64] | None = None
+    weights: NDArray[np.float64] | None
+    corpora: tuple[str, ...]
+    numbers: Indices
+    corpus: nn.Linear | None
 
     @classmethod
-    def of(cls, clips: Embedded, blocks: Sequence[Block]) -> "Centred":
-        """The clips, each minus the mean of its speaker's clips."""
-        names, numbers = np.unique(clips.speakers, return_inverse=True)
-        groups = numbers * (clips.targets.max() + 1) + clips.targets
-        whitened = [_centred(block, numbers) for block in whiten(clips.values, blocks, groups)]
-        means = [clips.values[numbers == number].mean(0) for number in range(len(names))]
-        return cls(whitened, clips.targets, np.mean(means, 0), clips.weights)
+    def of(cls, clips: Embedded, blocks: Sequence[Block], corpora: Sequence[str] = ()) -> "Centred":
+        """The clips, each minus the mean of its speaker's clips; `corpora` as of `fit_speaker_head`."""
+        names, speakers = np.unique(clips.speakers, return_inverse=True)
+        groups = speakers * (clips.targets.max() + 1) + clips.targets
+        whitened = whiten(clips.values, blocks, groups)
+        means = [clips.values[speakers == speaker].mean(0) for speaker in range(len(names))]
+        numbers = clips.corpus_numbers(corpora) if corpora else np.zeros(0, np.intp)
+        corpus = fit_layer(whitened, numbers, len(corpora), _CORPUS_C) if corpora else None
+        centred = [_centred(block, speakers) for block in whitened]
+        return cls(centred, clips.targets, np.mean(means, 0), clips.weights, tuple(corpora), numbers, corpus)
 
     def fit(self, n_labels: int, c: float) -> tuple[SpeakerHead, Bias]:
         """As `fit_speaker_head`."""
-        layer = fit_layer(self.blocks, self.targets, n_labels, c, self.weights)
-        head = SpeakerHead(len(self.population_mean), n_labels)
+        head = SpeakerHead(len(self.population_mean), n_labels, len(self.corpora))
+        if head.corpus is None or self.corpus is None:
+            layer = fit_layer(self.blocks, self.targets, n_labels, c, self.weights)
+            weight, bias = layer.weight, tuple(layer.bias.tolist())
+        else:
+            head.corpus.load_state_dict(self.corpus.state_dict())
+            layers = fit_layers(self.blocks, self.targets, self.numbers, self.corpora, n_labels, c, self.weights)
+            weight = torch.cat([layer.weight for layer in layers])
+            bias = self._common_bias(np.array([layer.bias.tolist() for layer in layers]))
         with torch.no_grad():
             head.get_buffer("population_mean").copy_(torch.from_numpy(self.population_mean))
-            head.linear.weight.copy_(layer.weight)
-        return head.eval(), tuple(layer.bias.tolist())
+            head.linear.weight.copy_(weight)
+        return head.eval(), bias
+
+    def _common_bias(self, biases: NDArray[np.float64]) -> Bias:
+        """One bias for each label, from those of each corpus's layer, (corpora, labels).
+
+        The mean over the corpora that have the label: that a corpus lacks one says nothing about it elsewhere.
+        """
+        common = np.full_like(biases, np.nan)
+        for number, bias in enumerate(biases):
+            own = np.unique(self.targets[self.numbers == number])
+            common[number, own] = bias[own] - bias[own].mean() if own.size else 0
+        has = ~np.isnan(common)
+        means = np.nansum(common, 0) / np.maximum(has.sum(0), 1)
+        return tuple(np.where(has.any(0), means, _NO_CLIP).tolist())
 
 
-def _centred(block: Whitened, speakers: NDArray[np.intp]) -> Whitened:
+def _centred(block: Whitened, speakers: Indices) -> Whitened:
     """The block of clips minus their speakers' means, whose own mean is zero."""
     means = np.stack([block.coordinates[speakers == one].mean(0) for one in range(speakers.max() + 1)])
     return Whitened(block.coordinates - means[speakers], block.projection, np.zeros_like(block.mean))
@@ -96,90 +114,3 @@ def speaker_outputs(clips: Embedded, plain: NDArray[np.floating], head: SpeakerH
     with torch.inference_mode():
         logits = head(torch.from_numpy(clips.values)).numpy()
     return SpeakerOutputs(clips.rows, clips.targets, plain.astype(np.float64), logits.astype(np.float64))
-
-
-@dataclass(frozen=True)
-class AdapterChoice:
-    """What is chosen by speakers whom the speaker head was not fitted to.
-
-    Attributes:
-        c: inverse strength of the regularisation of the speaker head.
-        temperature: of its logits.
-    """
-
-    c: float
-    shrinkage: Shrinkage
-    temperature: float
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """Clips that a speaker head is fitted to, and clips of other speakers with their plain probabilities."""
-
-    train: Centred
-    clips: Embedded
-    plain: NDArray[np.floating]
-
-
-@dataclass(frozen=True)
-class _Fitted:
-    outputs: SpeakerOutputs
-    adaptation: SpeakerAdaptation
-
-
-def choose(folds: Sequence[HeldOut], labels: Sequence[str], shrinkages: Sequence[Shrinkage]) -> AdapterChoice:
-    """The regularisation, the temperature and the shrinkage that are best for the held-out speakers.
-
-    Best: UAR online in random order and in the worst order, minus what is lost where most clips have one label. The
-    middle regularisation and the defaults where no held-out clip names its speaker.
-    """
-    if not any(row.speaker for fold in folds for row in fold.clips.rows):
-        return AdapterChoice(CS[len(CS) // 2], Shrinkage(), 1.0)
-    choices = {}
-    for c in CS:
-        fitted = [_fit(fold, len(labels), c) for fold in folds]
-        temperature = _temperature(fitted, labels)
-        for shrinkage in shrinkages:
-            numbers = [
-                replace(one, adaptation=replace(one.adaptation, temperature=temperature, shrinkage=shrinkage))
-                for one in fitted
-            ]
-            choices[AdapterChoice(c, shrinkage, temperature)] = _merit(numbers)
-    return max(choices, key=choices.__getitem__)
-
-
-def _fit(fold: HeldOut, n_labels: int, c: float) -> _Fitted:
-    head, bias = fold.train.fit(n_labels, c)
-    return _Fitted(
-        speaker_outputs(fold.clips, fold.plain, head), SpeakerAdaptation(len(fold.train.population_mean), bias)
-    )
-
-
-def _temperature(fitted: Sequence[_Fitted], labels: Sequence[str]) -> float:
-    """Of the speaker head's probabilities of held-out clips, where all clips of each speaker are known."""
-    parts = []
-    for one in fitted:
-        full, probabilities = replace(one.adaptation, shrinkage=_FULL_TRUST), np.zeros_like(one.outputs.plain)
-        for clips in one.outputs.by_speaker:
-            probabilities[clips] = enrolled(one.outputs, clips, clips, full)
-        parts.append(Predictions(one.outputs.rows, tuple(labels), probabilities.astype(np.float32)))
-    return choose_temperature(joined(parts))
-
-
-def _merit(fitted: Sequence[_Fitted]) -> float:
-    scores = np.zeros((3, 2))
-    for number, order in enumerate((random_order, one_label_after_the_other, mostly_one_label)):
-        targets, plain, adapted = (np.concatenate(each) for each in zip(*_predicted(fitted, order), strict=True))
-        scores[number] = uar(targets, plain), uar(targets, adapted)
-    lost = max(0.0, scores[2, 0] - scores[2, 1])
-    return float(scores[0, 1] + scores[1, 1] - lost)
-
-
-def _predicted(fitted: Sequence[_Fitted], order: Order) -> Iterator[tuple[Indices, Indices, Indices]]:
-    """Targets, plain and adapted labels of each speaker's clips in some draws of an order."""
-    for draw, one in product(range(_DRAWS), fitted):
-        rng = np.random.default_rng(draw)
-        for clips in one.outputs.by_speaker:
-            sequence = order(one.outputs.targets, clips, rng)
-            adapted = online(one.outputs, sequence, one.adaptation).argmax(1)
-            yield one.outputs.targets[sequence], one.outputs.plain[sequence].argmax(1), adapted

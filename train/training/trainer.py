@@ -26,9 +26,11 @@ from ser_images.train.evaluation.calibration import (
 from ser_images.train.evaluation.metrics import metrics, predict
 from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.training.adapter import choose_by_speakers, choose_on_validation, evaluate_adapter, fit_adapter
+from ser_images.train.training.adapter_choice import AdapterChoice
 from ser_images.train.training.allocator import keep_freed_memory
 from ser_images.train.training.callbacks import Report, WithoutValidation
 from ser_images.train.training.config import TrainConfig
+from ser_images.train.training.corpus_heads import corpora_with_heads
 from ser_images.train.training.embedded import Embedded, embed_clips
 from ser_images.train.training.embeddings import compute_embeddings, frozen_backbone
 from ser_images.train.training.first_weights import for_probing, speaker_embedding_of
@@ -36,7 +38,6 @@ from ser_images.train.training.learner import LRFinderResult, find_lr, fit, make
 from ser_images.train.training.linear_probe import Regularisation, blocks_of, fit_probe, put_in
 from ser_images.train.training.loaders import compute_normalisation, data_loaders, subset_rows
 from ser_images.train.training.outcome import Evaluation, Trained
-from ser_images.train.training.speaker_head import AdapterChoice
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,9 @@ def _choose_adapter(
     config: TrainConfig,
 ) -> AdapterChoice:
     if trained.probe:
-        return choose_by_speakers(config.architecture, trained.probe.regularisation, temperature, image_set.labels)
+        corpora = corpora_with_heads(config, image_set)
+        chosen_by = trained.probe.regularisation
+        return choose_by_speakers(config.architecture, chosen_by, temperature, image_set.labels, corpora)
     train, valid = (_clips(image_set, trained, indices) for indices in (split.train, split.valid))
     train = replace(train, balance=config.balance)
     return choose_on_validation(config.architecture, train, valid, validation)
@@ -111,7 +114,8 @@ def _adapt(
     rows = evaluation.predictions.rows
     scored = embed_clips(trained.learner, image_set, rows, trained.cache)
     network, n_labels, voices = trained.learner.model, len(image_set.labels), speaker_embedding_of(config)
-    adapter = fit_adapter(choice, config.architecture, network, train, n_labels, voices)
+    corpora = corpora_with_heads(config, image_set)
+    adapter = fit_adapter(choice, config.architecture, network, train, n_labels, voices, corpora)
     found = evaluate_adapter(adapter, train, scored, evaluation.predictions, config.seed)
     return replace(trained, adapter=adapter), evaluation.with_adaptation(found)
 
@@ -158,7 +162,7 @@ def _probe(
 ) -> Trained:
     """A linear probe of the config's frozen backbone."""
     image_set = job.image_set
-    corpora = image_set.corpora if config.corpus_heads else ()
+    corpora = corpora_with_heads(config, image_set)
     network = for_probing(config, image_set.labels, image_set.spec, len(corpora))
     cache = compute_embeddings(network[0].to(loaders.device).eval(), image_set, normalisation, loaders, job.report)
     plain = plain_learner(network, image_set.labels, image_set.spec, normalisation)
