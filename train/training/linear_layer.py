@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
+from threadpoolctl import threadpool_limits
 from torch import nn
 
 from ser_images.export.architectures.speech.pretrained_speech import Block
@@ -30,6 +31,9 @@ MAX_DIRECTIONS = 1000
 _FLOOR = 0.03
 """Added to each variance within groups, as a fraction of the largest: the covariance of few clips is uncertain."""
 _NO_CLIP = -20.0
+_BLAS = "blas"
+"""Limited to one thread: these matrices are small, and two threads that wait for each other take 4 times as long on an
+idle machine and 40 times beside another process (LOG.md, 2026-11-28)."""
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
 Fold = tuple[Indices, Indices]
@@ -78,10 +82,11 @@ def whiten(values: Floats, blocks: Sequence[Block], groups: Indices, plain: bool
         plain: blocks that plain predictions do not use get no directions.
     """
     parts = np.split(values, np.cumsum([block.size for block in blocks])[:-1], axis=1)
-    return [
-        Whitened.unused(part) if plain and not block.plain else Whitened.of(part, groups)
-        for block, part in zip(blocks, parts, strict=True)
-    ]
+    with threadpool_limits(1, _BLAS):
+        return [
+            Whitened.unused(part) if plain and not block.plain else Whitened.of(part, groups)
+            for block, part in zip(blocks, parts, strict=True)
+        ]
 
 
 def fit_layer(
@@ -101,7 +106,8 @@ def fit_layer(
     for block in blocks:
         weight = np.zeros((n_labels, len(block.mean)))
         if block.coordinates.shape[1]:
-            fitted, fitted_bias = _fit(block.coordinates, targets, n_labels, c, weights_of_clips)
+            with threadpool_limits(1, _BLAS):
+                fitted, fitted_bias = _fit(block.coordinates, targets, n_labels, c, weights_of_clips)
             weight = fitted @ block.projection / used
             bias += fitted_bias / used - weight @ block.mean
         weights.append(weight)
