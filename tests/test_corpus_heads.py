@@ -113,9 +113,12 @@ def test_a_label_that_a_corpus_lacks_has_the_bias_of_the_others() -> None:
     assert lacking < few < many
 
 
-def test_one_corpus_has_one_layer(images: ImageSet) -> None:
+def test_one_corpus_has_one_layer(images: ImageSet, caplog: pytest.LogCaptureFixture) -> None:
     speech = TrainConfig("campplus")
     assert for_images(speech, images, test=True).corpus_heads is False
+    assert not caplog.records
+    assert for_images(replace(speech, corpus_heads=True), images, test=True).corpus_heads is False
+    assert caplog.messages == ["--corpus-heads: no effect, since all images are of one corpus"]
     several = replace(images, rows=tuple(replace(row, corpus=row.speaker) for row in images.rows))
     assert for_images(speech, several, test=True).corpus_heads is True
     assert for_images(replace(speech, corpus_heads=False), several, test=True).corpus_heads is False

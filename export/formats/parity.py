@@ -33,7 +33,7 @@ def require_parity(model: Any, images: Images, expected: Probabilities, toleranc
 def require_adaptive_parity(model: OnnxModel, other: Any, images: Images) -> float:
     """The largest difference of adapted probabilities in ONNX from those of the PyTorch model `other`.
 
-    Of the speaker one image is known, whose adapted probabilities have half the share. In ONNX its embedding is an input
+    One image of the speaker is known, and adapted probabilities have half the share. In ONNX its embedding is an input
     of the graph; outputs of the other model are adapted by `AdaptedSpeaker`: so both ways are compared.
 
     Raises:

@@ -174,9 +174,11 @@ def for_images(config: TrainConfig, image_set: ImageSet, test: bool) -> TrainCon
                 f"--regex or --speakers"
             )
         config = replace(config, adapt="none")
-    if len(image_set.corpora) < 2:
-        config = replace(config, corpus_heads=False)
     resolved = config.resolved(test)
+    if len(image_set.corpora) < 2:
+        if config.corpus_heads:
+            LOGGER.warning("--corpus-heads: no effect, since all images are of one corpus")
+        resolved = replace(resolved, corpus_heads=False)
     if config != resolved and (unused := resolved.without_effect):
         names = ", ".join("--" + name.replace("_", "-") for name in unused)
         LOGGER.warning(f"{names}: no effect, since a linear probe has no epochs; add --no-linear-probe for a training")
