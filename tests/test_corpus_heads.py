@@ -73,7 +73,7 @@ def test_corpora_that_contradict_each_other_need_a_layer_each() -> None:
             found[corpora], abs=0.15
         )
     assert found[()] < 0.7
-    assert found["a", "b"] > 0.95
+    assert found["a", "b"] > 0.9
 
 
 def test_a_corpus_learns_from_the_others() -> None:
@@ -102,10 +102,10 @@ def test_a_speaker_head_has_a_layer_for_each_corpus() -> None:
 
 
 def test_a_label_that_a_corpus_lacks_has_the_bias_of_the_others() -> None:
-    """`b` has three times as many clips of label 2 as of label 0, and none of label 1; `a` has all, as many of each."""
+    """`b` has seven times as many clips of label 2 as of label 0, and none of label 1; `a` has all, as many of each."""
     a, b = contradicting(("a",)), contradicting(("b",))
     a = replace(a, targets=np.arange(len(a.rows)) % 3)
-    b = replace(b, targets=np.where(np.arange(len(b.rows)) % 4 == 0, 0, 2))
+    b = replace(b, targets=np.where(np.arange(len(b.rows)) % 8 == 0, 0, 2))
     both = Embedded((*a.rows, *b.rows), np.concatenate([a.values, b.values]), np.concatenate([a.targets, b.targets]))
     _, (few, lacking, many) = fit_speaker_head(both, BLOCKS, 3, 10, ("a", "b"))
     assert few < lacking < many

@@ -4,8 +4,9 @@ corpora = corpora_with_heads(config, image_set)
 head = fit_head(embedded, whitened, n_labels, c=10, corpora)
 
 One layer for two corpora gives up what is particular to each; a layer for each from its own clips alone learns nothing
-from the other. So a corpus's layer is fitted to all clips, and those of the other corpora count little (Daumé III H
-(2007). Frustratingly Easy Domain Adaptation. ACL, weighs them so in one of its comparisons).
+from the other. So a corpus's layer is fitted to all clips, and those of the other corpora together count as few: they
+decide where it has few of its own (Daumé III H (2007). Frustratingly Easy Domain Adaptation. ACL, weighs them in one of
+its comparisons).
 """
 
 from collections.abc import Sequence
@@ -21,8 +22,9 @@ from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.embedded import Embedded
 from ser_images.train.training.linear_layer import Indices, Whitened, fit_layer
 
-OTHERS = 0.1
-"""What a clip of another corpus counts in a corpus's layer; chosen on training speakers (LOG.md, 2026-11-25)."""
+OTHERS = 10.0
+"""All clips of other corpora together count as so many in a corpus's layer; chosen on training speakers (LOG.md,
+2026-11-28)."""
 
 
 def corpora_with_heads(config: TrainConfig, image_set: ImageSet) -> tuple[str, ...]:
@@ -63,8 +65,10 @@ def fit_layers(
     weights_of_clips: NDArray[np.float64] | None = None,
 ) -> list[nn.Linear]:
     """A layer for each of the corpora, whose `numbers` the clips have; other arguments are as of `fit_layer`."""
+    every = np.ones(len(targets)) if weights_of_clips is None else weights_of_clips
     layers = []
     for number in range(len(corpora)):
-        weights = np.where(numbers == number, 1, OTHERS) * (1 if weights_of_clips is None else weights_of_clips)
+        others = every * (numbers != number)
+        weights = every * (numbers == number) + others * OTHERS / max(OTHERS, others.sum())
         layers.append(fit_layer(blocks, targets, n_labels, c, weights / weights.mean()))
     return layers
