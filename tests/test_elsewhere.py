@@ -20,7 +20,7 @@ from ser_images.spectrogram_gen.dataset.build import build
 from ser_images.spectrogram_gen.dataset.image_set import MANIFEST, ImageSet, write_manifest
 from ser_images.spectrogram_gen.dataset.merge import read_sets
 from ser_images.spectrogram_gen.dataset.plan import Plan
-from ser_images.train.analysis.cross import combinations, cross
+from ser_images.train.analysis.cross import _can_train, _in_several_corpora, combinations, cross
 from ser_images.train.analysis.elsewhere import on_other_images
 from ser_images.train.cli import main
 from ser_images.train.evaluation.predictions import Predictions
@@ -160,13 +160,15 @@ def test_the_matrix_of_two_corpora(
     add_tiny_architecture()
     twin = tmp_path / "twin-voices"
     synthetic.write(twin, actors=4, repetitions=1, seed=9)
-    build(find_clips(twin, "synthetic").clips, twin, tmp_path / "twin", SMALL, Plan())
+    clips = [clip for clip in find_clips(twin, "synthetic").clips if clip.label != "calm"]
+    build(clips, twin, tmp_path / "twin", SMALL, Plan())
     sets = read_sets([f"one={images.folder}", f"two={tmp_path}/twin"])
     lines: list[str] = []
     cells = cross(sets, TINY, "0,1", tmp_path / "out", lines.append)
     assert [(cell.trained, cell.tested, cell.folds, cell.clips, cell.labels) for cell in cells] == [
-        (trained, tested, 2, 60, 8) for trained in ("one", "two", "all") for tested in ("one", "two")
-    ]
+        ("one", "one", 2, 60, 8), ("one", "two", 2, 52, 7), ("two", "one", 2, 52, 7), ("two", "two", 2, 52, 7),
+        ("all", "one", 2, 60, 8), ("all", "two", 2, 52, 7),
+    ]  # fmt: skip
     assert all(cell.low <= cell.uar <= cell.high and cell.online is not None for cell in cells)
     with (tmp_path / "out/cross.csv").open() as file:
         assert [float(row["uar"]) for row in csv.DictReader(file)] == [cell.uar for cell in cells]
@@ -177,27 +179,54 @@ def test_the_matrix_of_two_corpora(
             }
             for name in ("one", "two", "all")
         }
-        assert tested["one"] == tested["two"] == tested["all"]
+        assert tested["two"] < tested["one"] == tested["all"]  # one label is not in the training of "two"
         for name in ("one", "all"):
             clips = json.loads((tmp_path / f"out/{name}/fold-{fold}/run.json").read_text())["clips"]
             assert not tested["one"] & {*clips["train"], *clips["validation"]}
     before = len(lines)
     assert cross(sets, TINY, "0,1", tmp_path / "out", lines.append) == cells
     assert len(lines) == before  # everything was kept
+    shutil.rmtree(tmp_path / "out/one/fold-0")
+    assert cross(sets, TINY, "0,1", tmp_path / "out", lines.append) == cells
+    assert [line for line in lines[before:] if line.startswith("one on two, fold 0: UAR")]  # nothing stale is kept
     with pytest.raises(UserError, match="one/fold-0: trained with other settings"):
         cross(sets, replace(TINY, epochs=3), "0", tmp_path / "out", lines.append)
-    with pytest.raises(UserError, match="out/images: holds other images"):
-        cross({"one": images, "two": images}, TINY, "0", tmp_path / "out", lines.append)
+    for others in ({"one": images, "two": images}, {"uno": sets["one"], "two": sets["two"]}):
+        with pytest.raises(UserError, match="out/images: holds other images"):
+            cross(others, TINY, "0", tmp_path / "out", lines.append)
     arguments = ["cross", f"one={images.folder}", f"two={tmp_path}/twin", "--out", tmp_path / "out", "--folds", "0,1"]
     options = ["--architecture", "tiny", "--weights", "none", "--epochs", 2, "--lr", 0.01, "--adapt", "speaker"]
     code, out, _ = command(main, *arguments, *options)
     assert code == 0
-    assert f"  all          two            60        8      {cells[-1].accuracy:.1%}" in out
+    assert f"  all          two            52        7      {cells[-1].accuracy:.1%}" in out
     assert (tmp_path / "out/cross.png").stat().st_size > 1000
     page = (tmp_path / "out/cross.html").read_text()
     assert page.count('<tr class="own">') == 4
     assert "tested on the same clips of a corpus, by speakers that none of them was trained on: 2 folds" in page
     assert f"<td>{cells[-1].uar:.1%}</td>" in page
+
+
+def test_starting_weights_that_know_a_test_clip_of_any_corpus(images: ImageSet, trained: Path, tmp_path: Path) -> None:
+    add_tiny_architecture()
+    speakers = sorted({row.speaker for row in images.rows})
+    few = replace(images, rows=tuple(row for row in images.rows if row.speaker in speakers[:3]))
+    config = replace(TINY, weights=str(trained))
+    with pytest.raises(UserError, match="was trained on clips that are tested here"):
+        cross({"one": images, "few": few}, config, "all", tmp_path / "out", lambda line: None)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["images"]  # nothing was trained
+
+
+def test_recordings_of_several_corpora_and_corpora_of_few_speakers(images: ImageSet) -> None:
+    first = images.rows[0]
+    rows = (*images.rows, replace(first, corpus="other", clip="other"))
+    assert _in_several_corpora(replace(images, rows=rows)) == {first.sample_hash}
+    lines: list[str] = []
+    speakers = sorted({row.speaker for row in images.rows})
+    few = replace(images, rows=tuple(row for row in images.rows if row.speaker in speakers[:2]))
+    assert _can_train(images, TINY, 3, "images", lines.append)
+    assert not _can_train(images, TINY, 4, "images", lines.append)
+    assert not _can_train(few, TINY, 0, "few", lines.append)
+    assert [line.split(": not trained")[0] for line in lines] == ["images, fold 4", "few, fold 0"]
 
 
 def test_combinations_of_three_corpora(images: ImageSet) -> None:

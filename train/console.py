@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ser_images.train.analysis.compare import mcnemar_tests, seed_groups
-from ser_images.train.analysis.cross import Cell
 from ser_images.train.analysis.elsewhere import Elsewhere
+from ser_images.train.analysis.matrix import Cell
 from ser_images.train.analysis.robustness import CorruptionResult
 from ser_images.train.evaluation.adaptation import adaptation_text
 from ser_images.train.evaluation.metrics import report_text

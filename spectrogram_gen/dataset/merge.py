@@ -12,7 +12,7 @@ from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import moved_into_place, require_new, require_writable
 from ser_images.data.common.paths import resolve_below
 from ser_images.data.corpora import UNNAMED
-from ser_images.data.several import qualified, require_corpus_name
+from ser_images.data.several import own_name, qualified, require_corpus_name
 from ser_images.spectrogram_gen.dataset.image_set import MANIFEST, SPEC, ImageSet, ManifestRow, write_manifest
 
 
@@ -27,8 +27,7 @@ def merge(image_sets: Mapping[str, ImageSet], out: Path) -> ImageSet:
     Raises:
         UserError: sets of different specs, two corpora of one name, a name that is none, or `out` exists.
     """
-    rows = {name: [_renamed(name, image_set, row) for row in image_set.rows] for name, image_set in image_sets.items()}
-    _require_distinct(rows)
+    rows = merged_rows(image_sets)
     specs = {image_set.spec.hash: (name, image_set.spec) for name, image_set in image_sets.items()}
     if len(specs) > 1:
         found = ", ".join(f"{name} {hash_} ({spec.feature})" for hash_, (name, spec) in specs.items())
@@ -39,12 +38,19 @@ def merge(image_sets: Mapping[str, ImageSet], out: Path) -> ImageSet:
         for name, image_set in image_sets.items():
             for old, new in zip(image_set.rows, rows[name], strict=True):
                 target = resolve_below(folder, new.image, image_set.folder / MANIFEST)
-                target.parent.mkdir(exist_ok=True)
+                target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(image_set.folder / old.image, target)
         (folder / SPEC).write_text(next(iter(image_sets.values())).spec.to_json() + "\n")
         every = [row for several in rows.values() for row in several]
         write_manifest(folder / MANIFEST, sorted(every, key=lambda row: row.image))
     return ImageSet.read(out)
+
+
+def merged_rows(image_sets: Mapping[str, ImageSet]) -> dict[str, list[ManifestRow]]:
+    """The rows that `merge` writes, by image set, in the order of its own rows; errors as of `merge`."""
+    rows = {name: _renamed(name, image_set) for name, image_set in image_sets.items()}
+    _require_distinct(rows)
+    return rows
 
 
 def read_sets(texts: Sequence[str]) -> dict[str, ImageSet]:
@@ -69,10 +75,19 @@ def _usual_name(image_set: ImageSet) -> str:
     return known[0] if len(known) == 1 == len(image_set.corpora) else image_set.folder.resolve().name
 
 
-def _renamed(name: str, image_set: ImageSet, row: ManifestRow) -> ManifestRow:
+def _renamed(name: str, image_set: ImageSet) -> list[ManifestRow]:
     if len(image_set.corpora) > 1:
-        return row
+        return list(image_set.rows)
     require_corpus_name(name)
+    rows = list(image_set.rows)
+    if all(row.clip != own_name(row.corpus, row.clip) for row in rows):  # built from a file of one corpus
+        rows = [
+            replace(row, clip=own_name(row.corpus, row.clip), speaker=own_name(row.corpus, row.speaker)) for row in rows
+        ]
+    return [_of_corpus(name, row) for row in rows]
+
+
+def _of_corpus(name: str, row: ManifestRow) -> ManifestRow:
     clip = qualified(name, row.clip)
     return replace(
         row, image=f"{row.label}/{clip}__{row.variant}.png", clip=clip, speaker=qualified(name, row.speaker),

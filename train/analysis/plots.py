@@ -76,7 +76,7 @@ def cross(cells: Sequence[Any]) -> Figure:
     """UAR of each training (rows) on each corpus (columns), plain and, where there is one, adapted online.
 
     Args:
-        cells: of type `ser_images.train.analysis.cross.Cell`.
+        cells: of type `ser_images.train.analysis.matrix.Cell`.
     """
     trained, tested = (list(dict.fromkeys(getattr(cell, name) for cell in cells)) for name in ("trained", "tested"))
     values = {"plain": "uar", "adapted online": "online"}
