@@ -39,7 +39,7 @@ class Corrections:
                 rows = csv.DictReader(file)
                 if tuple(rows.fieldnames or ()) != COLUMNS:
                     raise UserError(f"{path}: columns {rows.fieldnames}, expected {','.join(COLUMNS)}")
-                found = [(row["clip"], (row["label"], row["corrected"])) for row in rows if None not in row.values()]
+                found = [_decision(row, path, rows.line_num) for row in rows]
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise UserError(f"{path}: cannot be read as a CSV of corrections ({error})") from error
         decisions = dict(found)
@@ -61,6 +61,8 @@ class Corrections:
                 raise UserError(f"corrections: no clip {name!r}; use the options of the build that was reviewed")
             if labels[name] != before:
                 raise UserError(f"corrections: clip {name!r} was labelled {before!r}, and is now {labels[name]!r}")
+        if new := {after for _, after in self.decisions.values()} - {"", *labels.values()}:
+            LOGGER.warning("corrections: no clip had the label %s before", ", ".join(sorted(new)))
         clips = tuple(self._corrected(clip) for clip in listing.clips if self._new(clip))
         if not clips:
             raise UserError("corrections: leave out every clip")
@@ -78,3 +80,10 @@ class Corrections:
             return clip
         attributes = {ORIGINAL: clip.label, **clip.attributes, CORRECTED: "yes"}
         return replace(clip, label=label, attributes=MappingProxyType(attributes))
+
+
+def _decision(row: Mapping[str, str | None], path: Path, line: int) -> tuple[str, tuple[str, str]]:
+    clip, before, after = (row[name] for name in COLUMNS)
+    if clip is None or before is None or after is None or len(row) > len(COLUMNS):
+        raise UserError(f"{path}, line {line}: expected {','.join(COLUMNS)}; leave corrected empty to leave a clip out")
+    return clip, (before, after)

@@ -18,7 +18,9 @@ from ser_images.export.bundle.bundle import Bundle
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
 from ser_images.train.runs.run import for_images
 from ser_images.train.training.config import TrainConfig
+from ser_images.train.training.corpus_heads import fit_head
 from ser_images.train.training.embedded import Embedded
+from ser_images.train.training.linear_layer import whiten
 from ser_images.train.training.linear_probe import fit_probe
 from ser_images.train.training.speaker_head import fit_speaker_head, speaker_outputs
 
@@ -89,6 +91,19 @@ def test_a_corpus_learns_from_the_others() -> None:
     assert accuracy(of_b, unseen) > 0.9
 
 
+def test_a_balance_of_corpora_is_left_to_the_layers() -> None:
+    """Otherwise the clips of a large corpus would count nothing in the layer of a small one."""
+    large, small = contradicting(("a",)), contradicting(("b",))[np.arange(6)]
+    clips = Embedded(
+        (*large.rows, *small.rows), np.concatenate([large.values, small.values]),
+        np.concatenate([large.targets, small.targets]),
+    )  # fmt: skip
+    whitened = whiten(clips.values, BLOCKS, clips.targets)
+    plain, balanced = (fit_head(replace(clips, balance=by), whitened, 2, 10, ("a", "b")) for by in ("none", "corpus"))
+    for name, value in plain.state_dict().items():
+        torch.testing.assert_close(balanced.state_dict()[name], value)
+
+
 def test_a_speaker_head_has_a_layer_for_each_corpus() -> None:
     clips, unseen = contradicting(), contradicting(seed=1)
     found = {}
@@ -149,10 +164,20 @@ def test_bundles_of_format_2_have_none(tiny_run: Path) -> None:
     assert Bundle.from_json(json.dumps({**content, "format_version": 2})).corpus_heads == ()
 
 
-@pytest.mark.parametrize("names", [["a"], ["a", "a"], ["a", "b"]])
-def test_corpus_heads_that_no_model_has(names: list[str], tiny_run: Path) -> None:
-    """One corpus, the same twice, or heads of a network that is no linear probe."""
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["a"], "expected at least two corpora, of a linear probe"),
+        (["a", "b"], "expected at least two corpora, of a linear probe"),  # of a network that is none
+        (["a", "b", "b"], "expected names of corpora, each once"),
+        ([1, 2], "expected names of corpora, each once"),
+        (["a", ""], "expected names of corpora, each once"),
+        ("ab", "damaged"),
+        (None, "damaged"),
+    ],
+)
+def test_corpus_heads_that_no_model_has(names: object, message: str, tiny_run: Path) -> None:
     content = json.loads((tiny_run / "bundle.json").read_text())
     content["corpus_heads"] = names
-    with pytest.raises(UserError, match="expected at least two corpora, of a linear probe"):
+    with pytest.raises(UserError, match=message):
         Bundle.from_json(json.dumps(content))

@@ -19,11 +19,13 @@ from ser_images.data.labels import EMOTIONS
 from ser_images.spectrogram_gen.cli import main as images_main
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, write_manifest
 from ser_images.spectrogram_gen.sound_file import Samples
+from ser_images.train.analysis.review import write_review
 from ser_images.train.cli import main
 from ser_images.train.runs.results import Result
 from ser_images.train.training.config import TrainConfig
 
 Write = Callable[..., Path]
+GENDERED = tuple(f"female_{emotion}" for emotion in EMOTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +118,18 @@ def test_a_page_replaces_no_input_and_shows_the_run_s_images(
     assert not (tmp_path / "review.html").exists()
 
 
+def test_labels_that_corrections_cannot_have(run: Path, tmp_path: Path) -> None:
+    result = Result.read(run)
+    gendered = [replace(fold, predictions=replace(fold.predictions, labels=GENDERED)) for fold in result.folds]
+    with pytest.raises(UserError, match="labels of gender and emotion, which corrections cannot have"):
+        write_review(replace(result, folds=tuple(gendered)), tmp_path / "review.html", None, None)
+
+
+def test_a_label_that_no_clip_had_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    Corrections({"a": ("sad", "happpy"), "b": ("sad", "")}).apply(listing())
+    assert "corrections: no clip had the label happpy before" in caplog.messages
+
+
 def listing() -> Listing:
     return Listing(tuple(Clip(Path(f"{name}.wav"), name, "sad", "x", "mine") for name in "abc"))
 
@@ -132,6 +146,8 @@ def test_what_decisions_do() -> None:
     [
         ("clip,label\na,sad\n", "expected clip,label,corrected"),
         ("", "expected clip,label,corrected"),
+        ("clip,label,corrected\na,sad,calm\nb,sad\n", "line 3: expected clip,label,corrected; leave corrected empty"),
+        ("clip,label,corrected\na,sad,calm,5\n", "line 2: expected clip,label,corrected"),
         ("clip,label,corrected\na,sad,calm\na,sad,\n", "decides twice on the clip 'a'"),
         ("clip,label,corrected\nz,sad,calm\n", "no clip 'z'; use the options of the build that was reviewed"),
         ("clip,label,corrected\na,angry,calm\n", "clip 'a' was labelled 'angry', and is now 'sad'"),

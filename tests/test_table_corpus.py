@@ -284,6 +284,7 @@ def test_tables_that_do_not_list_recordings_are_passed_over(
     for name in ("empty.csv", "empty.jsonl", "empty.parquet"):
         (tmp_path / f"corpus/{name}").touch()
     (tmp_path / "corpus/list.jsonl").write_text("[1, 2]\n")
+    (tmp_path / "corpus/number.jsonl").write_text("5\n")
     code, _, error = command(main, "check", tmp_path / "corpus")
     assert (code, error.splitlines()[0]) == (
         0, "corpus folder: the first folder of a recording is its label (--corpus to choose another)",
@@ -292,6 +293,14 @@ def test_tables_that_do_not_list_recordings_are_passed_over(
     code, _, error = command(main, "check", tmp_path / "corpus")
     assert code == 2
     assert "none of 1 rows is a clip (the first: list.csv row 2: no file 'b.wav'); try --root, or another" in error
+
+
+def test_rows_that_are_longer_than_the_header(corpus: Path) -> None:
+    (corpus / "data.csv").write_text("path,label\na1.wav,anger,x\nb1.wav,joy,y\n")
+    with pytest.raises(
+        UserError, match=r"cannot be read as a table \(rows have more fields than the header"
+    ):
+        find_clips(corpus, "table")
 
 
 def test_options_of_another_corpus(command: Command, corpus: Path, tmp_path: Path) -> None:

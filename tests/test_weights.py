@@ -14,8 +14,10 @@ from ser_images.data.lineage import Lineage
 from ser_images.export.architectures.image.resnet34 import RESNET34
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.cli import main
+from ser_images.train.runs.results import weights_of_fold
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.first_weights import load_weights
+from ser_images.train.training.starting_weights import lineage_of
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +89,11 @@ def test_each_fold_starts_from_its_own(command: Command, images: ImageSet, tmp_p
         parent = json.loads((first / fold / "bundle.json").read_text())["model_id"]
         assert json.loads((second / fold / "run.json").read_text())["lineage"]["models"] == [parent]
     assert command(main, *options, "--weights", first, "--out", second)[0] == 0  # finished folds are kept
-    code, _, error = command(main, *options[:-1], "2", "--weights", first, "--out", tmp_path / "third")
+    code, _, error = command(main, *options[:-1], "0,2", "--weights", first, "--out", tmp_path / "third")
     assert (code, error.splitlines()[-1]) == (
         2, f"error: --weights {first}: has no fold 2; train it there too, or give one of its folds"
     )  # fmt: skip
+    assert not (tmp_path / "third/fold-0").exists()
 
 
 def test_torchvision_s_weights_fit_and_colours_are_summed(model: torch.nn.Sequential, tmp_path: Path) -> None:
@@ -258,11 +261,35 @@ def test_a_lineage_is_inherited(images: ImageSet) -> None:
 def test_weights_without_a_lineage_are_a_warning(
     command: Command, images: ImageSet, run_folder: Path, tmp_path: Path
 ) -> None:
-    weights = run_folder / "model.safetensors"
+    weights = tmp_path / "model.safetensors"
+    shutil.copy(run_folder / weights.name, weights)
     options = ("--weights", weights, "--fold", 1, "--epochs", 1, "--lr", 1e-8, "--out", tmp_path / "run")
     code, _, error = command(main, "resnet34", "--images", images.folder, *options)
     assert code == 0
     assert f"warning: --weights {weights}: what it was trained on is not known" in error
+
+
+def test_the_file_of_weights_in_a_run_has_the_lineage_of_the_run(
+    command: Command, images: ImageSet, run_folder: Path, tmp_path: Path
+) -> None:
+    weights = run_folder / "model.safetensors"
+    assert lineage_of(str(weights)) == lineage_of(str(run_folder)) != Lineage()
+    options = ("--weights", weights, "--fold", 1, "--epochs", 1, "--out", tmp_path / "run")
+    code, _, error = command(main, "resnet34", "--images", images.folder, *options)
+    assert code == 2
+    assert "was trained on clips that are tested here" in error
+
+
+def test_only_folders_are_folds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("speech/fold-0", "runs/fold-1", "zips"):
+        Path(folder).mkdir(parents=True)
+    Path("zips/fold-0.zip").touch()
+    assert weights_of_fold("speech", 0) == "speech"
+    assert weights_of_fold("zips", 0) == "zips"
+    assert weights_of_fold("runs", 1) == "runs/fold-1"
+    with pytest.raises(UserError, match="has no fold 0"):
+        weights_of_fold("runs", 0)
 
 
 def test_a_lower_rate_for_the_backbone(images: ImageSet, tmp_path: Path) -> None:

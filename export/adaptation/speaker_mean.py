@@ -10,8 +10,9 @@ noise, and the mean can be subtracted. It is shrunk towards the population mean,
 is (Gelman A et al., Bayesian Data Analysis, 3rd ed., section 2.5). The mean of few clips, or of clips of few emotions,
 is partly emotion: as long as that is so, the plain prediction keeps a share.
 
-The speaker head is linear, so the mean is kept in logits: W (mean - population mean). That is worth
-the same as the mean of the embeddings, and has a few labels instead of thousands of dimensions.
+The speaker head is linear (with corpus heads: for clips that sound like one corpus), so the mean is kept in logits:
+W (mean - population mean). That is worth the same as the mean of the embeddings, and has a few labels instead of
+thousands of dimensions.
 """
 
 import numpy as np

@@ -84,8 +84,11 @@ class Bundle:
             raise UserError(f"training is {self.training!r}, expected an object")
         if not isinstance(self.linear_probe, bool):
             raise UserError(f"linear_probe is {self.linear_probe!r}, expected true or false")
-        if self.corpus_heads and (len(set(self.corpus_heads)) < 2 or not self.linear_probe):
-            raise UserError(f"corpus_heads {list(self.corpus_heads)}: expected at least two corpora, of a linear probe")
+        heads = self.corpus_heads
+        if not all(isinstance(name, str) and name for name in heads) or len(set(heads)) < len(heads):
+            raise UserError(f"corpus_heads {list(heads)}: expected names of corpora, each once")
+        if heads and (len(heads) < 2 or not self.linear_probe):
+            raise UserError(f"corpus_heads {list(heads)}: expected at least two corpora, of a linear probe")
         if self.adaptation and len(self.adaptation.bias) != len(self.labels):
             raise UserError(f"adaptation has biases for {len(self.adaptation.bias)} of {len(self.labels)} labels")
 
@@ -128,7 +131,7 @@ class Bundle:
                 content["model_id"], content["architecture"], tuple(content["labels"]), spec,
                 Normalisation(**content["normalisation"]), content["temperature"], content["training"],
                 content.get("linear_probe", False), _adaptation(content.get("adaptation")),
-                tuple(content.get("corpus_heads", ())),
+                _corpus_heads(content.get("corpus_heads", [])),
             )  # fmt: skip
         except (TypeError, ValueError, KeyError) as error:
             raise UserError(f"damaged ({error})") from error
@@ -147,3 +150,9 @@ class Bundle:
 
 def _adaptation(content: Mapping[str, Any] | None) -> SpeakerAdaptation | None:
     return None if content is None else SpeakerAdaptation.from_dict(content)
+
+
+def _corpus_heads(content: Any) -> tuple[str, ...]:
+    if not isinstance(content, list):
+        raise TypeError("corpus_heads: expected a list")
+    return tuple(content)

@@ -37,7 +37,7 @@ def model_card(bundle: Bundle, elsewhere: Sequence[Mapping[str, Any]] = ()) -> s
 
 
 def _front(bundle: Bundle) -> str:
-    licences = {licence_id_of(corpus) for corpus in bundle.training.get("corpora", ())}
+    licences = {licence_id_of(corpus) for corpus in _corpora(bundle)}
     return f"""---
 license: {licences.pop() if len(licences) == 1 else "other"}
 pipeline_tag: audio-classification
@@ -167,8 +167,8 @@ def _limits(bundle: Bundle) -> str:
 
 - Acted emotions are more intense and less mixed than spontaneous ones; expect a much lower accuracy on spontaneous
   speech.
-- The training data have the languages, sentences, ages and rooms of one corpus. Noise, reverberation, telephone audio
-  and overlapping speakers were not part of this measurement.
+- The training data have the languages, sentences, ages and rooms of their corpora. Noise, reverberation, telephone
+  audio and overlapping speakers were not part of this measurement.
 - Every input gets a label, also music, background noise and other languages.
 - The input is {bundle.spec.duration_s:g} s; of a longer recording, the middle is used. Absolute loudness is removed on
   purpose.
@@ -177,7 +177,7 @@ def _limits(bundle: Bundle) -> str:
 
 
 def _data(bundle: Bundle) -> str:
-    corpora = bundle.training.get("corpora", ())
+    corpora = _corpora(bundle)
     lines = [f"- {corpus}: {licence_of(corpus) or 'ask its owner for the licence'}" for corpus in corpora]
     lines += [f"- pretrained weights: {weights}" for weights in _pretrained_weights(bundle)]
     if label_map := bundle.training.get("label_map"):
@@ -187,6 +187,12 @@ def _data(bundle: Bundle) -> str:
         lines.append(f"- starting weights: model {models}, trained on {parents or 'unknown corpora'}")
     none_included = "No recordings and no images are included."
     return "\n".join(["## Data and licence", "", *(lines or ["Unknown."]), "", none_included, ""])
+
+
+def _corpora(bundle: Bundle) -> list[str]:
+    """Those that it was trained on, and those of its starting weights."""
+    before = bundle.training.get("lineage", {}).get("corpora", ())
+    return list(dict.fromkeys([*bundle.training.get("corpora", ()), *before]))
 
 
 def _pretrained_weights(bundle: Bundle) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.corpora.registry import licence_of
-from ser_images.data.labels import ordered_labels
+from ser_images.data.labels import ordered_labels, scheme_of
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.analysis.mistakes import shown_clips
 from ser_images.train.analysis.pages import inputs_of, require_its_spec, write_page
@@ -30,12 +30,16 @@ def write_review(result: Result, out: Path, image_set: ImageSet | None, recordin
         The number of clips on the page.
 
     Raises:
-        UserError: metrics of validation clips, which chose the network; an image set of another spec; `out` can't be
-            written or is an input; otherwise as `shown_clips`.
+        UserError: metrics of validation clips, which chose the network; labels of gender and emotion; an image set of
+            another spec; `out` can't be written or is an input; otherwise as `shown_clips`.
     """
     predictions = result.predictions
     if any(fold.metrics["subset"] != "test" for fold in result.folds):
         raise UserError(f"{result.path}: its predictions are of validation clips; review a run without --no-test")
+    if scheme_of(predictions.labels) == "gender-emotion":
+        raise UserError(
+            f"{result.path}: labels of gender and emotion, which corrections cannot have; review a run without"
+        )
     require_its_spec(result, image_set)
     doubted = np.argsort(-predictions.losses, kind="stable")[:most].tolist()
     corpora = result.folds[0].provenance["corpora"]

@@ -24,7 +24,7 @@ from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.evaluation.adaptation import adaptation_text
 from ser_images.train.evaluation.metrics import report_text
 from ser_images.train.runs.records import provenance, write_metrics
-from ser_images.train.runs.results import FOLD, Result, read_metrics, read_provenance
+from ser_images.train.runs.results import FOLD, Result, read_metrics, read_provenance, weights_of_fold
 from ser_images.train.runs.run import for_images, run
 from ser_images.train.training.callbacks import Report
 from ser_images.train.training.config import TrainConfig
@@ -99,6 +99,8 @@ def cross_validate(
     require_writable(out)
     config = for_images(config, image_set, test)
     existing = {int(folder.name.rpartition("-")[2]) for folder in out.glob(FOLD.format("[0-9]*"))}
+    for fold in folds:
+        weights_of_fold(config.weights, fold)  # refuses a fold without weights before any is trained
     tasks = [
         _Task(image_set.folder, config, protocol, fold, out / FOLD.format(fold), test, tuple(command))
         for fold in sorted({*folds, *existing})

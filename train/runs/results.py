@@ -17,7 +17,7 @@ from ser_images.train.evaluation.adaptation import ADAPTATION, adaptation_metric
 from ser_images.train.evaluation.calibration import Calibrated, calibration
 from ser_images.train.evaluation.metrics import metrics as compute_metrics
 from ser_images.train.evaluation.predictions import Predictions, joined
-from ser_images.train.training.config import TrainConfig
+from ser_images.train.training.config import PRETRAINED_TAGS, TrainConfig
 
 FOLD = "fold-{}"
 PREDICTIONS = "predictions.csv"
@@ -34,7 +34,7 @@ def weights_of_fold(weights: str, fold: int) -> str:
         UserError: the folder has folds, and not this one.
     """
     folder = Path(weights)
-    if not any(folder.glob(FOLD.format("[0-9]*"))):
+    if weights in PRETRAINED_TAGS or not any(path.is_dir() for path in folder.glob(FOLD.format("[0-9]*"))):
         return weights
     if not (folder / FOLD.format(fold)).is_dir():
         raise UserError(f"--weights {weights}: has no fold {fold}; train it there too, or give one of its folds")

@@ -65,7 +65,9 @@ def fit_layers(
     weights_of_clips: NDArray[np.float64] | None = None,
 ) -> list[nn.Linear]:
     """A layer for each of the corpora, whose `numbers` the clips have; other arguments are as of `fit_layer`."""
-    every = np.ones(len(targets)) if weights_of_clips is None else weights_of_clips
+    every = np.ones(len(targets)) if weights_of_clips is None else weights_of_clips.copy()
+    for number in np.unique(numbers):  # between corpora, OTHERS is the balance
+        every[numbers == number] /= every[numbers == number].mean()
     layers = []
     for number in range(len(corpora)):
         others = every * (numbers != number)

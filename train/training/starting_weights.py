@@ -40,6 +40,8 @@ def lineage_of(weights: str, warn: bool = True) -> Lineage:
     path = Path(weights)
     if weights in (*PRETRAINED_TAGS, "none"):
         return Lineage()
+    if path.name == WEIGHTS and (path.parent / BUNDLE).is_file():
+        path = path.parent  # the file of a run
     if not (path.is_dir() or path.suffix == ".zip"):
         if warn:
             LOGGER.warning(f"--weights {path}: what it was trained on is not known; it must be none of the test clips")

@@ -4,6 +4,7 @@ table = Table.read(Path("data.tsv"))
 """
 
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,8 +82,8 @@ def column_names(path: Path) -> list[str]:
 
 def _first_keys(path: Path) -> list[str]:
     with path.open(encoding="utf-8-sig") as file:
-        first: dict[str, Any] = json.loads(next(line for line in file if line.strip()))
-    return list(first)
+        first = json.loads(next(line for line in file if line.strip()))
+    return list(first) if isinstance(first, dict) else []
 
 
 def _schema_names(path: Path) -> list[str]:
@@ -109,7 +110,15 @@ def _read_delimited(path: Path, nrows: int | None = None) -> Any:
     with path.open(encoding="utf-8-sig") as file:
         header = file.readline()
     separator = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
-    return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig", nrows=nrows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            return pd.read_csv(
+                path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig", nrows=nrows,
+                index_col=False,  # otherwise the first column is an index where rows are longer than the header
+            )  # fmt: skip
+        except pd.errors.ParserWarning as warning:
+            raise ValueError("rows have more fields than the header") from warning
 
 
 def _json_lines(path: Path) -> _Rows:
