@@ -6,6 +6,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
+UNNAMED = ("folder", "table")
+"""Corpora without a name of their own, whose file names need not say anything."""
 NAMED = ("label", "speaker", "gender")
 """Groups of a pattern for names that are fields of a clip; any other is an attribute."""
 

@@ -72,6 +72,7 @@ def require_untrained(rows: Sequence[SplitRow], split: Split, protocol: str, lin
     """Require that starting weights were trained on no test clip, nor, for unseen speakers, on its speaker.
 
     Args:
+        rows: of the whole image set.
         lineage: of the weights.
         weights: their name, for the message.
 
@@ -80,8 +81,9 @@ def require_untrained(rows: Sequence[SplitRow], split: Split, protocol: str, lin
     """
     apart = PROTOCOLS[protocol].keeps_apart
     test = [rows[index] for index in split.test]
+    speakers = lineage.speakers_in(rows) if "speakers" in apart else set[str]()
     known = {row.clip: row for row in test if "clips" in apart and lineage.has_clip(row)}
-    known |= {row.clip: row for row in test if "speakers" in apart and lineage.has_speaker(row)}
+    known |= {row.clip: row for row in test if row.speaker in speakers}
     if known:
         what = "clips" if any(map(lineage.has_clip, known.values())) else "speakers of clips"
         raise UserError(

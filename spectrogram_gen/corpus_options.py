@@ -69,7 +69,8 @@ class CorpusOptions:
         Raises:
             UserError: an unknown corpus, an option that does not go with it, no clip, or one label without `one_class`.
         """
-        from ser_images.data.corpora import UNNAMED, find_clips
+        from ser_images.data.clip import UNNAMED
+        from ser_images.data.corpora import find_clips
         from ser_images.data.corpora.folder import require_labels
         from ser_images.data.label_map import LabelMap, offer_canonical
 

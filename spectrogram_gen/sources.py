@@ -49,7 +49,7 @@ def find_sources(sources: Sequence[Path], options: CorpusOptions, one_class: boo
 
 def _usual_name(listing: Listing, path: Path) -> str:
     """The name of a known corpus, otherwise that of the folder."""
-    from ser_images.data.corpora import UNNAMED
+    from ser_images.data.clip import UNNAMED
 
     corpus = listing.clips[0].corpus
     if corpus not in UNNAMED:

@@ -297,9 +297,7 @@ def test_tables_that_do_not_list_recordings_are_passed_over(
 
 def test_rows_that_are_longer_than_the_header(corpus: Path) -> None:
     (corpus / "data.csv").write_text("path,label\na1.wav,anger,x\nb1.wav,joy,y\n")
-    with pytest.raises(
-        UserError, match=r"cannot be read as a table \(rows have more fields than the header"
-    ):
+    with pytest.raises(UserError, match=r"cannot be read as a table \(rows have more fields than the header"):
         find_clips(corpus, "table")
 
 

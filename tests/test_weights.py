@@ -1,6 +1,7 @@
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from conftest import SMALL, Command
 from ser_images.data.common.errors import UserError
 from ser_images.data.labels import EMOTIONS
 from ser_images.data.lineage import Lineage
+from ser_images.data.splits import make_split
 from ser_images.export.architectures.image.resnet34 import RESNET34
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.cli import main
+from ser_images.train.runs.lineage import checked_parent
 from ser_images.train.runs.results import weights_of_fold
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.first_weights import load_weights
@@ -217,7 +220,7 @@ def test_weights_of_another_spec_are_refused(command: Command, run_folder: Path,
 
     clips = find_clips(voices, "synthetic").clips
     build(clips, voices, tmp_path / "fbank", ImageSpec.of_feature("fbank"), Plan())
-    arguments = ["resnet34", "--images", tmp_path / "fbank", "--no-test", "--protocol", "stratified", "--weights"]
+    arguments = ["resnet34", "--images", tmp_path / "fbank", "--no-test", "--weights"]
     for weights in (run_folder, run_folder / "model.safetensors"):
         code, _, error = command(main, *arguments, weights, "--out", tmp_path / "run")
         assert code == 2
@@ -240,20 +243,58 @@ def test_starting_weights_trained_on_the_test_clips(
     split = json.loads((run_folder / "run.json").read_text())["clips"]
     known = {row.clip for row in images.rows if lineage.has_clip(row)}
     assert known == {*split["train"], *split["validation"]}
+    assert {row.clip for row in images.rows if lineage.has_training_clip(row)} == {*split["train"]}
     assert lineage.corpora == {"synthetic"}
     assert len(lineage.speakers) == 3
+
+
+def test_starting_weights_trained_on_the_validation_clips(
+    command: Command, images: ImageSet, run_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They would choose the epoch, or, with --no-test, be measured."""
+    weights = tmp_path / "weights"
+    shutil.copytree(run_folder, weights)
+    lineage = Lineage.from_json((run_folder / "lineage.json").read_text())
+    split = make_split(images.rows, "speaker", 0, 0)
+    validation = Lineage.of([images.rows[index] for index in split.valid])
+    (weights / "lineage.json").write_text((lineage | validation).to_json())
+    arguments = ("--images", images.folder, "--weights", weights, "--no-test", "--out", tmp_path / "run")
+    code, _, error = command(main, "resnet34", *arguments)
+    line = f"--weights {weights}: was trained on validation clips (30 of 30), which"
+    assert code == 2
+    assert f"{line} --no-test measures; start from weights of the same fold" in error
+    checked_parent(images, split, "speaker", str(weights), test=True)
+    assert [record.message for record in caplog.records if record.message.startswith(line)]
+    caplog.clear()
+    for test in (True, False):
+        assert checked_parent(images, split, "speaker", str(run_folder), test).has_clip(images.rows[split.train[0]])
+    assert not caplog.records
+
+
+def test_a_speaker_is_known_by_one_recording_or_by_name(images: ImageSet) -> None:
+    rows = [row for row in images.rows if row.variant == "original"]
+    speaker = rows[0].speaker
+    own = [row for row in rows if row.speaker == speaker]
+    half = Lineage.of(own[:2])
+    assert half.speakers_in(rows) == half.speakers_in(own[2:]) == {speaker}
+    renamed = [replace(row, corpus="voices") for row in own]
+    assert half.speakers_in(renamed) == {speaker}
+    assert half.speakers_in(renamed[2:]) == set()
+    unnamed = Lineage.of([replace(row, corpus="table") for row in own[:2]])
+    assert unnamed.speakers_in(replace(row, corpus="table") for row in own[2:]) == set()
 
 
 def test_a_lineage_is_inherited(images: ImageSet) -> None:
     first, second = images.rows[:4], images.rows[-4:]
     both = Lineage.of(second) | Lineage(
-        Lineage.of(first).clips, Lineage.of(first).speakers, frozenset(("x",)), ("abc",)
+        Lineage.of(first).clips, Lineage.of(second).clips, Lineage.of(first).speakers, frozenset(("x",)), ("abc",)
     )
     assert Lineage.from_json(both.to_json()) == both
     assert all(map(both.has_clip, (*first, *second)))
     assert both.models == ("abc",)
+    assert not both.validation
     assert both.corpora == {"synthetic", "x"}
-    for text in ("", "[]", "{}", '{"clips": 1, "speakers": [], "corpora": [], "models": []}'):
+    for text in ("", "[]", "{}", '{"clips": 1, "validation": [], "speakers": [], "corpora": [], "models": []}'):
         with pytest.raises(UserError, match=r"lineage\.json: no lineage of a model"):
             Lineage.from_json(text)
 

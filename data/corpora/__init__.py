@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from ser_images.data.clip import Listing
+from ser_images.data.clip import UNNAMED, Listing
 from ser_images.data.common.errors import UserError
 from ser_images.data.corpora import folder
 from ser_images.data.corpora.folder import PathRule
@@ -12,8 +12,6 @@ from ser_images.data.corpora.registry import corpora_by_name
 from ser_images.data.corpora.table import find as table
 from ser_images.data.corpora.table.find import TableOptions
 
-UNNAMED = ("folder", "table")
-"""Corpora whose file names need not say anything."""
 CHANNELS = ("both", *_CHANNELS.values())
 
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ser_images.data.clip import UNNAMED
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import moved_into_place, require_new, require_writable
 from ser_images.data.common.paths import resolve_below
-from ser_images.data.corpora import UNNAMED
 from ser_images.data.several import own_name, qualified, require_corpus_name
 from ser_images.spectrogram_gen.dataset.image_set import MANIFEST, SPEC, ImageSet, ManifestRow, write_manifest
 

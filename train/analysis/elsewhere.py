@@ -133,8 +133,9 @@ def _not_trained_on(fold: Fold, rows: Sequence[ManifestRow]) -> list[ManifestRow
         lineage = Lineage.from_json(path.read_bytes())
     else:  # a run of an older version, whose clips have names only
         names = {*fold.provenance["clips"]["train"], *fold.provenance["clips"]["validation"]}
-        lineage = Lineage.of(row for row in rows if row.corpus in fold.provenance["corpora"] and row.clip in names)
-    return [row for row in rows if not (lineage.has_clip(row) or lineage.has_speaker(row))]
+        lineage = Lineage.of([row for row in rows if row.corpus in fold.provenance["corpora"] and row.clip in names])
+    speakers = lineage.speakers_in(rows)
+    return [row for row in rows if not (lineage.has_clip(row) or row.speaker in speakers)]
 
 
 def _require_spec(folder: Path, bundle: Bundle, image_set: ImageSet) -> None:

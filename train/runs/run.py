@@ -14,8 +14,8 @@ from typing import Any
 from ser_images.data.common.command_line import LOGGER
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.text import counted
-from ser_images.data.leaks import Leaks, require_no_leak, require_untrained
-from ser_images.data.lineage import LINEAGE, Lineage
+from ser_images.data.leaks import Leaks, require_no_leak
+from ser_images.data.lineage import LINEAGE
 from ser_images.data.splits import Split, make_split
 from ser_images.export.bundle.bundle import LEARNER, ONNX, Bundle
 from ser_images.export.bundle.run_folder import add_onnx, new_run_folder, write_bundle
@@ -24,6 +24,7 @@ from ser_images.export.formats.safetensors import model_id
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.train.evaluation.adaptation import ADAPTATION, adaptation_text, write_labels
 from ser_images.train.evaluation.metrics import report_text
+from ser_images.train.runs.lineage import checked_parent, lineage_of_run
 from ser_images.train.runs.records import provenance, training_summary, write_history, write_metrics
 from ser_images.train.runs.results import weights_of_fold
 from ser_images.train.training.callbacks import Report
@@ -32,7 +33,6 @@ from ser_images.train.training.corpus_heads import corpora_with_heads
 from ser_images.train.training.loaders import subset_rows
 from ser_images.train.training.lr_plot import plot_lr_finder
 from ser_images.train.training.outcome import Evaluation, Trained
-from ser_images.train.training.starting_weights import lineage_of
 from ser_images.train.training.trainer import train_and_evaluate
 
 
@@ -68,20 +68,16 @@ def run(
         )
     split = make_split(image_set.rows, protocol, fold, config.seed)
     _report_split(image_set, split, protocol, fold, report, require_no_leak(image_set.rows, split, protocol))
-    weights = weights_of_fold(config.weights, fold)
-    parent = lineage_of(weights, warn=test)
-    if test:
-        require_untrained(image_set.rows, split, protocol, parent, weights)
+    from_weights = replace(config, weights=weights_of_fold(config.weights, fold))
+    parent = checked_parent(image_set, split, protocol, from_weights.weights, test)
     if config.adapt == "speaker":
         _require_speakers(image_set, split)
     started = time.time()
     with new_run_folder(out) as folder:
-        from_weights = replace(config, weights=weights)
         trained, evaluation = train_and_evaluate(image_set, split, from_weights, folder, report, test, trainings_after)
         content = provenance(image_set, split, protocol, fold, config, command) | _training_record(trained, started)
-        known = subset_rows(image_set, (*split.train, *split.valid))
-        (folder / LINEAGE).write_text((Lineage.of(known) | parent).to_json())
         content["lineage"] = {"corpora": sorted(parent.corpora), "models": list(parent.models)}
+        (folder / LINEAGE).write_text((lineage_of_run(image_set, split, bool(config.refit)) | parent).to_json())
         _write_records(folder, trained, evaluation, content, image_set.folder)
         bundle = _bundle(trained, evaluation, config, image_set, training_summary(content, evaluation.metrics))
         write_bundle(folder, trained.network, bundle)
