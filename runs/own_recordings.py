@@ -4,24 +4,29 @@
     python runs/own_recordings.py RUNS/ravdess/fold-0 RUNS/images --own nemo --out runs/results/NAME.json
 
 Each speaker of the corpus `--own` is a person with a model of another corpus: some clips of each label are own
-recordings, all others are tested. UAR is the mean over speakers, with its standard deviation.
+recordings, all others are tested. UAR is the mean over speakers, with its standard deviation. Persons whose scores are
+in NAME.json are kept, so that an interrupted comparison goes on.
 """
 
 import argparse
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ser_images.data.common.command_line import command_line
+from ser_images.data.common.errors import UserError
+from ser_images.data.common.folders import file_moved_into_place
 from ser_images.data.splits import Split
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.models import open_model
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow, load_images
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
+from ser_images.train.analysis.elsewhere import model_outputs
 from ser_images.train.evaluation.adaptation import SpeakerOutputs, enrolled
 from ser_images.train.evaluation.shared_labels import SharedLabels
 from ser_images.train.evaluation.uar import uar
@@ -29,11 +34,14 @@ from ser_images.train.runs.run import for_images
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.trainer import train_and_evaluate
 
+AS_IT_IS = "as it is"
+CONDITION = "{}, {} clips a label"
 CLIPS = (5, 20)
 """Own recordings of each label."""
-BATCH, VALIDATION = 32, 5
+VALIDATION = 5
 """Every fifth own recording serves as validation clip before the last training, which has them all."""
 Values = NDArray[np.floating]
+Scores = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -66,17 +74,13 @@ class FirstModel:
     def read(cls, run: Path, images: ImageSet, rows: list[ManifestRow]) -> "FirstModel":
         """The model's outputs; without logits where it does not adapt."""
         bundle, model = open_model(run)
-        probabilities: dict[str, Values] = {}
-        logits: dict[str, Values] = {}
-        for start in range(0, len(rows), BATCH):
-            part = rows[start : start + BATCH]
-            loaded = load_images(images, part)
-            outputs = model.outputs(loaded) if model.adaptive else None
-            found = outputs.probabilities if outputs else model(loaded)
-            probabilities |= {row.clip: one for row, one in zip(part, found, strict=True)}
-            if outputs:
-                logits |= {row.clip: one for row, one in zip(part, outputs.speaker_logits, strict=True)}
-        return cls(bundle, probabilities, logits)
+        probabilities, logits = model_outputs(model, images, rows)
+        names = [row.clip for row in rows]
+        return cls(
+            bundle,
+            dict(zip(names, probabilities, strict=True)),
+            {} if logits is None else dict(zip(names, logits, strict=True)),
+        )
 
     def scores(self, person: Person, labels: tuple[str, ...]) -> Iterator[tuple[str, float]]:
         """UAR as it is, and after enrolment with the own recordings, whose labels are not used."""
@@ -85,7 +89,7 @@ class FirstModel:
         plain = np.array([self.probabilities[row.clip] for row in rows], float)
         test = np.arange(len(person.own), len(rows))
         shared = SharedLabels.of(self.bundle.labels, labels)
-        yield "as it is", uar(targets[test], shared.of_probabilities(plain[test]).argmax(1))
+        yield AS_IT_IS, uar(targets[test], shared.of_probabilities(plain[test]).argmax(1))
         if self.bundle.adaptation:
             outputs = SpeakerOutputs(rows, targets, plain, np.array([self.logits[row.clip] for row in rows], float))
             adapted = enrolled(outputs, np.arange(len(person.own)), test, self.bundle.adaptation)
@@ -126,36 +130,51 @@ def trained(config: TrainConfig, images: ImageSet, person: Person, others: tuple
     return uar(targets, shared.of_probabilities(found.predictions.probabilities).argmax(1))
 
 
+def compare(run: Path, images: ImageSet, corpus: str, numbers: Sequence[int], out: Path) -> Scores:
+    """UAR by condition and speaker, in percent; written into `out` after each person.
+
+    Raises:
+        UserError: no clip of this corpus, or a model that was trained on it.
+    """
+    own = [row for row in images.rows if row.corpus == corpus and row.variant == "original"]
+    if not own:
+        raise UserError(f"--own {corpus}: no image of it in {images.folder}, which has {', '.join(images.corpora)}")
+    first = FirstModel.read(run, images, own)
+    known = first.bundle.training["corpora"]
+    if corpus in known:
+        raise UserError(f"--own {corpus}: {run} was trained on it; expected the speakers of another corpus")
+    others = tuple(row for row in images.rows if row.corpus in known)
+    labels = tuple(sorted({row.label for row in own}))
+    scores: Scores = json.loads(out.read_text()) if out.exists() else {}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    for clips, speaker in product(numbers, sorted({row.speaker for row in own})):
+        if speaker in scores.get(CONDITION.format(AS_IT_IS, clips), {}):
+            continue
+        person = Person.of([row for row in own if row.speaker == speaker], clips, seed=0)
+        found = dict(first.scores(person, labels))
+        for name, (config, joint) in trainings(first.bundle, run).items():
+            found[name] = trained(config, images, person, others if joint else ())
+        for name, score in found.items():
+            scores.setdefault(CONDITION.format(name, clips), {})[speaker] = round(100 * score, 1)
+        with file_moved_into_place(out) as file:
+            file.write(json.dumps(scores, indent=1) + "\n")
+        print(clips, speaker, {name: round(100 * score, 1) for name, score in found.items()}, flush=True)
+    return scores
+
+
 def main() -> None:
-    """Parse the command line, compare, write."""
+    """Parse the command line, compare, print the means."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("images", type=Path, help="an image set with both corpora")
     parser.add_argument("--own", required=True, help="the corpus whose speakers are the persons")
     parser.add_argument("--clips", type=int, nargs="+", default=CLIPS)
     parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args()
-    images = ImageSet.read(arguments.images)
-    originals = [row for row in images.rows if row.variant == "original"]
-    own = [row for row in originals if row.corpus == arguments.own]
-    labels, speakers = tuple(sorted({row.label for row in own})), sorted({row.speaker for row in own})
-    first = FirstModel.read(arguments.run, images, own)
-    others = tuple(row for row in images.rows if row.corpus in first.bundle.training["corpora"])
-    scores: dict[str, dict[str, float]] = {}
-    for clips in arguments.clips:
-        for speaker in speakers:
-            person = Person.of([row for row in own if row.speaker == speaker], clips, seed=0)
-            found = dict(first.scores(person, labels))
-            for name, (config, joint) in trainings(first.bundle, arguments.run).items():
-                found[name] = trained(config, images, person, others if joint else ())
-            for name, score in found.items():
-                scores.setdefault(f"{name}, {clips} clips a label", {})[speaker] = round(100 * score, 1)
-            print(clips, speaker, {name: round(100 * score, 1) for name, score in found.items()}, flush=True)
+    options = parser.parse_args()
+    scores = compare(options.run, ImageSet.read(options.images), options.own, options.clips, options.out)
     for name, by_speaker in scores.items():
         values = list(by_speaker.values())
         print(f"{name:60} {np.mean(values):5.1f} ± {np.std(values):4.1f}")
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(scores, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ser_images.data.common.errors import UserError
 from ser_images.spectrogram_gen.dataset.image_set import MANIFEST, ImageSet, write_manifest
 from ser_images.train.runs.run import run
 from ser_images.train.training.config import TrainConfig
@@ -28,7 +29,9 @@ def two_corpora(images: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.mark.slow
-def test_every_condition_is_scored(two_corpora: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_condition_is_scored(
+    two_corpora: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     first = replace(two_corpora, rows=tuple(row for row in two_corpora.rows if row.corpus == "first"))
     config = TrainConfig("mlp", weights="none", epochs=2, lr=0.01, adapt="speaker")
     run(first, config, "speaker", 0, tmp_path / "run", lambda _: None)
@@ -44,6 +47,14 @@ def test_every_condition_is_scored(two_corpora: ImageSet, tmp_path: Path, monkey
     for scores in found.values():
         assert len(scores) == 1
         assert all(0 <= score <= 100 for score in scores.values())
+    capsys.readouterr()
+    runpy.run_path(str(SCRIPT), run_name="__main__")
+    assert "{" not in capsys.readouterr().out, "persons with scores are kept"
+    assert json.loads(out.read_text()) == found
+    with pytest.raises(UserError, match=r"--own first: .*run was trained on it"):
+        script["compare"](tmp_path / "run", two_corpora, "first", (1,), out)
+    with pytest.raises(UserError, match=r"--own neighbours: no image of it in .*images, which has first, own"):
+        script["compare"](tmp_path / "run", two_corpora, "neighbours", (1,), out)
     rows = [row for row in two_corpora.rows if row.corpus == "own" and row.variant == "original"]
     person = script["Person"].of(rows, 1, seed=0)
     assert sorted(row.label for row in person.own) == sorted({row.label for row in rows})

@@ -113,7 +113,7 @@ def evaluate_model(
     if not rows:
         raise UserError(f"{image_set.folder}: no clip that {folder} was not trained on, of a label that it has")
     renamed = [_with_label(row, shared.names[row.label]) for row in rows]
-    probabilities, logits = _outputs(model, image_set, rows, progress)
+    probabilities, logits = model_outputs(model, image_set, rows, progress)
     plain = shared.of_probabilities(probabilities).astype(np.float32)
     predictions = Predictions(tuple(renamed), shared.labels, plain)
     if logits is None or bundle.adaptation is None:
@@ -121,6 +121,23 @@ def evaluate_model(
     outputs = SpeakerOutputs(tuple(renamed), predictions.targets, probabilities.astype(float), logits.astype(float))
     adapted = evaluate(outputs, shared.labels, bundle.adaptation, of_model=shared.of_model)
     return Elsewhere(predictions, tuple(adapted), shared, 0)
+
+
+def model_outputs(
+    model: CheckedModel, image_set: ImageSet, rows: Sequence[ManifestRow], progress: Progress = lambda done: None
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Probabilities (n, labels) for these images, and logits of the speaker head; None where the model cannot adapt."""
+    probabilities, logits = [], []
+    for start in range(0, len(rows), _BATCH):
+        images = load_images(image_set, rows[start : start + _BATCH])
+        if model.adaptive:
+            found = model.outputs(images)
+            probabilities.append(found.probabilities)
+            logits.append(found.speaker_logits)
+        else:
+            probabilities.append(model(images))
+        progress(min(start + _BATCH, len(rows)))
+    return np.concatenate(probabilities), np.concatenate(logits) if logits else None
 
 
 def _advance(progress: Progress, before: int, done: int) -> None:
@@ -148,23 +165,6 @@ def _require_spec(folder: Path, bundle: Bundle, image_set: ImageSet) -> None:
 
 def _with_label(row: ManifestRow, label: str) -> ManifestRow:
     return row if label == row.label else replace(row, label=label)
-
-
-def _outputs(
-    model: CheckedModel, image_set: ImageSet, rows: Sequence[ManifestRow], progress: Progress
-) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Probabilities (n, labels), and logits of the speaker head; None where the model cannot adapt."""
-    probabilities, logits = [], []
-    for start in range(0, len(rows), _BATCH):
-        images = load_images(image_set, rows[start : start + _BATCH])
-        if model.adaptive:
-            found = model.outputs(images)
-            probabilities.append(found.probabilities)
-            logits.append(found.speaker_logits)
-        else:
-            probabilities.append(model(images))
-        progress(min(start + _BATCH, len(rows)))
-    return np.concatenate(probabilities), np.concatenate(logits) if logits else None
 
 
 def write_elsewhere(found: Elsewhere, result: Result, image_set: ImageSet, folder: Path) -> None:
