@@ -132,6 +132,20 @@ def test_what_a_run_was_trained_on_is_not_scored(
     assert Lineage.from_json(lineage.read_text()).corpora == {"synthetic"}
 
 
+def test_a_fold_that_was_trained_on_every_clip_is_passed_over(trained: Path, images: ImageSet, tmp_path: Path) -> None:
+    for fold in (0, 1):
+        shutil.copytree(trained, tmp_path / f"fold-{fold}")
+    every = Lineage.of(images.rows).to_json()
+    (tmp_path / "fold-1/lineage.json").write_text(every)
+    found = on_other_images(Result.read(tmp_path), images)
+    alone = on_other_images(Result.read(trained), images)
+    assert found.predictions.rows == alone.predictions.rows
+    assert found.left_out == alone.left_out
+    (tmp_path / "fold-0/lineage.json").write_text(every)
+    with pytest.raises(UserError, match=r"images: no clip that a fold of .* was not trained on"):
+        on_other_images(Result.read(tmp_path), images)
+
+
 def test_images_that_cannot_be_tested(command: Command, trained: Path, images: ImageSet, tmp_path: Path) -> None:
     other = tmp_path / "other-spec"
     shutil.copytree(images.folder, other)

@@ -114,6 +114,19 @@ def test_binomial_intervals_below_five_speakers(n_speakers: int) -> None:
     assert found["macro_f1"] == pytest.approx((0.40, 0.60), abs=0.02)
 
 
+def test_a_clip_that_several_networks_predicted_counts_once() -> None:
+    targets, correct = np.repeat([0, 1], 50), np.arange(100) % 2 == 0
+    predicted, speakers, clips = (
+        np.where(correct, targets, 1 - targets),
+        ["a", "b"] * 50,
+        [f"{n:02}" for n in range(100)],
+    )
+    once = intervals(speakers, targets, predicted, 2, clips)
+    several = intervals(speakers * 3, np.tile(targets, 3), np.tile(predicted, 3), 2, clips * 3)
+    assert several == {name: pytest.approx(interval) for name, interval in once.items()}
+    assert once == intervals(speakers, targets, predicted, 2)
+
+
 def test_five_speakers_are_enough_for_the_bootstrap() -> None:
     assert interval_method(["a", "b", "c", "d"] * 9) == "binomial"
     assert interval_method(["a", "b", "c", "d", "e"]) == "speakers"

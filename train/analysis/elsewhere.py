@@ -87,9 +87,13 @@ def on_other_images(
     parts, done = [], 0
     for fold in result.folds:
         new = _not_trained_on(fold, rows)
+        if not new and len(result.folds) > 1:
+            continue
         known -= {row.clip for row in new}
         parts.append(evaluate_model(fold.folder, image_set, new, label_map, partial(_advance, progress, done)))
         done += len(new)
+    if not parts:
+        raise UserError(f"{image_set.folder}: no clip that a fold of {result.path} was not trained on")
     return Elsewhere(
         joined([part.predictions for part in parts]),
         tuple(one for part in parts for one in part.adapted),

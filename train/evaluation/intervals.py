@@ -19,7 +19,12 @@ def interval_method(speakers: Sequence[str]) -> str:
 
 
 def intervals(
-    speakers: Sequence[str], targets: NDArray[np.intp], predicted: NDArray[np.intp], n_labels: int, seed: int = 0
+    speakers: Sequence[str],
+    targets: NDArray[np.intp],
+    predicted: NDArray[np.intp],
+    n_labels: int,
+    clips: Sequence[str] = (),
+    seed: int = 0,
 ) -> dict[str, Interval]:
     """95 % intervals of accuracy, UAR, macro and weighted F1; `metrics.json` names the method as `interval_method`.
 
@@ -35,24 +40,30 @@ def intervals(
     Args:
         speakers: of each clip.
         targets, predicted: the true and the predicted label's index of each clip.
+        clips: their names, where several networks predicted the same ones; a clip then counts once.
         seed: of the bootstrap.
     """
     if interval_method(speakers) == "speakers":
         return _bootstrap(np.unique(np.array(speakers), return_inverse=True)[1], targets, predicted, n_labels, seed)
-    by_clip = _bootstrap(np.arange(len(targets)), targets, predicted, n_labels, seed)
-    return by_clip | {"accuracy": _wilson(targets == predicted), "uar": _uar_interval(targets, predicted)}
+    groups = np.unique(np.array(clips), return_inverse=True)[1] if clips else np.arange(len(targets))
+    by_clip = _bootstrap(groups, targets, predicted, n_labels, seed)
+    networks = len(targets) / (groups.max() + 1)
+    accuracy, uar = _wilson(targets == predicted, networks), _uar_interval(targets, predicted, networks)
+    return by_clip | {"accuracy": accuracy, "uar": uar}
 
 
-def _wilson(correct: NDArray[np.bool_]) -> Interval:
-    low, high = binomtest(int(correct.sum()), len(correct)).proportion_ci(LEVEL, method="wilson")
+def _wilson(correct: NDArray[np.bool_], networks: float) -> Interval:
+    """Of the clips, each of which so many networks predicted."""
+    clips = round(len(correct) / networks)
+    low, high = binomtest(round(correct.mean() * clips), clips).proportion_ci(LEVEL, method="wilson")
     return float(low), float(high)
 
 
-def _uar_interval(targets: NDArray[np.intp], predicted: NDArray[np.intp]) -> Interval:
+def _uar_interval(targets: NDArray[np.intp], predicted: NDArray[np.intp], networks: float) -> Interval:
     """The interval of the mean of the recalls, from the interval of each (Zou et al. 2009, equation 3)."""
     correct = [predicted[targets == label] == label for label in np.unique(targets)]
     recalls = np.array([one.mean() for one in correct])
-    lows, highs = np.array([_wilson(one) for one in correct]).T
+    lows, highs = np.array([_wilson(one, networks) for one in correct]).T
     below, above = (np.sqrt((distances**2).sum()) / len(recalls) for distances in (recalls - lows, highs - recalls))
     return float(recalls.mean() - below), float(recalls.mean() + above)
 

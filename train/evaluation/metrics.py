@@ -27,6 +27,7 @@ def metrics(predictions: Predictions) -> dict[str, Any]:
     """Accuracy, unweighted average recall, macro and weighted F1, their intervals, and the metrics of each label."""
     targets, predicted = predictions.targets, predictions.predicted
     report, speakers = _report(predictions, output_dict=True), _speakers(predictions)
+    clips = [row.clip for row in predictions.rows]
     return {
         "clips": len(targets),
         "accuracy": float(accuracy_score(targets, predicted)),
@@ -34,7 +35,7 @@ def metrics(predictions: Predictions) -> dict[str, Any]:
         "macro_f1": float(f1_score(targets, predicted, average="macro", zero_division=0)),
         "weighted_f1": float(f1_score(targets, predicted, average="weighted", zero_division=0)),
         "interval_method": interval_method(speakers),
-        "intervals": intervals(speakers, targets, predicted, len(predictions.labels)),
+        "intervals": intervals(speakers, targets, predicted, len(predictions.labels), clips),
         "labels": {
             label: {
                 "precision": report[label]["precision"],
