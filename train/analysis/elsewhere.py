@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.folders import moved_into_place
+from ser_images.data.common.folders import file_moved_into_place, moved_into_place
 from ser_images.data.label_map import LabelMap
 from ser_images.data.lineage import LINEAGE, Lineage
 from ser_images.export.bundle.bundle import BUNDLE, CARD, Bundle
@@ -185,5 +185,6 @@ def write_elsewhere(found: Elsewhere, result: Result, image_set: ImageSet, folde
     if (result.path / BUNDLE).is_file() and folder.parent == result.path:
         others = [read_metrics(path.parent) for path in sorted(result.path.glob("on-*/metrics.json"))]
         _, bundle = open_bundle(result.path)
-        (result.path / CARD).write_text(model_card(bundle, others), encoding="utf-8")
+        with file_moved_into_place(result.path / CARD) as file:
+            file.write(model_card(bundle, others))
         seal(result.path, CARD)

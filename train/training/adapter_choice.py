@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ser_images.export.adaptation.parameters import Shrinkage, SpeakerAdaptation
 from ser_images.train.evaluation.adaptation import (
+    Indices,
     Order,
     SpeakerOutputs,
     enrolled,
@@ -33,7 +34,6 @@ SHRINKAGES = tuple(
 """What `choose` chooses from."""
 _DRAWS = 3
 _FULL_TRUST = Shrinkage(prior_clips=0, plain_clips=0, diversity_power=0)
-Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True)

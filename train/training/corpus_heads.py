@@ -18,9 +18,10 @@ from torch import nn
 
 from ser_images.export.architectures.speech.corpus_heads import CorpusHeads
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.train.evaluation.adaptation import Indices
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.embedded import Embedded
-from ser_images.train.training.linear_layer import Indices, Whitened, fit_layer
+from ser_images.train.training.linear_layer import Whitened, fit_layer
 
 OTHERS = 10.0
 """All clips of other corpora together count as so many in a corpus's layer; chosen on training speakers (LOG.md,

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from ser_images.export.adaptation.network import embed, hidden_layers
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
+from ser_images.train.evaluation.adaptation import Indices
 from ser_images.train.training.balance import balanced_weights
 from ser_images.train.training.embeddings import EmbeddingCache
 
 Floats = NDArray[np.float32]
-Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True)

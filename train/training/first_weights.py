@@ -66,7 +66,10 @@ def for_probing(config: TrainConfig, labels: Sequence[str], spec: ImageSpec, n_c
         require_fbank(spec)
         _copy_published(probed, network)
     elif config.weights != "none":
-        load_weights(probed, Path(config.weights), network.key_map, labels, spec)
+        weights = StartingWeights.read(Path(config.weights))
+        weights.require_spec(spec)
+        weights.copy_into(probed, labels, network.key_map)
+        LOGGER.info("%s: the backbone; the layers of a linear probe are fitted anew", weights.source)
     return probed
 
 

@@ -21,6 +21,8 @@ from threadpoolctl import threadpool_limits
 from torch import nn
 
 from ser_images.export.architectures.speech.pretrained_speech import Block
+from ser_images.train.evaluation.adaptation import Indices
+from ser_images.train.training.embedded import Floats
 
 CS = (3.0, 10.0, 30.0)
 """Inverse strengths of the regularisation to choose from, as scikit-learn's `LogisticRegression` has them."""
@@ -30,12 +32,11 @@ MAX_DIRECTIONS = 1000
 """So many directions of the most variance of a block are kept."""
 _FLOOR = 0.03
 """Added to each variance within groups, as a fraction of the largest: the covariance of few clips is uncertain."""
-_NO_CLIP = -20.0
+NO_CLIP = -20.0
+"""The bias of a label without a clip."""
 _BLAS = "blas"
 """Limited to one thread: these matrices are small, and two threads that wait for each other take 4 times as long on an
 idle machine and 40 times beside another process (LOG.md, 2026-11-28)."""
-Floats = NDArray[np.float32]
-Indices = NDArray[np.intp]
 Fold = tuple[Indices, Indices]
 """Indices of the clips that a layer is fitted to, and of those that are held out."""
 
@@ -137,7 +138,7 @@ def _fit(
     values: Floats, targets: Indices, n_labels: int, c: float, weights_of_clips: NDArray[np.float64] | None
 ) -> tuple[Floats, NDArray[np.float64]]:
     """Weights (labels, directions) and biases (labels,); a label without a clip has the least probability."""
-    weight, bias = np.zeros((n_labels, values.shape[1]), np.float32), np.full(n_labels, _NO_CLIP)
+    weight, bias = np.zeros((n_labels, values.shape[1]), np.float32), np.full(n_labels, NO_CLIP)
     if len(set(targets.tolist())) == 1:
         bias[targets[0]] = 0
         return weight, bias

@@ -14,16 +14,14 @@ from torch import nn
 
 from ser_images.export.adaptation.network import SpeakerHead
 from ser_images.export.architectures.speech.pretrained_speech import Block
-from ser_images.train.evaluation.adaptation import SpeakerOutputs
+from ser_images.train.evaluation.adaptation import Indices, SpeakerOutputs
 from ser_images.train.training.corpus_heads import fit_layers
 from ser_images.train.training.embedded import Embedded
-from ser_images.train.training.linear_layer import Whitened, fit_layer, whiten
+from ser_images.train.training.linear_layer import NO_CLIP, Whitened, fit_layer, whiten
 
 _CORPUS_C = 10.0
 """Inverse strength of the regularisation of the layer that tells corpora apart."""
-_NO_CLIP = -20.0
 Bias = tuple[float, ...]
-Indices = NDArray[np.intp]
 
 
 def fit_speaker_head(
@@ -100,7 +98,7 @@ class Centred:
             common[number, own] = bias[own] - bias[own].mean() if own.size else 0
         has = ~np.isnan(common)
         means = np.nansum(common, 0) / np.maximum(has.sum(0), 1)
-        return tuple(np.where(has.any(0), means, _NO_CLIP).tolist())
+        return tuple(np.where(has.any(0), means, NO_CLIP).tolist())
 
 
 def _centred(block: Whitened, speakers: Indices) -> Whitened:
