@@ -14,6 +14,7 @@ from ser_images.data.common.option_group import with_option_groups
 from ser_images.spectrogram_gen.cli_options import (
     Augmentations,
     FeatureName,
+    Jobs,
     Labels,
     OneClass,
     Seed,
@@ -51,7 +52,7 @@ def build(
     augmentations: Augmentations = "all",
     labels: Labels = "emotion",
     seed: Seed = 0,
-    jobs: Annotated[int, typer.Option(help="Worker processes; -1 for one per core.")] = -1,
+    jobs: Jobs = -1,
     feature: FeatureName = "",
     spec: Annotated[Path | None, typer.Option(help="JSON file with fields that differ from the default spec.")] = None,
     one_class: OneClass = False,
@@ -90,6 +91,7 @@ def build(
 def check(
     sources: Sources,
     corpus: CorpusOptions,
+    jobs: Jobs = -1,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 on any problem.")] = False,
 ) -> None:
     """Count clips, labels and speakers; list problems.
@@ -102,7 +104,7 @@ def check(
     from ser_images.spectrogram_gen.inspect.check import survey
 
     with progress_bar("reading", len(listing.clips)) as progress:
-        found = survey(listing.clips, progress)
+        found = survey(listing.clips, jobs, progress)
     print_survey(found, listing)
     if strict and (found.has_problems or listing.unparsed or listing.bad_rows):
         raise typer.Exit(1)

@@ -22,6 +22,7 @@ Augmentations = Annotated[
 ]
 Labels = Annotated[str, typer.Option(help="Classes: emotion (8 in RAVDESS) or gender-emotion (16).")]
 Seed = Annotated[int, typer.Option(min=0, help="Random seed.")]
+Jobs = Annotated[int, typer.Option(help="Worker processes; -1 for one per core.")]
 OneClass = Annotated[bool, typer.Option("--one-class", help="Allow a single label.")]
 FeatureName = Annotated[
     str,

@@ -9,10 +9,13 @@ import pytest
 from PIL import Image
 
 from conftest import Command
+from ser_images.data.common.errors import UserError
+from ser_images.data.corpora import find_clips
 from ser_images.spectrogram_gen.cli import main
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.spectrogram_gen.features.table import FEATURES
-from ser_images.spectrogram_gen.inspect.check import is_clipped
+from ser_images.spectrogram_gen.inspect import check
+from ser_images.spectrogram_gen.inspect.check import is_clipped, survey
 from ser_images.spectrogram_gen.sound_file import Samples
 
 Write = Callable[..., Path]
@@ -290,6 +293,16 @@ def test_a_second_corpus_in_one_folder(command: Command, voices: Path, tmp_path:
     assert (code, error.count("\n")) == (2, 1)
     assert "this build would remove it; give another --out, or remove the folder first" in error
     assert len(ImageSet.read(tmp_path / "images").rows) == 30
+
+
+def test_worker_processes_survey_as_one_does(voices: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clips = find_clips(voices, "synthetic").clips
+    alone = survey(clips)
+    monkeypatch.setattr(check, "_MANY_CLIPS", 2)
+    assert survey(clips, jobs=2) == alone
+    assert sum(alone.labels.values()) == sum(alone.rates_hz.values()) == len(clips)
+    with pytest.raises(UserError, match="--jobs 0: expected a number of processes"):
+        survey(clips, jobs=0)
 
 
 @pytest.mark.parametrize("verb", ["build", "check"])

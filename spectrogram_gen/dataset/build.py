@@ -8,12 +8,9 @@ augmentation parameters. Images that it would not make are removed. Another spec
 """
 
 import logging
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from joblib import Parallel, delayed
 
 from ser_images.data.clip import Clip
 from ser_images.data.common.errors import UserError, prefix_errors
@@ -21,7 +18,6 @@ from ser_images.data.common.folders import require_writable
 from ser_images.data.common.paths import resolve_below
 from ser_images.spectrogram_gen.dataset.clip_job import (
     ClipDone,
-    ClipJob,
     clip_job,
     printable,
     relative_name,
@@ -39,6 +35,7 @@ from ser_images.spectrogram_gen.dataset.image_set import (
 )
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.spec import ImageSpec
+from ser_images.spectrogram_gen.workers import in_parallel, require_jobs
 
 LOGGER = logging.getLogger("ser_images")
 
@@ -81,8 +78,7 @@ def build(
         UserError: `folder` holds something else, or the images of another corpus or spec; it cannot be written; or no
             clip could be rendered.
     """
-    if jobs == 0:
-        raise UserError("--jobs 0: expected a number of processes, or -1 for one per core")
+    require_jobs(jobs)
     old = _earlier_rows(folder)
     summary = Summary(failed=_unusable_names(clips, source))
     usable = [clip for clip in clips if relative_name(clip, source) not in summary.failed]
@@ -94,7 +90,7 @@ def build(
     try:
         with (folder / JOURNAL).open("w", newline="", encoding="utf-8") as journal:
             append_rows(journal, old.values(), header=True)
-            for count, result in enumerate(_render_all(jobs_to_do, jobs), 1):
+            for count, result in enumerate(in_parallel(render_clip, jobs_to_do, jobs), 1):
                 append_rows(journal, result.rows)
                 done.extend(result.rows)
                 summary.count(result)
@@ -148,21 +144,6 @@ def _require_same_spec(folder: Path, spec: ImageSpec, old: dict[str, ManifestRow
             f"{folder}: holds {len(old)} images of spec {earlier.hash} ({earlier.feature}), and this build, of spec "
             f"{spec.hash} ({spec.feature}), would replace them; give another --out, or remove the folder first"
         )
-
-
-def _render_all(jobs_to_do: Sequence[ClipJob], jobs: int) -> Iterator[ClipDone]:
-    here = Path.cwd()
-    results: Iterator[ClipDone] = Parallel(n_jobs=jobs, return_as="generator_unordered")(
-        delayed(_render_from)(here, job) for job in jobs_to_do
-    )
-    return results
-
-
-def _render_from(here: Path, job: ClipJob) -> ClipDone:
-    """Render a job whose paths are relative to `here`: joblib reuses worker processes, wherever they were started."""
-    if Path.cwd() != here:
-        os.chdir(here)
-    return render_clip(job)
 
 
 def _undo(folder: Path) -> None:

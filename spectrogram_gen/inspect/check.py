@@ -10,11 +10,14 @@ from ser_images.data.clip import Clip
 from ser_images.data.common.errors import UserError
 from ser_images.spectrogram_gen.audio import SILENCE_DBFS
 from ser_images.spectrogram_gen.sound_file import Samples, hash_samples, read_mono, sound_format
+from ser_images.spectrogram_gen.workers import in_parallel, require_jobs
 
 CLIPPED_RUN = 4
 """This many neighbouring samples at the peak of a recording, near full scale, count as clipped."""
 FEW_CLIPS = 20
 """A label with fewer clips is rare."""
+_MANY_CLIPS = 200
+"""Fewer are read sooner than worker processes are started."""
 
 
 @dataclass
@@ -57,39 +60,76 @@ class Survey:
         return bool(self.silent or self.clipped or self.duplicates or self.unreadable)
 
 
-def survey(clips: Sequence[Clip], progress: Callable[[int], None] = lambda done: None) -> Survey:
-    """Read every clip once; unreadable ones are counted, nothing is raised."""
-    result = Survey()
-    by_hash: dict[str, list[str]] = defaultdict(list)
-    for count, clip in enumerate(clips, 1):
-        result.labels[clip.label] += 1
-        result.speakers[clip.speaker] += 1
+def survey(clips: Sequence[Clip], jobs: int = 1, progress: Callable[[int], None] = lambda done: None) -> Survey:
+    """Read every clip once; unreadable ones are counted.
+
+    Args:
+        jobs: worker processes, -1 for one per core; fewer where there are few clips.
+        progress: called with the number of clips done.
+
+    Raises:
+        UserError: no process at all.
+    """
+    require_jobs(jobs)
+    result = Survey(
+        Counter(clip.label for clip in clips), Counter(clip.speaker for clip in clips),
+    )  # fmt: skip
+    for clip in clips:
         result.labels_of[clip.speaker].add(clip.label)
-        try:
-            samples, rate_hz = read_mono(clip.path, clip.start_s, clip.end_s)
-            channels = sound_format(clip.path).channels
-        except UserError as error:
-            result.unreadable[clip.name] = str(error)
-        else:
-            result.channels[channels] += 1
-            result.rates_hz[rate_hz] += 1
-            result.durations_s.append(samples.size / rate_hz)
-            by_hash[hash_samples(samples, rate_hz)].append(clip.name)
-            _measure(result, clip.name, samples)
-        progress(count)
+    found = []
+    for one in in_parallel(_read, clips, jobs if len(clips) >= _MANY_CLIPS else 1):
+        found.append(one)
+        progress(len(found))
+    by_hash: dict[str, list[str]] = defaultdict(list)
+    for one in sorted(found, key=lambda one: one.name):
+        _count(result, one)
+        if not one.failure:
+            by_hash[one.sample_hash].append(one.name)
     result.duplicates = [tuple(names) for names in by_hash.values() if len(names) > 1]
     return result
 
 
-def _measure(result: Survey, name: str, samples: Samples) -> None:
-    peak, rms = float(np.abs(samples).max()), float(np.sqrt(np.mean(np.square(samples))))
-    if peak < 10 ** (SILENCE_DBFS / 20):
-        result.silent.append(name)
+@dataclass(frozen=True)
+class _Reading:
+    """What a recording says; `failure` says why it cannot be read."""
+
+    name: str
+    failure: str = ""
+    sample_hash: str = ""
+    rate_hz: int = 0
+    channels: int = 0
+    duration_s: float = 0.0
+    peak: float = 0.0
+    rms: float = 0.0
+    clipped: bool = False
+
+
+def _read(clip: Clip) -> _Reading:
+    try:
+        samples, rate_hz = read_mono(clip.path, clip.start_s, clip.end_s)
+        channels = sound_format(clip.path).channels
+    except UserError as error:
+        return _Reading(clip.name, str(error))
+    return _Reading(
+        clip.name, "", hash_samples(samples, rate_hz), rate_hz, channels, samples.size / rate_hz,
+        float(np.abs(samples).max()), float(np.sqrt(np.mean(np.square(samples)))), is_clipped(samples),
+    )  # fmt: skip
+
+
+def _count(result: Survey, one: _Reading) -> None:
+    if one.failure:
+        result.unreadable[one.name] = one.failure
         return
-    result.peaks_dbfs.append(20 * np.log10(peak))
-    result.levels_dbfs.append(20 * np.log10(rms))
-    if is_clipped(samples):
-        result.clipped.append(name)
+    result.channels[one.channels] += 1
+    result.rates_hz[one.rate_hz] += 1
+    result.durations_s.append(one.duration_s)
+    if one.peak < 10 ** (SILENCE_DBFS / 20):
+        result.silent.append(one.name)
+        return
+    result.peaks_dbfs.append(20 * np.log10(one.peak))
+    result.levels_dbfs.append(20 * np.log10(one.rms))
+    if one.clipped:
+        result.clipped.append(one.name)
 
 
 def is_clipped(samples: Samples) -> bool:
