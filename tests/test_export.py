@@ -108,6 +108,13 @@ def test_the_card_has_the_line_of_the_protocol(run_folder: Path) -> None:
     ) in (run_folder / "README.md").read_text()
 
 
+def test_the_card_names_the_corpora_with_a_layer_each(run_folder: Path) -> None:
+    bundle = Bundle.from_json((run_folder / "bundle.json").read_text())
+    assert "linear layer of its own" not in model_card(bundle)
+    card = model_card(replace(bundle, linear_probe=True, corpus_heads=("nemo", "ravdess")))
+    assert "Each of nemo, ravdess has a linear layer of its own." in card
+
+
 def test_the_card_names_the_method_of_the_intervals(run_folder: Path) -> None:
     bundle = Bundle.from_json((run_folder / "bundle.json").read_text())
     for method, text in (("speakers", "by bootstrap over speakers."), ("binomial", "are binomial, over clips: there")):

@@ -1,6 +1,7 @@
 """Several corpora in one image set: built together or merged, kept apart, split by corpus, sampled evenly."""
 
 import json
+import resource
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -147,6 +148,20 @@ def test_the_same_sound_in_two_corpora_is_found(command: Command, corpora: Path)
     code, out, _ = command(main, "check", corpora / "ravdess", corpora / "mine")
     assert code == 0
     assert "identical sound: 1\n  ravdess-03-01-05-01-01-01-01 = mine-03-x\n" in out
+
+
+def test_a_merge_that_cannot_be_written_leaves_nothing(corpora: Path, tmp_path: Path) -> None:
+    """Files may not grow here, as on a full disk."""
+    build(find_clips(corpora / "ravdess", "ravdess").clips, corpora / "ravdess", tmp_path / "set", SMALL, Plan())
+    sets = read_sets([f"a={tmp_path}/set", f"b={tmp_path}/set"])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        with pytest.raises(UserError, match=r"\.png: File too large; nothing was merged"):
+            merge(sets, tmp_path / "full")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
 def test_sets_that_cannot_be_merged(corpora: Path, tmp_path: Path, voices: Path) -> None:

@@ -54,12 +54,22 @@ A {bundle.architecture} network that classifies spectrogram images of {spec.dura
 {len(bundle.labels)} labels: {", ".join(bundle.labels)}. An image has {_rows(spec)}
 and {spec.n_frames} frames (image spec {spec.hash}; all its parameters are in `bundle.json`).
 Trained by ser-images on {training.get("date", "an unknown date")}, seed {training.get("seed", "unknown")}.
+{_corpus_heads(bundle.corpus_heads)}
 
 ## Intended use
 
 Research and teaching on acted speech, and comparisons of methods. Do not use it for decisions about people, such as
-hiring, policing, education, insurance or health, or for claims about what a person feels. The labels are the emotions
-that actors were instructed to express.
+hiring, policing, education, insurance or health, or for claims about what a person feels. The labels are those of its
+corpora: for most, the emotions that actors were instructed to express.
+"""
+
+
+def _corpus_heads(corpora: Sequence[str]) -> str:
+    if not corpora:
+        return ""
+    return f"""
+Each of {", ".join(corpora)} has a linear layer of its own. A clip is classified by all of them, weighted by how much it
+sounds like each corpus.
 """
 
 

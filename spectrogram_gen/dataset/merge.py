@@ -25,7 +25,8 @@ def merge(image_sets: Mapping[str, ImageSet], out: Path) -> ImageSet:
         image_sets: by the names that their corpora shall have.
 
     Raises:
-        UserError: sets of different specs, two corpora of one name, a name that is none, or `out` exists.
+        UserError: sets of different specs, two corpora of one name, a name that is none, `out` exists, or a file cannot
+            be copied.
     """
     rows = merged_rows(image_sets)
     specs = {image_set.spec.hash: (name, image_set.spec) for name, image_set in image_sets.items()}
@@ -34,16 +35,24 @@ def merge(image_sets: Mapping[str, ImageSet], out: Path) -> ImageSet:
         raise UserError(f"image sets of different specs: {found}; build them with the same --feature or --spec")
     require_new(out)
     require_writable(out.parent)
-    with moved_into_place(out) as folder:
-        for name, image_set in image_sets.items():
-            for old, new in zip(image_set.rows, rows[name], strict=True):
-                target = resolve_below(folder, new.image, image_set.folder / MANIFEST)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(image_set.folder / old.image, target)
-        (folder / SPEC).write_text(next(iter(image_sets.values())).spec.to_json() + "\n")
-        every = [row for several in rows.values() for row in several]
-        write_manifest(folder / MANIFEST, sorted(every, key=lambda row: row.image))
+    try:
+        with moved_into_place(out) as folder:
+            for name, image_set in image_sets.items():
+                _copy(image_set, rows[name], folder)
+            (folder / SPEC).write_text(next(iter(image_sets.values())).spec.to_json() + "\n")
+            every = [row for several in rows.values() for row in several]
+            write_manifest(folder / MANIFEST, sorted(every, key=lambda row: row.image))
+    except OSError as error:
+        raise UserError(f"{error.filename or out}: {error.strerror or error}; nothing was merged") from error
     return ImageSet.read(out)
+
+
+def _copy(image_set: ImageSet, rows: Sequence[ManifestRow], folder: Path) -> None:
+    """Copy the images of a set to where these rows, in the order of its own, name them."""
+    for old, new in zip(image_set.rows, rows, strict=True):
+        target = resolve_below(folder, new.image, image_set.folder / MANIFEST)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(image_set.folder / old.image, target)
 
 
 def merged_rows(image_sets: Mapping[str, ImageSet]) -> dict[str, list[ManifestRow]]:
