@@ -76,12 +76,12 @@ def survey(clips: Sequence[Clip], jobs: int = 1, progress: Callable[[int], None]
     )  # fmt: skip
     for clip in clips:
         result.labels_of[clip.speaker].add(clip.label)
-    found = []
+    found: dict[str, _Reading] = {}
     for one in in_parallel(_read, clips, jobs if len(clips) >= _MANY_CLIPS else 1):
-        found.append(one)
+        found[one.name] = one
         progress(len(found))
     by_hash: dict[str, list[str]] = defaultdict(list)
-    for one in sorted(found, key=lambda one: one.name):
+    for one in (found[clip.name] for clip in clips):
         _count(result, one)
         if not one.failure:
             by_hash[one.sample_hash].append(one.name)
