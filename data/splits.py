@@ -68,6 +68,15 @@ def make_split(rows: Sequence[SplitRow], protocol: str, fold: int = 0, seed: int
     return _without_duplicates(rows, train, valid, test)
 
 
+def every_clip(rows: Sequence[SplitRow], protocol: str, seed: int = 0) -> Split:
+    """A split without a test subset, for a model that no fold of this protocol is to test.
+
+    The validation clips are those of fold 0; arguments and errors are as of `make_split`.
+    """
+    valid = {rows[index].clip for index in make_split(rows, protocol, 0, seed).valid}
+    return _without_duplicates(rows, {row.clip for row in rows} - valid, valid, set())
+
+
 def n_folds(rows: Sequence[SplitRow], protocol: str) -> int:
     """The number of folds of a protocol on these rows."""
     return 1 if protocol == "leaky" else len(folds_of(_clips(rows), protocol, seed=0))

@@ -33,4 +33,7 @@ def require_single_run(path: Path) -> None:
     runs = sorted(sums.parent for sums in path.glob(f"*/{SUMS}"))
     if runs:
         names = ", ".join(run.name for run in runs[:5]) + (", …" if len(runs) > 5 else "")
-        raise UserError(f"{path}: a folder of {len(runs)} runs ({names}); give one of them, such as {runs[0]}")
+        raise UserError(
+            f"{path}: a folder of {len(runs)} runs ({names}); give one of them, or make one model of all clips: "
+            f"ser-train final {path} --images IMAGES --out RUN"
+        )

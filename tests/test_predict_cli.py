@@ -336,8 +336,8 @@ def test_a_folder_of_folds_is_not_a_model(command: Command, voices: Path, tiny_r
     code, out, error = command(main, "file", recording(voices), "--model", tmp_path / "folds")
     assert (code, out) == (2, "")
     assert error == (
-        f"error: {tmp_path}/folds: a folder of 2 runs (fold-0, fold-1); give one of them, "
-        f"such as {tmp_path}/folds/fold-0\n"
+        f"error: {tmp_path}/folds: a folder of 2 runs (fold-0, fold-1); give one of them, or make one model of all "
+        f"clips: ser-train final {tmp_path}/folds --images IMAGES --out RUN\n"
     )
 
 

@@ -67,6 +67,28 @@ def train(
     typer.echo(f"run folder: {result.folder}")
 
 
+@app.command()
+def final(
+    runs: Annotated[Path, typer.Argument(help="Folder of --folds all, with fold-0, fold-1, …")],
+    images: Annotated[Path, typer.Option(help="The image set that the folds were trained on.")],
+    out: Annotated[Path, typer.Option(help="Run folder of the final model.")],
+    weights: Annotated[
+        str, typer.Option(help="Starting weights, where each fold started from its own.", show_default="as the folds")
+    ] = "",
+) -> None:
+    """Train the final model: the recipe of a cross-validation on every clip.
+
+    Its own metrics cannot be measured, so it has those of the folds, and its model card says so.
+
+    Temperature and threshold are chosen on the folds' predictions for their test clips.
+    """
+    from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+    from ser_images.train.runs.final import train_final
+
+    train_final(runs, ImageSet.read(images), out, typer.echo, weights, ["ser-train", *sys.argv[1:]])
+    typer.echo(f"run folder: {out}")
+
+
 # after train, so that --help lists it first
 for command in (*cli_recipes.COMMANDS, *cli_results.COMMANDS, *cli_elsewhere.COMMANDS):
     app.command()(command)

@@ -39,7 +39,7 @@ def evaluate(
     from ser_images.train.runs.results import Result
 
     names = LabelMap.parse(label_map) if label_map else None
-    result, image_set = Result.read(run), ImageSet.read(images)
+    result, image_set = Result.read(run, final=True), ImageSet.read(images)
     folder = out or run / f"on-{images.resolve().name}"
     require_new(folder)
     require_writable(folder.parent)

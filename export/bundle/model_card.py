@@ -6,7 +6,7 @@ from typing import Any
 
 from ser_images.data.corpora.registry import licence_id_of, licence_of
 from ser_images.data.protocols import PROTOCOLS
-from ser_images.export.bundle.bundle import Bundle
+from ser_images.export.bundle.bundle import ESTIMATED_BY, Bundle
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 _METRICS = {"accuracy": "accuracy", "uar": "unweighted average recall (UAR)", "macro_f1": "macro F1"}
@@ -87,7 +87,7 @@ def _rows(spec: ImageSpec) -> str:
 
 def _results(bundle: Bundle) -> str:
     training = bundle.training
-    metrics, name = training.get("metrics"), str(training.get("protocol"))
+    metrics = training.get("metrics")
     if not metrics:
         return "## Results\n\nThis model comes without results.\n"
     rows = "".join(_metric(name, metrics) for name in _METRICS)
@@ -96,7 +96,7 @@ def _results(bundle: Bundle) -> str:
     calibrated = "not calibrated" if bundle.temperature == 1 else f"calibrated (temperature {bundle.temperature:.3g})"
     return f"""## Results
 
-Protocol `{name}`, fold {training.get("fold")}: {_protocol(name)}. Measured on
+{_origin(training)} Measured on
 {metrics["clips"]} {metrics.get("subset", metrics.get("side"))} clips; 95 % intervals
 {_INTERVALS[metrics.get("interval_method", "speakers")]}.
 
@@ -105,6 +105,18 @@ Protocol `{name}`, fold {training.get("fold")}: {_protocol(name)}. Measured on
 {rows}
 Lowest recall: {named}. Probabilities are {calibrated}.
 {_calibration(metrics.get("calibration"))}{_adaptation(metrics.get("adaptation"))}"""
+
+
+def _origin(training: Mapping[str, Any]) -> str:
+    """Which network the metrics are of, and how its test clips were chosen."""
+    name = str(training.get("protocol"))
+    if estimated := training.get(ESTIMATED_BY):
+        return (
+            f"This model was trained on every clip, so its own metrics cannot be measured. They are estimated by "
+            f"{estimated['folds']} folds:\nnetworks of the same recipe, each tested on clips that it does not know. "
+            f"Protocol `{name}`: {_protocol(name)}."
+        )
+    return f"Protocol `{name}`, fold {training.get('fold')}: {_protocol(name)}."
 
 
 def _protocol(name: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ser_images.data.splits import Split
+from ser_images.export.bundle.bundle import ESTIMATED_BY
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
 from ser_images.train.evaluation import plots
 from ser_images.train.evaluation.metrics import confusion, report_text
@@ -104,6 +105,8 @@ def training_summary(content: Mapping[str, Any], metrics: Mapping[str, Any]) -> 
     config = {name: content["config"][name] for name in ("seed", "epochs")}
     if content["config"]["weights"] in PRETRAINED_TAGS:
         config["weights"] = content["config"]["weights"]
+    if estimated := content.get(ESTIMATED_BY):
+        kept[ESTIMATED_BY] = estimated
     if parent := content.get("lineage", {}).get("models"):
         kept["lineage"] = {"corpora": content["lineage"]["corpora"], "models": parent}
     if content.get("label_map"):

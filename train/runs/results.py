@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ser_images.data.common.errors import UserError, prefix_errors
+from ser_images.export.bundle.bundle import ESTIMATED_BY
 from ser_images.train.evaluation.adaptation import ADAPTATION, adaptation_metrics, read_labels
 from ser_images.train.evaluation.calibration import Calibrated, calibration
 from ser_images.train.evaluation.metrics import metrics as compute_metrics
@@ -73,6 +74,11 @@ class Fold:
         return int(self.provenance["fold"])
 
     @property
+    def is_final(self) -> bool:
+        """Whether it was trained on every clip, so that its predictions and metrics are of other networks."""
+        return ESTIMATED_BY in self.provenance
+
+    @property
     def setup(self) -> str:
         """Config (with the seed), protocol, images and evaluated subset; folds of one run have the same."""
         return json.dumps([*(self.provenance[name] for name in _SETUP), self.metrics["subset"]], sort_keys=True)
@@ -92,14 +98,20 @@ class Result:
     folds: tuple[Fold, ...]
 
     @classmethod
-    def read(cls, path: Path) -> "Result":
+    def read(cls, path: Path, final: bool = False) -> "Result":
         """The result in a run folder, or in a folder with `fold-0`, `fold-1`, …
+
+        Args:
+            final: also take a final model, which has no test clips of its own.
 
         Raises:
             UserError: neither, a damaged fold, or folds with different configs, protocols or images.
         """
         if (path / "run.json").is_file():
-            return cls(path, (Fold.read(path),))
+            fold = Fold.read(path)
+            if fold.is_final and not final:
+                raise UserError(f"{path}: a final model, which was trained on all clips; give the folder of its folds")
+            return cls(path, (fold,))
         folders = sorted(path.glob(FOLD.format("[0-9]*")), key=lambda folder: int(folder.name.rpartition("-")[2]))
         if not folders:
             raise UserError(f"{path}: no run of ser-train (it has neither run.json nor fold-0); give a run folder")

@@ -24,6 +24,7 @@ from ser_images.export.formats.safetensors import model_id
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.train.evaluation.adaptation import ADAPTATION, adaptation_text, write_labels
 from ser_images.train.evaluation.metrics import report_text
+from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.runs.lineage import checked_parent, lineage_of_run
 from ser_images.train.runs.records import provenance, training_summary, write_history, write_metrics
 from ser_images.train.runs.results import weights_of_fold
@@ -75,18 +76,19 @@ def run(
     started = time.time()
     with new_run_folder(out) as folder:
         trained, evaluation = train_and_evaluate(image_set, split, from_weights, folder, report, test, trainings_after)
-        content = provenance(image_set, split, protocol, fold, config, command) | _training_record(trained, started)
+        content = provenance(image_set, split, protocol, fold, config, command) | training_record(trained, started)
         content["lineage"] = {"corpora": sorted(parent.corpora), "models": list(parent.models)}
         (folder / LINEAGE).write_text((lineage_of_run(image_set, split, bool(config.refit)) | parent).to_json())
-        _write_records(folder, trained, evaluation, content, image_set.folder)
-        bundle = _bundle(trained, evaluation, config, image_set, training_summary(content, evaluation.metrics))
+        write_records(folder, trained, evaluation, content, image_set.folder)
+        bundle = bundle_of(trained, evaluation, config, image_set, training_summary(content, evaluation.metrics))
         write_bundle(folder, trained.network, bundle)
     report(f"\n{report_text(evaluation.predictions)}{adaptation_text(evaluation.metrics)}")
-    _add_onnx(out, trained, evaluation, bundle, image_set, report)
+    add_checked_onnx(out, trained, evaluation.predictions, bundle, image_set, report)
     return evaluation.metrics
 
 
-def _training_record(trained: Trained, started: float) -> dict[str, Any]:
+def training_record(trained: Trained, started: float) -> dict[str, Any]:
+    """What `run.json` says of a training that started at this time."""
     return {
         "lr": trained.lr,
         "lr_suggestions": trained.lr_finder.suggestions if trained.lr_finder else {},
@@ -94,9 +96,10 @@ def _training_record(trained: Trained, started: float) -> dict[str, Any]:
     }
 
 
-def _write_records(
+def write_records(
     folder: Path, trained: Trained, evaluation: Evaluation, content: dict[str, Any], images: Path
 ) -> None:
+    """Write metrics, predictions, history and `run.json`, whose content this is, into a new run folder."""
     write_metrics(folder, evaluation.predictions, evaluation.metrics, images)
     evaluation.validation.write(folder / "validation.csv")
     if evaluation.adaptation:
@@ -107,13 +110,14 @@ def _write_records(
     (folder / "run.json").write_text(json.dumps(content, indent=2) + "\n")
 
 
-def _add_onnx(
-    out: Path, trained: Trained, evaluation: Evaluation, bundle: Bundle, image_set: ImageSet, report: Report
+def add_checked_onnx(
+    out: Path, trained: Trained, predictions: Predictions, bundle: Bundle, image_set: ImageSet, report: Report
 ) -> None:
+    """Export into a finished run folder, and require that the ONNX file has these predictions of the network."""
     if reason := pickle_obstacle(bundle):
         report(f"no {LEARNER}: {reason}, and plain fastai could not load it")
-    rows, expected = evaluation.predictions.rows, evaluation.predictions.probabilities
-    difference = add_onnx(out, trained.network, bundle, load_images(image_set, rows), expected)
+    rows = predictions.rows
+    difference = add_onnx(out, trained.network, bundle, load_images(image_set, rows), predictions.probabilities)
     report(f"{ONNX} checked on {len(rows)} images: probabilities equal to the network's within {difference:.0e}")
 
 
@@ -144,9 +148,10 @@ def _require_speakers(image_set: ImageSet, split: Split) -> None:
         )
 
 
-def _bundle(
+def bundle_of(
     trained: Trained, evaluation: Evaluation, config: TrainConfig, image_set: ImageSet, training: dict[str, Any]
 ) -> Bundle:
+    """The bundle of a trained network; `training` is what it says of its training."""
     adaptation = trained.adapter.adaptation if trained.adapter else None
     return Bundle(
         model_id(trained.network), config.architecture, image_set.labels, image_set.spec, trained.normalisation,

@@ -1,0 +1,134 @@
+"""The final model: trained on every clip, with the metrics of the folds."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import Command, Shared, add_tiny_architecture
+from ser_images.data.common.errors import UserError
+from ser_images.data.lineage import Lineage
+from ser_images.data.splits import every_clip
+from ser_images.export.bundle.bundle import Bundle
+from ser_images.export.models import open_model
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
+from ser_images.train.cli import main
+from ser_images.train.evaluation.calibration import choose_temperature, with_temperature
+from ser_images.train.evaluation.predictions import joined
+from ser_images.train.runs.final import train_final
+from ser_images.train.runs.folds import cross_validate
+from ser_images.train.runs.results import Result
+from ser_images.train.training.config import TrainConfig
+
+TINY = TrainConfig("tiny", weights="none", epochs=2, lr=0.01, adapt="speaker")
+
+
+@pytest.fixture(scope="module")
+def folds(shared: Shared, images: ImageSet) -> Path:
+    add_tiny_architecture()
+    return shared("folds", lambda out: write_folds(images, out))
+
+
+def write_folds(images: ImageSet, out: Path) -> None:
+    cross_validate(images, TINY, "speaker", [0, 1, 2, 3], out, lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def final(shared: Shared, images: ImageSet, folds: Path) -> Path:
+    return shared("final", lambda out: write_final(images, folds, out))
+
+
+def write_final(images: ImageSet, folds: Path, out: Path) -> None:
+    train_final(folds, images, out, lambda _: None)
+
+
+def test_it_knows_every_clip_and_has_the_metrics_of_the_folds(final: Path, folds: Path, images: ImageSet) -> None:
+    lineage = Lineage.from_json((final / "lineage.json").read_text())
+    assert all(map(lineage.has_training_clip, images.rows))
+    written, pooled = (json.loads((folder / "metrics.json").read_text()) for folder in (final, folds))
+    for name in ("accuracy", "uar", "intervals", "labels", "adaptation", "folds", "subset"):
+        assert written[name] == pooled[name]
+    run = json.loads((final / "run.json").read_text())
+    assert (run["fold"], run["estimated_by"]["folds"], run["clips"]["test"]) == ("all", 4, [])
+    card = (final / "README.md").read_text()
+    assert "estimated by 4 folds:\nnetworks of the same recipe, each tested on clips that it does not know." in card
+
+
+def test_its_temperature_and_threshold_are_chosen_on_test_clips(final: Path, folds: Path) -> None:
+    bundle = Bundle.from_json((final / "bundle.json").read_text())
+    calibrated = [fold.calibrated for fold in Result.read(folds).folds]
+    uncalibrated = joined([with_temperature(one.predictions, 1 / one.temperature) for one in calibrated])
+    assert bundle.temperature == choose_temperature(uncalibrated)
+    calibration = bundle.training["metrics"]["calibration"]
+    assert calibration["temperature"] == [bundle.temperature]
+    confidences = with_temperature(uncalibrated, bundle.temperature).confidences
+    assert np.mean(confidences >= calibration["uncertain_below"][0]) == pytest.approx(0.8, abs=0.02)
+
+
+def test_it_predicts_and_is_another_network_than_the_folds(final: Path, folds: Path, images: ImageSet) -> None:
+    _, model = open_model(final)
+    some = load_images(images, images.rows[:3])
+    assert model.adaptive
+    assert not np.allclose(model(some), open_model(folds / "fold-0")[1](some), atol=1e-3)
+
+
+def test_the_command(command: Command, final: Path, folds: Path, images: ImageSet, tmp_path: Path) -> None:
+    arguments = ("final", folds, "--images", images.folder, "--out", tmp_path / "run")
+    code, out, error = command(main, *arguments)
+    assert (code, error) == (0, "")
+    assert out.endswith(f"run folder: {tmp_path}/run\n")
+    model_ids = {json.loads((run / "bundle.json").read_text())["model_id"] for run in (final, tmp_path / "run")}
+    assert len(model_ids) == 1, "the same folds, seed and images give the same network"
+    code, _, error = command(main, *arguments)
+    assert (code, error.count("\n")) == (2, 1)
+
+
+def test_its_own_test_clips_are_asked_for_in_vain(
+    command: Command, final: Path, voices: Path, images: ImageSet, tmp_path: Path
+) -> None:
+    for arguments in (("report", final), ("robustness", final, voices)):
+        code, _, error = command(main, *arguments)
+        assert (code, error) == (
+            2,
+            f"error: {final}: a final model, which was trained on all clips; give the folder of its folds\n",
+        )
+    code, _, error = command(main, "evaluate", final, "--images", images.folder, "--out", tmp_path / "own")
+    assert code == 2
+    assert "was not trained on" in error
+
+
+def test_folds_that_cannot_be_finished(folds: Path, images: ImageSet, tmp_path: Path) -> None:
+    shutil.copytree(folds, tmp_path / "three")
+    shutil.rmtree(tmp_path / "three/fold-2")
+    with pytest.raises(UserError, match="three: fold 2 is missing, and a final model has the metrics of all folds"):
+        train_final(tmp_path / "three", images, tmp_path / "run")
+    fewer = replace(images, rows=tuple(row for row in images.rows if row.clip != images.rows[0].clip))
+    with pytest.raises(UserError, match=r"images: not the images that .*folds was trained on"):
+        train_final(folds, fewer, tmp_path / "run")
+    validated = changed(folds, tmp_path / "validated", "metrics.json", subset="validation")
+    with pytest.raises(UserError, match="validated: its metrics are not of test clips"):
+        train_final(validated, images, tmp_path / "run")
+    config = json.loads((folds / "fold-0/run.json").read_text())["config"] | {"weights": str(folds)}
+    staged = changed(folds, tmp_path / "staged", "run.json", config=config)
+    with pytest.raises(UserError, match="each fold started from its own weights; give others for the final model"):
+        train_final(staged, images, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def changed(folds: Path, copy: Path, name: str, **entries: object) -> Path:
+    """A copy whose folds have other entries in a file of theirs."""
+    shutil.copytree(folds, copy)
+    for path in copy.glob(f"fold-*/{name}"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | entries))
+    return copy
+
+
+def test_a_split_of_every_clip(images: ImageSet) -> None:
+    split = every_clip(images.rows, "speaker")
+    assert not split.test.size
+    whole = split.with_validation_in_train(images.rows)
+    assert sorted(whole.train) == list(range(len(images.rows)))
+    assert not {images.rows[i].speaker for i in split.train} & {images.rows[i].speaker for i in split.valid}

@@ -1,0 +1,118 @@
+"""The final model: the recipe of a cross-validation once more, on every clip, with the metrics of its folds.
+
+train_final(Path("runs/all"), ImageSet.read(Path("images")), Path("runs/final"))
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import median_high
+from typing import Any
+
+from ser_images.data.common.errors import UserError
+from ser_images.data.lineage import LINEAGE, Lineage
+from ser_images.data.splits import every_clip, n_folds
+from ser_images.export.bundle.bundle import ESTIMATED_BY
+from ser_images.export.bundle.run_folder import new_run_folder, write_bundle
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.train.evaluation.adaptation import ADAPTATION, read_labels
+from ser_images.train.evaluation.calibration import choose_temperature, threshold, with_temperature
+from ser_images.train.evaluation.metrics import predict
+from ser_images.train.evaluation.predictions import joined
+from ser_images.train.runs.records import clips_hash, provenance, training_summary
+from ser_images.train.runs.results import Result, weights_of_fold
+from ser_images.train.runs.run import add_checked_onnx, bundle_of, training_record, write_records
+from ser_images.train.training.callbacks import Report
+from ser_images.train.training.config import TrainConfig
+from ser_images.train.training.loaders import subset_rows
+from ser_images.train.training.outcome import Evaluation
+from ser_images.train.training.starting_weights import lineage_of
+from ser_images.train.training.trainer import train_and_evaluate
+
+CHECKED = 200
+"""Images that the ONNX file is checked on."""
+
+
+def train_final(
+    runs: Path, image_set: ImageSet, out: Path, report: Report = print, weights: str = "", command: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Train on every clip as the folds of a cross-validation were trained; write the run folder `out`.
+
+    The metrics of the new model cannot be measured, since it knows every clip: it has those of its folds, and says so.
+    Temperature and threshold are chosen on the predictions of the folds for their test clips.
+
+    Args:
+        runs: the folder of `--folds all`.
+        image_set: that the folds were trained on.
+        weights: starting weights; needed where each fold has its own.
+        command: the command line to record in `run.json`.
+
+    Returns:
+        The content of `metrics.json`.
+
+    Raises:
+        UserError: not every fold is there, or was tested; other images; weights of the folds that are a folder of
+            folds; or `out` exists.
+    """
+    result = Result.read(runs)
+    protocol = _protocol(result, image_set)
+    config = _config(result, weights)
+    split = every_clip(image_set.rows, protocol, config.seed)
+    parent = lineage_of(config.weights)
+    estimated = _estimated(result)
+    started = time.time()
+    with new_run_folder(out) as folder:
+        trained, _ = train_and_evaluate(image_set, split, config, folder, report, test=True)
+        content = provenance(image_set, split, protocol, 0, config, command) | training_record(trained, started)
+        content |= {"fold": "all", ESTIMATED_BY: {"folds": len(result.folds), "path": runs.resolve().name}}
+        content["lineage"] = {"corpora": sorted(parent.corpora), "models": list(parent.models)}
+        (folder / LINEAGE).write_text((Lineage.of(image_set.rows) | parent).to_json())
+        write_records(folder, trained, estimated, content, image_set.folder)
+        summary = training_summary(content, estimated.metrics)
+        bundle = bundle_of(trained, estimated, config, image_set, summary)
+        write_bundle(folder, trained.network, bundle)
+    checked = predict(trained.learner, image_set, subset_rows(image_set, split.valid)[:CHECKED], bundle.temperature)
+    add_checked_onnx(out, trained, checked, bundle, image_set, report)
+    return estimated.metrics
+
+
+def _protocol(result: Result, image_set: ImageSet) -> str:
+    """The protocol of the folds, all of which must be there."""
+    first = result.folds[0]
+    protocol = str(first.provenance["protocol"])
+    if first.provenance["clips_hash"] != clips_hash(image_set.rows):
+        raise UserError(f"{image_set.folder}: not the images that {result.path} was trained on; give those")
+    if first.metrics["subset"] != "test" or protocol == "leaky":
+        raise UserError(f"{result.path}: its metrics are not of test clips; train the folds without --no-test")
+    missing = sorted(set(range(n_folds(image_set.rows, protocol))) - {fold.number for fold in result.folds})
+    if missing:
+        raise UserError(
+            f"{result.path}: fold {missing[0]} is missing, and a final model has the metrics of all folds; train them "
+            f"with --folds all"
+        )
+    return protocol
+
+
+def _config(result: Result, weights: str) -> TrainConfig:
+    """The config of the folds, without what validation clips decide: a final training has none."""
+    config = TrainConfig.from_dict(result.folds[0].provenance["config"])
+    config = replace(config, weights=weights or config.weights)
+    if weights_of_fold(config.weights, 0) != config.weights:
+        raise UserError(
+            f"{result.path}: each fold started from its own weights; give others for the final model: --weights"
+        )
+    epochs = median_high(len(fold.history) for fold in result.folds) if config.patience else config.epochs
+    return replace(config, refit=True, keep="last", patience=0, plateau=0, epochs=epochs)
+
+
+def _estimated(result: Result) -> Evaluation:
+    """Predictions and metrics of the folds, with one temperature and one threshold for all."""
+    folds = [fold.calibrated for fold in result.folds]
+    uncalibrated = joined([with_temperature(fold.predictions, 1 / fold.temperature) for fold in folds])
+    temperature = choose_temperature(uncalibrated)
+    predictions = with_temperature(uncalibrated, temperature)
+    metrics = result.metrics
+    metrics["calibration"] |= {"temperature": [temperature], "uncertain_below": [threshold(predictions)]}
+    labels = [label for fold in result.folds for label in read_labels(fold.folder / ADAPTATION)]
+    return Evaluation(temperature, predictions, result.predictions, metrics, labels if "adaptation" in metrics else ())
