@@ -224,13 +224,14 @@ def devices() -> None:
 
 def _explain(model: "Model", model_path: Path, recording: Path, out: Path) -> None:
     from ser_images.data.common.errors import prefix_errors
+    from ser_images.predict.arguments import model_on_disk
     from ser_images.predict.output.explain import explain
     from ser_images.spectrogram_gen.sound_file import read_mono
 
     samples, rate_hz = read_mono(recording)
     with prefix_errors(recording):
         image = model.image(samples, rate_hz)
-    explain(model_path, image, model.predict_image(image), printable(Path(recording.name)), out)
+    explain(model_on_disk(model_path), image, model.predict_image(image), printable(Path(recording.name)), out)
 
 
 def main() -> None:

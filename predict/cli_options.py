@@ -20,7 +20,9 @@ def _between(limits: tuple[float, float], text: str, **settings: Any) -> Any:
     return typer.Option(min=limits[0], max=limits[1], help=text, **settings)
 
 
-ModelPath = Annotated[Path, typer.Option("--model", help="Run folder, a bundle's zip, or one model file.")]
+ModelPath = Annotated[
+    Path, typer.Option("--model", help="Run folder, a bundle's zip, one model file, or hub:OWNER/NAME.")
+]
 ModelFormat = Annotated[
     str | None, typer.Option(help="Model format: onnx, int8, safetensors or pickle; ONNX by default.")
 ]

@@ -7,7 +7,6 @@ prediction = model("clip.wav")
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
@@ -15,7 +14,7 @@ from numpy.typing import ArrayLike
 from ser_images.data.common.errors import prefix_errors
 from ser_images.export.models import open_model
 from ser_images.predict.adaptation.image_outputs import ImageOutputs
-from ser_images.predict.arguments import require_blocks, require_file_alone, require_single_run
+from ser_images.predict.arguments import model_on_disk, require_blocks, require_file_alone, require_single_run
 from ser_images.predict.image_model import ImageModel
 from ser_images.predict.prediction import Prediction
 from ser_images.predict.streaming.settings import LIVE_HOP_S, MARGIN, TIMELINE_HOP_S
@@ -59,7 +58,7 @@ class Model(ImageModel):
         """The model of a run folder, of a bundle's zip, or of a single model file.
 
         Args:
-            path: the folder or the file.
+            path: the folder or the file, or a repository of the Hugging Face Hub: `hub:owner/name`.
             format: `onnx`, `int8`, `safetensors` or `pickle`; None: ONNX where it is there.
             trust_pickle: load a learner.pkl from elsewhere; unpickling runs the code in it.
             min_confidence: predictions of lower confidence are `uncertain`.
@@ -68,7 +67,7 @@ class Model(ImageModel):
         Raises:
             UserError: no model there, or one that is damaged, altered or not to be trusted.
         """
-        path = Path(path)
+        path = model_on_disk(path)
         require_single_run(path)
         return cls(*open_model(path, format, trust_pickle, fast_start), min_confidence)
 

@@ -15,6 +15,8 @@ from ser_images.export.adaptation.parameters import SpeakerAdaptation
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 BUNDLE, CARD = "bundle.json", "README.md"
+HUB = "hub:"
+"""What the name of a repository of the Hugging Face Hub begins with."""
 ESTIMATED_BY = "estimated_by"
 """The entry of `training`, and of a run's `run.json`, that names the folds whose metrics a final model has."""
 ONNX, INT8, FRONTEND, WEIGHTS, LEARNER = (
