@@ -5,15 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ser_images.data.corpora.registry import licence_id_of, licence_of
-from ser_images.data.protocols import PROTOCOLS
-from ser_images.export.bundle.bundle import ESTIMATED_BY, Bundle
+from ser_images.export.bundle.bundle import Bundle
+from ser_images.export.bundle.card_results import results, results_elsewhere
 from ser_images.spectrogram_gen.spec import ImageSpec
 
-_METRICS = {"accuracy": "accuracy", "uar": "unweighted average recall (UAR)", "macro_f1": "macro F1"}
-_INTERVALS = {
-    "speakers": "by bootstrap over speakers",
-    "binomial": "are binomial, over clips: there are too few speakers to measure how speakers differ",
-}
 _SPEECH_WEIGHTS = {
     "campplus": "CAM++ (Wang et al. 2023), trained by 3D-Speaker for speaker verification, Apache License 2.0",
     "whisper": "Whisper's encoder (Radford et al. 2023; OpenAI, MIT), fine-tuned by Smart Turn 3.2, BSD 2-Clause",
@@ -30,7 +25,7 @@ def model_card(bundle: Bundle, elsewhere: Sequence[Mapping[str, Any]] = ()) -> s
         elsewhere: metrics on other recordings, as `ser-train evaluate` writes them.
     """
     parts = (
-        _front(bundle), _model(bundle), _results(bundle), _elsewhere(elsewhere), _limits(bundle), _data(bundle),
+        _front(bundle), _model(bundle), results(bundle), results_elsewhere(elsewhere), _limits(bundle), _data(bundle),
         _loading(bundle),
     )  # fmt: skip
     return "\n".join(part for part in parts if part)
@@ -83,105 +78,6 @@ def _rows(spec: ImageSpec) -> str:
         "gaussian": f"{cepstra} Gaussian bands",
         "stack": f"{spec.n_coefficients} MFCC, 12 pitch classes, {bands}, energy and zero crossings",
     }[spec.feature]
-
-
-def _results(bundle: Bundle) -> str:
-    training = bundle.training
-    metrics = training.get("metrics")
-    if not metrics:
-        return "## Results\n\nThis model comes without results.\n"
-    rows = "".join(_metric(name, metrics) for name in _METRICS)
-    lowest = sorted(metrics["labels"].items(), key=lambda item: item[1]["recall"])[:3]
-    named = ", ".join(f"{label} ({values['recall']:.0%})" for label, values in lowest)
-    calibrated = "not calibrated" if bundle.temperature == 1 else f"calibrated (temperature {bundle.temperature:.3g})"
-    return f"""## Results
-
-{_origin(training)} Measured on
-{metrics["clips"]} {metrics.get("subset", metrics.get("side"))} clips; 95 % intervals
-{_INTERVALS[metrics.get("interval_method", "speakers")]}.
-
-| metric | value | 95 % interval |
-|---|---|---|
-{rows}
-Lowest recall: {named}. Probabilities are {calibrated}.
-{_calibration(metrics.get("calibration"))}{_adaptation(metrics.get("adaptation"))}"""
-
-
-def _origin(training: Mapping[str, Any]) -> str:
-    """Which network the metrics are of, and how its test clips were chosen."""
-    name = str(training.get("protocol"))
-    if estimated := training.get(ESTIMATED_BY):
-        return (
-            f"This model was trained on every clip, so its own metrics cannot be measured. They are estimated by "
-            f"{estimated['folds']} folds:\nnetworks of the same recipe, each tested on clips that it does not know. "
-            f"Protocol `{name}`: {_protocol(name)}."
-        )
-    return f"Protocol `{name}`, fold {training.get('fold')}: {_protocol(name)}."
-
-
-def _protocol(name: str) -> str:
-    protocol = PROTOCOLS.get(name)
-    return f"the test fold is {protocol.line}" if protocol else "unknown"
-
-
-def _calibration(calibration: Mapping[str, Any] | None) -> str:
-    if not calibration:
-        return ""
-    threshold, accuracy = calibration["uncertain_below"][0], calibration["accuracy_of_answered"] or 0
-    return f"""Expected calibration error {calibration["ece"]:.1%}, before calibration {calibration["ece_before"]:.1%}.
-With `--min-confidence {threshold:.2f}`, chosen on validation clips, {calibration["answered"]:.0%} of these clips get a
-label instead of `uncertain`, and {accuracy:.0%} of those labels are correct.
-"""
-
-
-def _adaptation(conditions: Mapping[str, Any] | None) -> str:
-    """The metrics after adaptation to the speakers, apart from the plain ones above."""
-    if not conditions:
-        return ""
-    rows = "".join(
-        f"| {name} | {found['clips']} | {found['plain']['uar']:.1%} | {found['adapted']['uar']:.1%} | "
-        f"{found['adapted']['accuracy']:.1%} |\n"
-        for name, found in conditions.items()
-    )
-    return f"""
-### Adapted to the speaker
-
-The figures above do not use it. Here the model is adapted to each speaker of the same clips without any label: to other
-clips of the speaker (enrolled), or to all clips up to the one that is classified (online). Means over
-{next(iter(conditions.values()))["draws"]} random draws; enrolment clips are not scored.
-
-| what is known of the speaker | clips | UAR, plain | UAR, adapted | accuracy, adapted |
-|---|---|---|---|---|
-{rows}"""
-
-
-def _metric(name: str, metrics: Mapping[str, Any]) -> str:
-    low, high = metrics["intervals"][name]
-    return f"| {_METRICS[name]} | {metrics[name]:.1%} | {low:.1%} to {high:.1%} |\n"
-
-
-def _elsewhere(others: Sequence[Mapping[str, Any]]) -> str:
-    """What the model is worth on other recordings; empty where it was not measured."""
-    if not others:
-        return ""
-    rows = "".join(
-        f"| {found['images']} ({', '.join(found['corpora'])}) | {found['clips']} | {len(found['labels'])} | "
-        f"{found['uar']:.1%} ({found['intervals']['uar'][0]:.1%} to {found['intervals']['uar'][1]:.1%}) | "
-        f"{_online(found)} |\n"
-        for found in others
-    )
-    return f"""## On other recordings
-
-Clips and speakers that the model was not trained on, of the labels that it has.
-
-| recordings | clips | labels | UAR, 95 % interval | UAR, adapted online to each speaker |
-|---|---|---|---|---|
-{rows}"""
-
-
-def _online(found: Mapping[str, Any]) -> str:
-    conditions = found.get("adaptation", {}).values()
-    return next((f"{condition['adapted']['uar']:.1%}" for condition in conditions), "")
 
 
 def _limits(bundle: Bundle) -> str:
