@@ -4,8 +4,8 @@
     python runs/own_recordings.py RUNS/ravdess/fold-0 RUNS/images --own nemo --out runs/results/NAME.json
 
 Each speaker of the corpus `--own` is a person with a model of another corpus: some clips of each label are own
-recordings, all others are tested. UAR is the mean over speakers, with its standard deviation. Persons whose scores are
-in NAME.json are kept, so that an interrupted comparison goes on.
+recordings, all others are tested. UAR is the mean over speakers, with its standard deviation. Trainings whose
+scores are in NAME.json are kept, so that an interrupted comparison goes on.
 """
 
 import argparse
@@ -85,10 +85,10 @@ class FirstModel:
     def scores(self, person: Person, labels: tuple[str, ...]) -> Iterator[tuple[str, float]]:
         """UAR as it is, and after enrolment with the own recordings, whose labels are not used."""
         rows = (*person.own, *person.test)
-        targets = np.array([labels.index(row.label) for row in rows])
+        shared = SharedLabels.of(self.bundle.labels, labels)
+        targets = np.array([shared.labels.index(row.label) for row in rows])
         plain = np.array([self.probabilities[row.clip] for row in rows], float)
         test = np.arange(len(person.own), len(rows))
-        shared = SharedLabels.of(self.bundle.labels, labels)
         yield AS_IT_IS, uar(targets[test], shared.of_probabilities(plain[test]).argmax(1))
         if self.bundle.adaptation:
             outputs = SpeakerOutputs(rows, targets, plain, np.array([self.logits[row.clip] for row in rows], float))
@@ -148,12 +148,11 @@ def compare(run: Path, images: ImageSet, corpus: str, numbers: Sequence[int], ou
     scores: Scores = json.loads(out.read_text()) if out.exists() else {}
     out.parent.mkdir(parents=True, exist_ok=True)
     for clips, speaker in product(numbers, sorted({row.speaker for row in own})):
-        if speaker in scores.get(CONDITION.format(AS_IT_IS, clips), {}):
-            continue
         person = Person.of([row for row in own if row.speaker == speaker], clips, seed=0)
         found = dict(first.scores(person, labels))
         for name, (config, joint) in trainings(first.bundle, run).items():
-            found[name] = trained(config, images, person, others if joint else ())
+            if speaker not in scores.get(CONDITION.format(name, clips), {}):
+                found[name] = trained(config, images, person, others if joint else ())
         for name, score in found.items():
             scores.setdefault(CONDITION.format(name, clips), {})[speaker] = round(100 * score, 1)
         with file_moved_into_place(out) as file:

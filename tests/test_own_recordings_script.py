@@ -11,6 +11,8 @@ import pytest
 
 from ser_images.data.common.errors import UserError
 from ser_images.spectrogram_gen.dataset.image_set import MANIFEST, ImageSet, write_manifest
+from ser_images.train.analysis.elsewhere import evaluate_model
+from ser_images.train.evaluation.uar import uar
 from ser_images.train.runs.run import run
 from ser_images.train.training.config import TrainConfig
 
@@ -49,7 +51,7 @@ def test_every_condition_is_scored(
         assert all(0 <= score <= 100 for score in scores.values())
     capsys.readouterr()
     runpy.run_path(str(SCRIPT), run_name="__main__")
-    assert "{" not in capsys.readouterr().out, "persons with scores are kept"
+    assert "new last layer" not in capsys.readouterr().out.partition("}")[0], "trainings with scores are kept"
     assert json.loads(out.read_text()) == found
     with pytest.raises(UserError, match=r"--own first: .*run was trained on it"):
         script["compare"](tmp_path / "run", two_corpora, "first", (1,), out)
@@ -59,3 +61,5 @@ def test_every_condition_is_scored(
     person = script["Person"].of(rows, 1, seed=0)
     assert sorted(row.label for row in person.own) == sorted({row.label for row in rows})
     assert not {row.sample_hash for row in person.own} & {row.sample_hash for row in person.test}
+    plain = evaluate_model(tmp_path / "run", two_corpora, person.test).predictions
+    assert found["as it is, 1 clips a label"] == {rows[0].speaker: round(100 * uar(plain.targets, plain.predicted), 1)}
