@@ -102,8 +102,7 @@ def trainings(bundle: Bundle, run: Path) -> dict[str, tuple[TrainConfig, bool]]:
         probe = TrainConfig(bundle.architecture, adapt="none")
         return {
             "new last layer": (probe, False),
-            "trained together, one layer": (replace(probe, corpus_heads=False), True),
-            "trained together, a layer for each corpus": (replace(probe, corpus_heads=True), True),
+            "trained together": (probe, True),
         }
     usual = TrainConfig(bundle.architecture, weights=str(run), lr=0.01, epochs=40, keep="last", refit=True, mixup=0.0)
     return {
