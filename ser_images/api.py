@@ -23,6 +23,7 @@ def load(
     """The model of a run folder, of a bundle's zip, or of a single file such as model.onnx.
 
     Args:
+        path: the folder or the file, or a repository of the Hugging Face Hub: `hub:owner/name`.
         format: `onnx`, `int8`, `safetensors` or `pickle`; None: ONNX where it is there.
         trust_pickle: load a learner.pkl from elsewhere; unpickling runs the code in it.
         min_confidence: predictions of lower confidence are `uncertain`.
