@@ -76,9 +76,9 @@ def final(
         str, typer.Option(help="Starting weights, where each fold started from its own.", show_default="as the folds")
     ] = "",
 ) -> None:
-    """Train the final model: the recipe of a cross-validation on every clip.
+    """Train the final model on every clip.
 
-    Its own metrics cannot be measured, so it has those of the folds, and its model card says so.
+    The recipe is that of the folds. Its own metrics cannot be measured: it has theirs, and its model card says so.
 
     Temperature and threshold are chosen on the folds' predictions for their test clips.
     """
