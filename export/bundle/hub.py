@@ -21,7 +21,7 @@ from ser_images.export.bundle.bundle import BUNDLE, CARD, FRONTEND, HUB, INT8, O
 from ser_images.export.bundle.files import SUMS, BundleFiles
 
 LOGGER = logging.getLogger("ser_images")
-FETCHED = (SUMS, BUNDLE, CARD, ONNX, INT8, FRONTEND, WEIGHTS, LINEAGE)
+FETCHED = (".gitattributes", SUMS, BUNDLE, CARD, ONNX, INT8, FRONTEND, WEIGHTS, LINEAGE)
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".ckpt", ".joblib", ".msgpack", ".h5", ".npy", ".npz")
 """Endings of files that can run code when they are loaded, or hold what can."""
 _PINNED = "pinned"

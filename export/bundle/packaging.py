@@ -40,5 +40,5 @@ def write_hub_folder(files: BundleFiles, out: Path) -> None:
         for name in PACKED:
             if name != LEARNER and (name in files or name not in _OPTIONAL):
                 (folder / name).write_bytes(files.read(name))
+        (folder / ".gitattributes").write_text(_LARGE_FILES)
         write_sums(folder)
-        (folder / ".gitattributes").write_text(_LARGE_FILES)  # without a sum: the Hub has its own

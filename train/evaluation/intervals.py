@@ -54,7 +54,7 @@ def intervals(
 
 def _wilson(correct: NDArray[np.bool_], networks: float) -> Interval:
     """Of the clips, each of which so many networks predicted."""
-    clips = round(len(correct) / networks)
+    clips = max(1, round(len(correct) / networks))
     low, high = binomtest(round(correct.mean() * clips), clips).proportion_ci(LEVEL, method="wilson")
     return float(low), float(high)
 

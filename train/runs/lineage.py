@@ -26,7 +26,7 @@ def checked_parent(image_set: ImageSet, split: Split, protocol: str, weights: st
     Raises:
         UserError: they were trained on some of them, or a damaged run.
     """
-    parent = lineage_of(weights)
+    parent = lineage_of(weights, warn=test)
     validation = {row.clip: parent.has_training_clip(row) for row in subset_rows(image_set, split.valid)}
     if known := sum(validation.values()):
         what = f"--weights {weights}: was trained on validation clips ({known} of {len(validation)})"

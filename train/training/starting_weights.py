@@ -28,8 +28,11 @@ StateDict = Mapping[str, torch.Tensor]
 _HEAD = "1."
 
 
-def lineage_of(weights: str) -> Lineage:
-    """What the weights of `--weights` were trained on, nothing for published ones; a line where it is not known.
+def lineage_of(weights: str, warn: bool = True) -> Lineage:
+    """What the weights of `--weights` were trained on; nothing for published ones.
+
+    Args:
+        warn: log a line where it is not known.
 
     Raises:
         UserError: a run folder or zip that is damaged.
@@ -40,12 +43,14 @@ def lineage_of(weights: str) -> Lineage:
     if path.name == WEIGHTS and (path.parent / BUNDLE).is_file():
         path = path.parent  # the file of a run
     if not (path.is_dir() or path.suffix == ".zip"):
-        LOGGER.warning(f"--weights {path}: what it was trained on is not known; it must be none of the test clips")
+        if warn:
+            LOGGER.warning(f"--weights {path}: what it was trained on is not known; it must be none of the test clips")
         return Lineage()
     files = BundleFiles.listed(path)
     model = Bundle.from_json(files.read(BUNDLE)).model_id
     if LINEAGE not in files:
-        LOGGER.warning(f"--weights {path}: has no {LINEAGE}; it must be trained on none of the test clips")
+        if warn:
+            LOGGER.warning(f"--weights {path}: has no {LINEAGE}; it must be trained on none of the test clips")
         return Lineage(models=(model,))
     lineage = Lineage.from_json(files.read(LINEAGE))
     return replace(lineage, models=(*lineage.models, model))
