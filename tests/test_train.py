@@ -124,6 +124,12 @@ def test_a_clip_that_several_networks_predicted_counts_once() -> None:
     once = intervals(speakers, targets, predicted, 2, clips)
     several = intervals(speakers * 3, np.tile(targets, 3), np.tile(predicted, 3), 2, clips * 3)
     assert several == {name: pytest.approx(interval) for name, interval in once.items()}
+    first = slice(50)  # a second network predicted the clips of one label only
+    uneven = intervals(
+        [*speakers, *speakers[first]], np.append(targets, targets[first]), np.append(predicted, predicted[first]), 2,
+        [*clips, *clips[first]],
+    )  # fmt: skip
+    assert uneven["uar"] == pytest.approx(once["uar"])
     assert once == intervals(speakers, targets, predicted, 2)
 
 

@@ -47,23 +47,22 @@ def intervals(
         return _bootstrap(np.unique(np.array(speakers), return_inverse=True)[1], targets, predicted, n_labels, seed)
     groups = np.unique(np.array(clips), return_inverse=True)[1] if clips else np.arange(len(targets))
     by_clip = _bootstrap(groups, targets, predicted, n_labels, seed)
-    networks = len(targets) / (groups.max() + 1)
-    accuracy, uar = _wilson(targets == predicted, networks), _uar_interval(targets, predicted, networks)
+    accuracy, uar = _wilson(targets == predicted, groups), _uar_interval(targets, predicted, groups)
     return by_clip | {"accuracy": accuracy, "uar": uar}
 
 
-def _wilson(correct: NDArray[np.bool_], networks: float) -> Interval:
-    """Of the clips, each of which so many networks predicted."""
-    clips = max(1, round(len(correct) / networks))
+def _wilson(correct: NDArray[np.bool_], groups: NDArray[np.intp]) -> Interval:
+    """Of as many trials as there are groups: predictions of one clip are one trial."""
+    clips = len(np.unique(groups))
     low, high = binomtest(round(correct.mean() * clips), clips).proportion_ci(LEVEL, method="wilson")
     return float(low), float(high)
 
 
-def _uar_interval(targets: NDArray[np.intp], predicted: NDArray[np.intp], networks: float) -> Interval:
+def _uar_interval(targets: NDArray[np.intp], predicted: NDArray[np.intp], groups: NDArray[np.intp]) -> Interval:
     """The interval of the mean of the recalls, from the interval of each (Zou et al. 2009, equation 3)."""
-    correct = [predicted[targets == label] == label for label in np.unique(targets)]
-    recalls = np.array([one.mean() for one in correct])
-    lows, highs = np.array([_wilson(one, networks) for one in correct]).T
+    of_labels = [targets == label for label in np.unique(targets)]
+    recalls = np.array([(predicted == targets)[one].mean() for one in of_labels])
+    lows, highs = np.array([_wilson((predicted == targets)[one], groups[one]) for one in of_labels]).T
     below, above = (np.sqrt((distances**2).sum()) / len(recalls) for distances in (recalls - lows, highs - recalls))
     return float(recalls.mean() - below), float(recalls.mean() + above)
 
