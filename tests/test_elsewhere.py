@@ -142,7 +142,7 @@ def test_a_fold_that_was_trained_on_every_clip_is_passed_over(trained: Path, ima
     assert found.predictions.rows == alone.predictions.rows
     assert found.left_out == alone.left_out
     (tmp_path / "fold-0/lineage.json").write_text(every)
-    with pytest.raises(UserError, match=r"images: no clip that a fold of .* was not trained on"):
+    with pytest.raises(UserError, match=r"images: no clip that .* was not trained on"):
         on_other_images(Result.read(tmp_path), images)
 
 

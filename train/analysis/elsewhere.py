@@ -87,13 +87,13 @@ def on_other_images(
     parts, done = [], 0
     for fold in result.folds:
         new = _not_trained_on(fold, rows)
-        if not new and len(result.folds) > 1:
+        if not new:
             continue
         known -= {row.clip for row in new}
         parts.append(evaluate_model(fold.folder, image_set, new, label_map, partial(_advance, progress, done)))
         done += len(new)
     if not parts:
-        raise UserError(f"{image_set.folder}: no clip that a fold of {result.path} was not trained on")
+        raise UserError(f"{image_set.folder}: no clip that {result.path} was not trained on")
     return Elsewhere(
         joined([part.predictions for part in parts]),
         tuple(one for part in parts for one in part.adapted),
@@ -115,7 +115,7 @@ def evaluate_model(
     shared = SharedLabels.of(bundle.labels, image_set.labels, label_map)
     rows = [row for row in rows if row.label in shared.names]
     if not rows:
-        raise UserError(f"{image_set.folder}: no clip that {folder} was not trained on, of a label that it has")
+        raise UserError(f"{image_set.folder}: no clip that {folder} was not trained on has a label that it knows")
     renamed = [_with_label(row, shared.names[row.label]) for row in rows]
     probabilities, logits = model_outputs(model, image_set, rows, progress)
     plain = shared.of_probabilities(probabilities).astype(np.float32)
