@@ -11,7 +11,7 @@ from statistics import median_high
 from typing import Any
 
 from ser_images.data.common.errors import UserError
-from ser_images.data.lineage import LINEAGE, Lineage
+from ser_images.data.lineage import Lineage
 from ser_images.data.splits import every_clip, n_folds
 from ser_images.export.bundle.bundle import ESTIMATED_BY
 from ser_images.export.bundle.run_folder import new_run_folder, write_bundle
@@ -20,6 +20,7 @@ from ser_images.train.evaluation.adaptation import ADAPTATION, read_labels
 from ser_images.train.evaluation.calibration import choose_temperature, threshold, with_temperature
 from ser_images.train.evaluation.metrics import predict
 from ser_images.train.evaluation.predictions import joined
+from ser_images.train.runs.lineage import write_lineage
 from ser_images.train.runs.records import clips_hash, provenance, training_summary
 from ser_images.train.runs.results import Result, weights_of_fold
 from ser_images.train.runs.run import add_checked_onnx, bundle_of, training_record, write_records
@@ -66,8 +67,7 @@ def train_final(
         trained, _ = train_and_evaluate(image_set, split, config, folder, report, test=True)
         content = provenance(image_set, split, protocol, 0, config, command) | training_record(trained, started)
         content |= {"fold": "all", ESTIMATED_BY: {"folds": len(result.folds), "path": runs.resolve().name}}
-        content["lineage"] = {"corpora": sorted(parent.corpora), "models": list(parent.models)}
-        (folder / LINEAGE).write_text((Lineage.of(image_set.rows) | parent).to_json())
+        content["lineage"] = write_lineage(folder, Lineage.of(image_set.rows), parent)
         write_records(folder, trained, estimated, content, image_set.folder)
         summary = training_summary(content, estimated.metrics)
         bundle = bundle_of(trained, estimated, config, image_set, summary)

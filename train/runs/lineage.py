@@ -1,13 +1,15 @@
 """The lineage of a run: what its starting weights were trained on, checked against its split, and what it adds.
 
 parent = checked_parent(image_set, split, "speaker", "runs/first", test=True)
-lineage = lineage_of_run(image_set, split, refit=True) | parent
+write_lineage(Path("runs/second"), lineage_of_run(image_set, split, refit=True), parent)
 """
+
+from pathlib import Path
 
 from ser_images.data.common.command_line import LOGGER
 from ser_images.data.common.errors import UserError
 from ser_images.data.leaks import require_untrained
-from ser_images.data.lineage import Lineage
+from ser_images.data.lineage import LINEAGE, Lineage
 from ser_images.data.splits import Split
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.training.loaders import subset_rows
@@ -36,6 +38,12 @@ def checked_parent(image_set: ImageSet, split: Split, protocol: str, weights: st
     if test:
         require_untrained(image_set.rows, split, protocol, parent, weights)
     return parent
+
+
+def write_lineage(folder: Path, lineage: Lineage, parent: Lineage) -> dict[str, list[str]]:
+    """Write the lineage of a run, with that of its starting weights; what `run.json` says of the latter."""
+    (folder / LINEAGE).write_text((lineage | parent).to_json())
+    return {"corpora": sorted(parent.corpora), "models": list(parent.models)}
 
 
 def lineage_of_run(image_set: ImageSet, split: Split, refit: bool) -> Lineage:

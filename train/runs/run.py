@@ -15,7 +15,6 @@ from ser_images.data.common.command_line import LOGGER
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.text import counted
 from ser_images.data.leaks import Leaks, require_no_leak
-from ser_images.data.lineage import LINEAGE
 from ser_images.data.splits import Split, make_split
 from ser_images.export.bundle.bundle import LEARNER, ONNX, Bundle
 from ser_images.export.bundle.run_folder import add_onnx, new_run_folder, write_bundle
@@ -25,7 +24,7 @@ from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.train.evaluation.adaptation import ADAPTATION, adaptation_text, write_labels
 from ser_images.train.evaluation.metrics import report_text
 from ser_images.train.evaluation.predictions import Predictions
-from ser_images.train.runs.lineage import checked_parent, lineage_of_run
+from ser_images.train.runs.lineage import checked_parent, lineage_of_run, write_lineage
 from ser_images.train.runs.records import provenance, training_summary, write_history, write_metrics
 from ser_images.train.runs.results import weights_of_fold
 from ser_images.train.training.callbacks import Report
@@ -77,8 +76,7 @@ def run(
     with new_run_folder(out) as folder:
         trained, evaluation = train_and_evaluate(image_set, split, from_weights, folder, report, test, trainings_after)
         content = provenance(image_set, split, protocol, fold, config, command) | training_record(trained, started)
-        content["lineage"] = {"corpora": sorted(parent.corpora), "models": list(parent.models)}
-        (folder / LINEAGE).write_text((lineage_of_run(image_set, split, bool(config.refit)) | parent).to_json())
+        content["lineage"] = write_lineage(folder, lineage_of_run(image_set, split, bool(config.refit)), parent)
         write_records(folder, trained, evaluation, content, image_set.folder)
         bundle = bundle_of(trained, evaluation, config, image_set, training_summary(content, evaluation.metrics))
         write_bundle(folder, trained.network, bundle)
