@@ -54,6 +54,7 @@ def test_it_knows_every_clip_and_has_the_metrics_of_the_folds(final: Path, folds
     run = json.loads((final / "run.json").read_text())
     assert (run["fold"], run["estimated_by"]["folds"], run["clips"]["test"]) == ("all", 4, [])
     card = (final / "README.md").read_text()
+    assert "is chosen on these clips. By a threshold of each fold's own, " in card
     assert "estimated by 4 folds:\nnetworks of the same recipe, each tested on clips that it does not know." in card
 
 

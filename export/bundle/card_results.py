@@ -33,7 +33,7 @@ def results(bundle: Bundle) -> str:
 |---|---|---|
 {rows}
 Lowest recall: {named}. Probabilities are {calibrated}.
-{_calibration(metrics.get("calibration"))}{_adaptation(metrics.get("adaptation"))}"""
+{_calibration(metrics.get("calibration"), ESTIMATED_BY in training)}{_adaptation(metrics.get("adaptation"))}"""
 
 
 def _origin(training: Mapping[str, Any]) -> str:
@@ -53,12 +53,15 @@ def _protocol(name: str) -> str:
     return f"the test fold is {protocol.line}" if protocol else "unknown"
 
 
-def _calibration(calibration: Mapping[str, Any] | None) -> str:
+def _calibration(calibration: Mapping[str, Any] | None, final: bool) -> str:
     if not calibration:
         return ""
     threshold, accuracy = calibration["uncertain_below"][0], calibration["accuracy_of_answered"] or 0
+    chosen = f"With `--min-confidence {threshold:.2f}`, chosen on validation clips,"
+    if final:
+        chosen = f"`--min-confidence {threshold:.2f}` is chosen on these clips. By a threshold of each fold's own,"
     return f"""Expected calibration error {calibration["ece"]:.1%}, before calibration {calibration["ece_before"]:.1%}.
-With `--min-confidence {threshold:.2f}`, chosen on validation clips, {calibration["answered"]:.0%} of these clips get a
+{chosen} {calibration["answered"]:.0%} of these clips get a
 label instead of `uncertain`, and {accuracy:.0%} of those labels are correct.
 """
 
