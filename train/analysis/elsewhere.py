@@ -93,7 +93,7 @@ def on_other_images(
         parts.append(evaluate_model(fold.folder, image_set, new, label_map, partial(_advance, progress, done)))
         done += len(new)
     if not parts:
-        raise UserError(f"{image_set.folder}: no clip that {result.path} was not trained on")
+        raise UserError(f"{image_set.folder}: no clip that {result.path} was not trained on, of a label that it has")
     return Elsewhere(
         joined([part.predictions for part in parts]),
         tuple(one for part in parts for one in part.adapted),
@@ -115,7 +115,7 @@ def evaluate_model(
     shared = SharedLabels.of(bundle.labels, image_set.labels, label_map)
     rows = [row for row in rows if row.label in shared.names]
     if not rows:
-        raise UserError(f"{image_set.folder}: no clip that {folder} was not trained on has a label that it knows")
+        raise UserError(f"{image_set.folder}: no clip that {folder} was not trained on, of a label that it has")
     renamed = [_with_label(row, shared.names[row.label]) for row in rows]
     probabilities, logits = model_outputs(model, image_set, rows, progress)
     plain = shared.of_probabilities(probabilities).astype(np.float32)
