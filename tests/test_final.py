@@ -1,6 +1,7 @@
 """The final model: trained on every clip, with the metrics of the folds."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -80,7 +81,8 @@ def test_the_command(command: Command, final: Path, folds: Path, images: ImageSe
     arguments = ("final", folds, "--images", images.folder, "--out", tmp_path / "run")
     code, out, error = command(main, *arguments)
     assert (code, error) == (0, "")
-    assert out.endswith(f"run folder: {tmp_path}/run\n")
+    assert re.search(rf"estimated by 4 folds: accuracy .*, UAR .*; temperature .*\nrun folder: {tmp_path}/run\n$", out)
+    assert "no temperature was fitted" not in out, "it is the folds' temperature"
     model_ids = {json.loads((run / "bundle.json").read_text())["model_id"] for run in (final, tmp_path / "run")}
     assert len(model_ids) == 1, "the same folds, seed and images give the same network"
     code, _, error = command(main, *arguments)

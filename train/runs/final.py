@@ -74,6 +74,10 @@ def train_final(
         write_bundle(folder, trained.network, bundle)
     checked = predict(trained.learner, image_set, subset_rows(image_set, split.valid)[:CHECKED], bundle.temperature)
     add_checked_onnx(out, trained, checked, bundle, image_set, report)
+    report(
+        f"estimated by {len(result.folds)} folds: accuracy {estimated.metrics['accuracy']:.1%}, UAR "
+        f"{estimated.metrics['uar']:.1%}; temperature {bundle.temperature:.2f}"
+    )
     return estimated.metrics
 
 

@@ -22,6 +22,7 @@ from ser_images.export.formats.fastai_pickle import pickle_obstacle
 from ser_images.export.formats.safetensors import model_id
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.train.evaluation.adaptation import ADAPTATION, adaptation_text, write_labels
+from ser_images.train.evaluation.calibration import has_one_speaker
 from ser_images.train.evaluation.metrics import report_text
 from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.runs.lineage import checked_parent, lineage_of_run, write_lineage
@@ -80,6 +81,8 @@ def run(
         write_records(folder, trained, evaluation, content, image_set.folder)
         bundle = bundle_of(trained, evaluation, config, image_set, training_summary(content, evaluation.metrics))
         write_bundle(folder, trained.network, bundle)
+    if not trained.probe and has_one_speaker(evaluation.validation):
+        report("warning: one validation speaker: no temperature was fitted (1.0); it needs at least two speakers")
     report(f"\n{report_text(evaluation.predictions)}{adaptation_text(evaluation.metrics)}")
     add_checked_onnx(out, trained, evaluation.predictions, bundle, image_set, report)
     return evaluation.metrics

@@ -20,7 +20,6 @@ from ser_images.train.evaluation.calibration import (
     Calibrated,
     calibration,
     choose_temperature,
-    has_one_speaker,
     threshold,
 )
 from ser_images.train.evaluation.metrics import metrics, predict
@@ -70,7 +69,7 @@ def train_and_evaluate(
     refit = bool(config.refit)
     job = _Job(image_set, folder, report, trainings_after * (1 + refit))
     trained = _train(replace(job, trainings_after=job.trainings_after + refit), split, config)
-    temperature, validation = _validate(trained, image_set, split, report)
+    temperature, validation = _validate(trained, image_set, split)
     adapt = config.adapt == "speaker"
     choice = _choose_adapter(trained, image_set, split, temperature, validation, config) if adapt else None
     if refit:
@@ -187,7 +186,7 @@ def _refit(job: _Job, first: Trained, enlarged: Split, config: TrainConfig) -> T
     return replace(again, history=first.history, lr_finder=first.lr_finder)
 
 
-def _validate(trained: Trained, image_set: ImageSet, split: Split, report: Report) -> tuple[float, Predictions]:
+def _validate(trained: Trained, image_set: ImageSet, split: Split) -> tuple[float, Predictions]:
     """The temperature, and the validation clips' predictions with it.
 
     It is chosen on the validation clips; of a linear probe on training clips, by layers not fitted to their speaker.
@@ -197,8 +196,6 @@ def _validate(trained: Trained, image_set: ImageSet, split: Split, report: Repor
     temperature = choose_temperature(
         trained.probe.regularisation.predictions(image_set.labels) if trained.probe else uncalibrated
     )
-    if not trained.probe and has_one_speaker(uncalibrated):
-        report("warning: one validation speaker: no temperature was fitted (1.0); it needs at least two speakers")
     return temperature, predict(trained.learner, image_set, rows, temperature)
 
 
