@@ -22,6 +22,7 @@ from ser_images.train.evaluation.predictions import joined
 from ser_images.train.runs.final import train_final
 from ser_images.train.runs.folds import cross_validate
 from ser_images.train.runs.results import Result
+from ser_images.train.runs.run import run
 from ser_images.train.training.config import TrainConfig
 
 TINY = TrainConfig("tiny", weights="none", epochs=2, lr=0.01, adapt="speaker")
@@ -52,8 +53,8 @@ def test_it_knows_every_clip_and_has_the_metrics_of_the_folds(final: Path, folds
     written, pooled = (json.loads((folder / "metrics.json").read_text()) for folder in (final, folds))
     for name in ("accuracy", "uar", "intervals", "labels", "adaptation", "folds", "subset"):
         assert written[name] == pooled[name]
-    run = json.loads((final / "run.json").read_text())
-    assert (run["fold"], run["estimated_by"]["folds"], run["clips"]["test"]) == ("all", 4, [])
+    recorded = json.loads((final / "run.json").read_text())
+    assert (recorded["fold"], recorded["estimated_by"]["folds"], recorded["clips"]["test"]) == ("all", 4, [])
     card = (final / "README.md").read_text()
     assert "is chosen on these clips. By a threshold of each fold's own, " in card
     assert "estimated by 4 folds:\nnetworks of the same recipe, each tested on clips that it does not know." in card
@@ -87,6 +88,13 @@ def test_the_command(command: Command, final: Path, folds: Path, images: ImageSe
     assert len(model_ids) == 1, "the same folds, seed and images give the same network"
     code, _, error = command(main, *arguments)
     assert (code, error.count("\n")) == (2, 1)
+
+
+def test_a_run_with_one_validation_speaker_says_so(images: ImageSet, tmp_path: Path) -> None:
+    add_tiny_architecture()
+    lines: list[str] = []
+    run(images, replace(TINY, adapt="none"), "speaker", 0, tmp_path / "run", lines.append)
+    assert sum("one validation speaker: no temperature was fitted (1.0)" in line for line in lines) == 1
 
 
 def test_its_own_test_clips_are_asked_for_in_vain(
