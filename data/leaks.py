@@ -68,13 +68,13 @@ def require_no_leak(rows: Sequence[SplitRow], split: Split, protocol: str) -> Le
     return leaks
 
 
-def require_untrained(rows: Sequence[SplitRow], split: Split, protocol: str, lineage: Lineage, weights: str) -> None:
-    """Require that starting weights were trained on no test clip, nor, for unseen speakers, on its speaker.
+def require_untrained(rows: Sequence[SplitRow], split: Split, protocol: str, lineage: Lineage, source: str) -> None:
+    """Require that weights or a teacher were trained on no test clip, nor, for unseen speakers, on its speaker.
 
     Args:
         rows: of the whole image set.
-        lineage: of the weights.
-        weights: their name, for the message.
+        lineage: of the weights or the teacher.
+        source: their option, as it was given.
 
     Raises:
         UserError: they were; the metrics would say nothing about new speech.
@@ -87,8 +87,8 @@ def require_untrained(rows: Sequence[SplitRow], split: Split, protocol: str, lin
     if known:
         what = "clips" if any(map(lineage.has_clip, known.values())) else "speakers of clips"
         raise UserError(
-            f"--weights {weights}: was trained on {what} that are tested here ({len(known)} of {len(test)} test clips, "
-            f"the first {min(known)}); start from weights that were trained on none of them, such as of the same fold"
+            f"{source}: was trained on {what} that are tested here ({len(known)} of {len(test)} test clips, the first "
+            f"{min(known)}); give one that was trained on none of them, such as of the same fold"
         )
 
 

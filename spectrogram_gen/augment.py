@@ -1,6 +1,6 @@
 """Augmentation in three steps: draw the parameters of a variant, record them in the manifest, apply them.
 
-There are two kinds: stretch and pitch change the voice before it is padded or cropped to the length of an image;
+There are two kinds: stretch, pitch and speed change the voice before it is padded or cropped to the length of an image;
 shift, noise and gain change the recording, the whole window.
 """
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import soxr
 
 from ser_images.spectrogram_gen.audio import center_crop, normalize_rms
 from ser_images.spectrogram_gen.sound_file import Samples
@@ -46,6 +47,14 @@ def pitch(samples: Samples, semitones: float, spec: ImageSpec, seed: int = 0) ->
     return np.asarray(shifted, np.float32)
 
 
+def speed(samples: Samples, factor: float, spec: ImageSpec, seed: int = 0) -> Samples:
+    """The voice played `factor` times as fast: tempo, pitch and formants change together, as if somebody else spoke.
+
+    Ko T, Peddinti V, Povey D, Khudanpur S (2015). Audio Augmentation for Speech Recognition. Interspeech.
+    """
+    return np.asarray(soxr.resample(samples, factor * spec.sample_rate_hz, spec.sample_rate_hz), np.float32)
+
+
 def shift(samples: Samples, seconds: float, spec: ImageSpec, seed: int = 0) -> Samples:
     """The sound `seconds` later (earlier, where negative) in the window; zeros move in."""
     offset = round(seconds * spec.sample_rate_hz)
@@ -81,6 +90,7 @@ class Augmentation:
 VOICE = {
     "stretch": Augmentation(stretch, "times as fast", 0.8, 1.2),
     "pitch": Augmentation(pitch, "semitones", -2.0, 2.0),
+    "speed": Augmentation(speed, "times as fast", 0.85, 1.15),
 }
 RECORDING = {
     "shift": Augmentation(shift, "s", -0.3, 0.3),
@@ -88,9 +98,11 @@ RECORDING = {
     "gain": Augmentation(gain, "dB", -6.0, 6.0),
 }
 AUGMENTATIONS = VOICE | RECORDING
+DEFAULT_AUGMENTATIONS = tuple(name for name in AUGMENTATIONS if name != "speed")
+"""Those of a variant where none are named; `speed` came later, and what is drawn by a seed must stay the same."""
 
 
-def draw(rng: np.random.Generator, names: Sequence[str] = tuple(AUGMENTATIONS)) -> tuple[Step, ...]:
+def draw(rng: np.random.Generator, names: Sequence[str] = DEFAULT_AUGMENTATIONS) -> tuple[Step, ...]:
     """The steps of one variant: each augmentation of `names` with probability 0.5, at least one, in fixed order."""
     tosses = rng.random(len(names)) < 0.5
     tosses[rng.integers(len(names))] = True

@@ -18,7 +18,8 @@ Sources = Annotated[
 ]
 Variants = Annotated[int, typer.Option(min=0, max=999, help="Augmented variants of each recording.")]
 Augmentations = Annotated[
-    str, typer.Option(help="Augmentations of a variant: all, or some of stretch,pitch,shift,noise,gain.")
+    str,
+    typer.Option(help="Augmentations of a variant: all (but speed), or some of stretch,pitch,speed,shift,noise,gain."),
 ]
 Labels = Annotated[str, typer.Option(help="Classes: emotion (8 in RAVDESS) or gender-emotion (16).")]
 Seed = Annotated[int, typer.Option(min=0, help="Random seed.")]

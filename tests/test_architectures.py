@@ -16,6 +16,7 @@ from ser_images.data.common.errors import UserError
 from ser_images.export.architecture_table import NETWORKS as NETWORKS_TABLE
 from ser_images.export.architecture_table import network_lines
 from ser_images.export.architectures import ARCHITECTURES, architecture
+from ser_images.export.architectures.image.cnn_tdnn import CnnTdnn
 from ser_images.export.architectures.image.image_model import ImageModel
 from ser_images.export.architectures.sequence.sequence_model import SequenceModel
 from ser_images.export.architectures.sequence.statistics import PERCENTILES, Statistics
@@ -33,11 +34,12 @@ from ser_images.predict.cli import main as predict_main
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.train.cli import main
 from ser_images.train.training.first_weights import load_weights
-from ser_images.train.training.learner import PerHeadCrossEntropy
+from ser_images.train.training.losses import PerHeadCrossEntropy
 
 WEIGHTS = {
     "resnet34": (128, 21_288_640),
     "cnn4": (128, 100_208),
+    "cnn-tdnn": (80, 592_952),
     "cnn1d": (40, 901_208),
     "bilstm": (40, 155_736),
     "cnn-lstm": (40, 187_352),
@@ -59,9 +61,9 @@ def test_every_network_is_here() -> None:
 
 
 def test_the_table_of_networks() -> None:
-    kinds = {"image": ImageModel, "sequence": SequenceModel, "speech": PretrainedSpeech}
+    kinds = {"image": ImageModel | CnnTdnn, "sequence": SequenceModel, "speech": PretrainedSpeech}
     for name, info in NETWORKS_TABLE.items():
-        assert type(ARCHITECTURES[name]) is kinds[info.kind], name
+        assert isinstance(ARCHITECTURES[name], kinds[info.kind]), name
         rows, weights = WEIGHTS[name]
         found = ARCHITECTURES[name]
         if isinstance(found, PretrainedSpeech):

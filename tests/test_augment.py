@@ -3,7 +3,18 @@ import pytest
 
 from ser_images.data.common.errors import UserError
 from ser_images.spectrogram_gen.audio import normalize_rms
-from ser_images.spectrogram_gen.augment import AUGMENTATIONS, Step, draw, gain, noise, pitch, shift, stretch
+from ser_images.spectrogram_gen.augment import (
+    AUGMENTATIONS,
+    DEFAULT_AUGMENTATIONS,
+    Step,
+    draw,
+    gain,
+    noise,
+    pitch,
+    shift,
+    speed,
+    stretch,
+)
 from ser_images.spectrogram_gen.dataset.plan import make_plan
 from ser_images.spectrogram_gen.sound_file import Samples
 from ser_images.spectrogram_gen.spec import ImageSpec
@@ -39,6 +50,13 @@ def test_pitch_changes_pitch_and_not_length(voice: Samples, semitones: float) ->
     assert peak_hz(shifted) == pytest.approx(440 * 2 ** (semitones / 12), rel=0.01)
 
 
+@pytest.mark.parametrize("factor", [0.85, 1.15])
+def test_speed_changes_length_and_pitch(voice: Samples, factor: float) -> None:
+    played = speed(voice, factor, SPEC)
+    assert played.size == pytest.approx(voice.size / factor, abs=2)
+    assert peak_hz(played) == pytest.approx(440 * factor, rel=0.01)
+
+
 @pytest.mark.parametrize("snr_db", [15, 40])
 def test_noise_has_the_drawn_snr(voice: Samples, snr_db: float) -> None:
     added = noise(voice, snr_db, SPEC, seed=1) - voice
@@ -63,7 +81,7 @@ def test_gain_is_in_decibels(voice: Samples) -> None:
 def test_draws_lie_in_their_ranges_and_all_occur() -> None:
     variants = [draw(np.random.default_rng(seed)) for seed in range(300)]
     assert all(variants)
-    assert {step.name for steps in variants for step in steps} == AUGMENTATIONS.keys()
+    assert {step.name for steps in variants for step in steps} == set(DEFAULT_AUGMENTATIONS)
     assert {len(steps) for steps in variants} == {1, 2, 3, 4, 5}
     for steps in variants:
         for step in steps:

@@ -8,7 +8,8 @@ from fastai.test_utils import synth_dbunch, synth_learner
 from fastai.torch_core import set_seed
 from torch import nn
 
-from ser_images.train.training.callbacks import AverageWeights, History, mask_axis, shift_bands, shift_time, time_left
+from ser_images.train.training.augmentation.spec_augment import mask_axis, shift_bands, shift_time
+from ser_images.train.training.callbacks import AverageWeights, History, time_left
 
 
 def images(n: int = 64) -> torch.Tensor:

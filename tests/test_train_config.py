@@ -29,6 +29,7 @@ DEFAULTS = {
     "balance": "none", "backbone_lr": 1.0,
     "shift_bands": 0.0, "ema_decay": 0.99, "monitor": "uar", "keep": "best", "patience": 0, "plateau": 0,
     "plateau_factor": 10.0, "refit": False, "seed": 0, "linear_probe": False, "corpus_heads": False, "adapt": "none",
+    "teacher": "", "teacher_weight": 0.5, "embedding_weight": 5.0, "conditions": 0.0,
 }  # fmt: skip
 C_RECIPE = {
     "epochs": 30, "epoch_over": "images", "lr": 0.003, "schedule": "flat", "weight_decay": 0.01, "mixup": 0.2,

@@ -17,10 +17,10 @@ from ser_images.export.architectures.image.resnet34 import RESNET34
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.cli import main
 from ser_images.train.runs.lineage import checked_parent
-from ser_images.train.runs.results import weights_of_fold
+from ser_images.train.runs.results import config_of_fold
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.first_weights import load_weights
-from ser_images.train.training.starting_weights import lineage_of
+from ser_images.train.training.sources import Source
 
 
 @pytest.fixture(scope="module")
@@ -262,12 +262,13 @@ def test_starting_weights_trained_on_the_validation_clips(
     code, _, error = command(main, "resnet34", *arguments)
     line = f"--weights {weights}: was trained on validation clips (30 of 30), which"
     assert code == 2
-    assert f"{line} --no-test measures; start from weights of the same fold" in error
-    checked_parent(images, split, "speaker", str(weights), test=True)
+    assert f"{line} --no-test measures; give one of the same fold" in error
+    checked_parent(images, split, "speaker", TrainConfig(weights=str(weights)), test=True)
     assert [record.message for record in caplog.records if record.message.startswith(line)]
     caplog.clear()
     for test in (True, False):
-        assert checked_parent(images, split, "speaker", str(run_folder), test).has_clip(images.rows[split.train[0]])
+        parent = checked_parent(images, split, "speaker", TrainConfig(weights=str(run_folder)), test)
+        assert parent.has_clip(images.rows[split.train[0]])
     assert not caplog.records
 
 
@@ -314,7 +315,8 @@ def test_the_file_of_weights_in_a_run_has_the_lineage_of_the_run(
     command: Command, images: ImageSet, run_folder: Path, tmp_path: Path
 ) -> None:
     weights = run_folder / "model.safetensors"
-    assert lineage_of(str(weights)) == lineage_of(str(run_folder)) != Lineage()
+    file, folder = (Source("--weights", str(path)).lineage() for path in (weights, run_folder))
+    assert file == folder != Lineage()
     options = ("--weights", weights, "--fold", 1, "--epochs", 1, "--out", tmp_path / "run")
     code, _, error = command(main, "resnet34", "--images", images.folder, *options)
     assert code == 2
@@ -326,11 +328,13 @@ def test_only_folders_are_folds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     for folder in ("speech/fold-0", "runs/fold-1", "zips"):
         Path(folder).mkdir(parents=True)
     Path("zips/fold-0.zip").touch()
-    assert weights_of_fold("speech", 0) == "speech"
-    assert weights_of_fold("zips", 0) == "zips"
-    assert weights_of_fold("runs", 1) == "runs/fold-1"
-    with pytest.raises(UserError, match="has no fold 0"):
-        weights_of_fold("runs", 0)
+    assert config_of_fold(TrainConfig(weights="speech"), 0).weights == "speech"
+    assert config_of_fold(TrainConfig(weights="zips"), 0).weights == "zips"
+    both = config_of_fold(TrainConfig(weights="runs", teacher="runs"), 1)
+    assert (both.weights, both.teacher) == ("runs/fold-1", "runs/fold-1")
+    for config, option in ((TrainConfig(weights="runs"), "weights"), (TrainConfig(teacher="runs"), "teacher")):
+        with pytest.raises(UserError, match=f"--{option} runs: has no fold 0"):
+            config_of_fold(config, 0)
 
 
 def test_a_lower_rate_for_the_backbone(images: ImageSet, tmp_path: Path) -> None:
@@ -348,8 +352,9 @@ def test_a_lower_rate_for_the_backbone(images: ImageSet, tmp_path: Path) -> None
             weight_decay=0, masks=0, time_shift=0,
         )  # fmt: skip
         torch.manual_seed(0)
-        loaders = data_loaders(images, split, Normalisation(0.5, 0.25), "clips", 32, torch.device("cpu"))
-        learner = make_learner(loaders, config, images.labels, images.spec, tmp_path)
+        normalisation = Normalisation(0.5, 0.25)
+        loaders = data_loaders(images, split, normalisation, "clips", 32, torch.device("cpu"))
+        learner = make_learner(loaders, config, images.labels, images.spec, normalisation, tmp_path)
         before = {name: value.clone() for name, value in learner.model.named_parameters()}
         fit(learner, config, 1e-3, report=lambda _: None)
         for part in "01":

@@ -75,6 +75,7 @@ def final(
     weights: Annotated[
         str, typer.Option(help="Starting weights, where each fold started from its own.", show_default="as the folds")
     ] = "",
+    teacher: Annotated[str, typer.Option(help="A run to imitate, where each fold imitated its own.")] = "",
 ) -> None:
     """Train the final model on every clip.
 
@@ -85,7 +86,7 @@ def final(
     from ser_images.spectrogram_gen.dataset.image_set import ImageSet
     from ser_images.train.runs.final import train_final
 
-    train_final(runs, ImageSet.read(images), out, typer.echo, weights, ["ser-train", *sys.argv[1:]])
+    train_final(runs, ImageSet.read(images), out, typer.echo, weights, teacher, ["ser-train", *sys.argv[1:]])
     typer.echo(f"run folder: {out}")
 
 

@@ -4,6 +4,7 @@ from ser_images.data.common.errors import UserError
 from ser_images.export.architectures.architecture import Architecture
 from ser_images.export.architectures.image.by_name import by_name
 from ser_images.export.architectures.image.cnn4 import CNN4
+from ser_images.export.architectures.image.cnn_tdnn import CNN_TDNN
 from ser_images.export.architectures.image.resnet34 import RESNET34
 from ser_images.export.architectures.sequence.bilstm import BILSTM
 from ser_images.export.architectures.sequence.cnn1d import CNN1D
@@ -18,6 +19,7 @@ from ser_images.export.architectures.speech.campplus_whisper import CAMPPLUS_WHI
 ARCHITECTURES: dict[str, Architecture] = {
     "resnet34": RESNET34,
     "cnn4": CNN4,
+    "cnn-tdnn": CNN_TDNN,
     "cnn1d": CNN1D,
     "bilstm": BILSTM,
     "cnn-lstm": CNN_LSTM,

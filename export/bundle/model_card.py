@@ -102,7 +102,8 @@ def _data(bundle: Bundle) -> str:
         lines.append("- labels were renamed: " + ", ".join(f"{old} is {new}" for old, new in label_map.items()))
     if parent := bundle.training.get("lineage"):
         models, parents = " after ".join(reversed(parent["models"])), ", ".join(parent["corpora"])
-        lines.append(f"- starting weights: model {models}, trained on {parents or 'unknown corpora'}")
+        what = f"teacher, a {parent['teacher']['architecture']}" if "teacher" in parent else "starting weights"
+        lines.append(f"- {what}: model {models}, trained on {parents or 'unknown corpora'}")
     none_included = "No recordings and no images are included."
     return "\n".join(["## Data and licence", "", *(lines or ["Unknown."]), "", none_included, ""])
 

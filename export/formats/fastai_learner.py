@@ -24,13 +24,23 @@ from ser_images.spectrogram_gen.spec import ImageSpec
 
 
 def data_block(
-    labels: Sequence[str], spec: ImageSpec, normalisation: Normalisation, get_image: Any = None
+    labels: Sequence[str],
+    spec: ImageSpec,
+    normalisation: Normalisation,
+    get_image: Any = None,
+    get_targets: Sequence[Any] = (),
 ) -> DataBlock:
-    """A DataBlock of (image, label) pairs, without flips and rotations: the axes are time and frequency."""
+    """A DataBlock of (image, label) pairs, without flips and rotations: the axes are time and frequency.
+
+    Args:
+        get_image: from an item to its image; None: it is the first of a pair.
+        get_targets: from an item to tensors that follow the label.
+    """
     images = ImageBlock(PILImageBW) if spec.bit_depth == 8 else TransformBlock(type_tfms=_sixteen_bit_image)
     return DataBlock(
-        blocks=(images, CategoryBlock(vocab=list(labels), sort=False)),
-        getters=[get_image or ItemGetter(0), ItemGetter(1)],
+        blocks=(images, CategoryBlock(vocab=list(labels), sort=False), *[TransformBlock] * len(get_targets)),
+        getters=[get_image or ItemGetter(0), ItemGetter(1), *get_targets],
+        n_inp=1,
         batch_tfms=[Normalize.from_stats([normalisation.mean], [normalisation.std], cuda=False)],
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 from ser_images.data.clip import Clip
 from ser_images.data.common.errors import UserError
 from ser_images.data.labels import SCHEMES
-from ser_images.spectrogram_gen.augment import AUGMENTATIONS, ORIGINAL, Step, draw
+from ser_images.spectrogram_gen.augment import AUGMENTATIONS, DEFAULT_AUGMENTATIONS, ORIGINAL, Step, draw
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Plan:
     """
 
     n_variants: int = 0
-    augmentations: tuple[str, ...] = tuple(AUGMENTATIONS)
+    augmentations: tuple[str, ...] = DEFAULT_AUGMENTATIONS
     labels: str = "emotion"
     seed: int = 0
 
@@ -37,8 +37,8 @@ class Plan:
 
 
 def make_plan(n_variants: int, augmentations: str, labels: str, seed: int) -> Plan:
-    """A plan from command-line values; `augmentations` is `all`, or names separated by commas."""
-    names = tuple(AUGMENTATIONS) if augmentations == "all" else tuple(augmentations.split(","))
+    """A plan from command-line values; `augmentations` is `all` (but `speed`), or names with commas."""
+    names = DEFAULT_AUGMENTATIONS if augmentations == "all" else tuple(augmentations.split(","))
     if unknown := set(names) - AUGMENTATIONS.keys():
         raise UserError(f"--augmentations {min(unknown)!r}: expected all, or some of {', '.join(AUGMENTATIONS)}")
     if labels not in SCHEMES:

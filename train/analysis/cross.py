@@ -24,11 +24,11 @@ from ser_images.train.analysis.matrix import ALL, WITHOUT, Cell, read_cells, tes
 from ser_images.train.evaluation.adaptation import ADAPTATION, ONLINE_RANDOM, adaptation_metrics, write_labels
 from ser_images.train.evaluation.metrics import metrics
 from ser_images.train.runs.folds import parse_folds
-from ser_images.train.runs.results import FOLD, PREDICTIONS, read_provenance, weights_of_fold
+from ser_images.train.runs.results import FOLD, PREDICTIONS, config_of_fold, read_provenance
 from ser_images.train.runs.run import for_images, run
 from ser_images.train.training.callbacks import Report
 from ser_images.train.training.config import TrainConfig
-from ser_images.train.training.starting_weights import lineage_of
+from ser_images.train.training.sources import sources_of
 
 IMAGES = "images"
 
@@ -99,9 +99,9 @@ def _merged(image_sets: Mapping[str, ImageSet], folder: Path) -> ImageSet:
 
 
 def _require_untrained(images: ImageSet, config: TrainConfig, fold: int) -> None:
-    weights = weights_of_fold(config.resolved().weights, fold)
     split = make_split(images.rows, "speaker", fold, config.seed)
-    require_untrained(images.rows, split, "speaker", lineage_of(weights), weights)
+    for source in sources_of(config_of_fold(config.resolved(), fold)):
+        require_untrained(images.rows, split, "speaker", source.lineage(), str(source))
 
 
 def _can_train(images: ImageSet, config: TrainConfig, fold: int, name: str, report: Report) -> bool:

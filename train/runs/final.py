@@ -6,6 +6,8 @@ train_final(Path("runs/all"), ImageSet.read(Path("images")), Path("runs/final"))
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from statistics import median_high
 from typing import Any
@@ -22,13 +24,13 @@ from ser_images.train.evaluation.metrics import predict
 from ser_images.train.evaluation.predictions import joined
 from ser_images.train.runs.lineage import write_lineage
 from ser_images.train.runs.records import clips_hash, provenance, training_summary
-from ser_images.train.runs.results import Result, weights_of_fold
+from ser_images.train.runs.results import Result, config_of_fold
 from ser_images.train.runs.run import add_checked_onnx, bundle_of, training_record, write_records
 from ser_images.train.training.callbacks import Report
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.loaders import subset_rows
 from ser_images.train.training.outcome import Evaluation
-from ser_images.train.training.starting_weights import lineage_of
+from ser_images.train.training.sources import sources_of
 from ser_images.train.training.trainer import train_and_evaluate
 
 CHECKED = 200
@@ -36,7 +38,13 @@ CHECKED = 200
 
 
 def train_final(
-    runs: Path, image_set: ImageSet, out: Path, report: Report = print, weights: str = "", command: Sequence[str] = ()
+    runs: Path,
+    image_set: ImageSet,
+    out: Path,
+    report: Report = print,
+    weights: str = "",
+    teacher: str = "",
+    command: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Train on every clip as the folds of a cross-validation were trained; write the run folder `out`.
 
@@ -46,28 +54,28 @@ def train_final(
     Args:
         runs: the folder of `--folds all`.
         image_set: that the folds were trained on.
-        weights: starting weights; needed where each fold has its own.
+        weights, teacher: needed where each fold has its own.
         command: the command line to record in `run.json`.
 
     Returns:
         The content of `metrics.json`.
 
     Raises:
-        UserError: not every fold is there, or was tested; other images; weights of the folds that are a folder of
-            folds; or `out` exists.
+        UserError: not every fold is there, or was tested; other images; weights or a teacher of the folds that are a
+            folder of folds; or `out` exists.
     """
     result = Result.read(runs)
     protocol = _protocol(result, image_set)
-    config = _config(result, weights)
+    config = _config(result, weights, teacher)
     split = every_clip(image_set.rows, protocol, config.seed)
-    parent = lineage_of(config.weights)
+    parent = reduce(or_, (source.lineage() for source in sources_of(config)))
     estimated = _estimated(result)
     started = time.time()
     with new_run_folder(out) as folder:
         trained, _ = train_and_evaluate(image_set, split, config, folder, report, test=True)
         content = provenance(image_set, split, protocol, 0, config, command) | training_record(trained, started)
         content |= {"fold": "all", ESTIMATED_BY: {"folds": len(result.folds), "path": runs.resolve().name}}
-        content["lineage"] = write_lineage(folder, Lineage.of(image_set.rows), parent)
+        content["lineage"] = write_lineage(folder, Lineage.of(image_set.rows), parent, config)
         write_records(folder, trained, estimated, content, image_set.folder)
         summary = training_summary(content, estimated.metrics)
         bundle = bundle_of(trained, estimated, config, image_set, summary)
@@ -98,14 +106,17 @@ def _protocol(result: Result, image_set: ImageSet) -> str:
     return protocol
 
 
-def _config(result: Result, weights: str) -> TrainConfig:
+def _config(result: Result, weights: str, teacher: str) -> TrainConfig:
     """The config of the folds, without what validation clips decide: a final training has none."""
     config = TrainConfig.from_dict(result.folds[0].provenance["config"])
-    config = replace(config, weights=weights or config.weights)
-    if weights_of_fold(config.weights, 0) != config.weights:
+    config = replace(config, weights=weights or config.weights, teacher=teacher or config.teacher)
+    of_fold = config_of_fold(config, 0)
+    if of_fold.weights != config.weights:
         raise UserError(
             f"{result.path}: each fold started from its own weights; give others for the final model: --weights"
         )
+    if of_fold.teacher != config.teacher:
+        raise UserError(f"{result.path}: each fold had its own teacher; give one for the final model: --teacher")
     epochs = median_high(len(fold.history) for fold in result.folds) if config.patience else config.epochs
     return replace(config, refit=True, keep="last", patience=0, plateau=0, epochs=epochs)
 

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -24,7 +24,7 @@ from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.evaluation.adaptation import adaptation_text
 from ser_images.train.evaluation.metrics import report_text
 from ser_images.train.runs.records import provenance, write_metrics
-from ser_images.train.runs.results import FOLD, Result, read_metrics, read_provenance, weights_of_fold
+from ser_images.train.runs.results import FOLD, Result, config_of_fold, read_metrics, read_provenance
 from ser_images.train.runs.run import for_images, run
 from ser_images.train.training.callbacks import Report
 from ser_images.train.training.config import TrainConfig
@@ -100,7 +100,7 @@ def cross_validate(
     config = for_images(config, image_set, test)
     existing = {int(folder.name.rpartition("-")[2]) for folder in out.glob(FOLD.format("[0-9]*"))}
     for fold in folds:
-        weights_of_fold(config.weights, fold)  # refuses a fold without weights before any is trained
+        config_of_fold(config, fold)  # refuses a fold without weights or a teacher before any is trained
     tasks = [
         _Task(image_set.folder, config, protocol, fold, out / FOLD.format(fold), test, tuple(command))
         for fold in sorted({*folds, *existing})
@@ -132,6 +132,7 @@ def _has_onnx(folder: Path) -> bool:
 
 def _require_same_settings(task: _Task, image_set: ImageSet) -> None:
     found = read_provenance(task.out)
+    found["config"] = asdict(TrainConfig.from_dict(found["config"]))  # with the fields that were added since
     split = make_split(image_set.rows, task.protocol, task.fold, task.config.seed)
     expected = provenance(image_set, split, task.protocol, task.fold, task.config, task.command)
     different = [name for name in _IDENTITY if found.get(name) != expected[name]]

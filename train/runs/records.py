@@ -108,7 +108,7 @@ def training_summary(content: Mapping[str, Any], metrics: Mapping[str, Any]) -> 
     if estimated := content.get(ESTIMATED_BY):
         kept[ESTIMATED_BY] = estimated
     if parent := content.get("lineage", {}).get("models"):
-        kept["lineage"] = {"corpora": content["lineage"]["corpora"], "models": parent}
+        kept["lineage"] = {**content["lineage"], "models": parent}
     if content.get("label_map"):
         kept["label_map"] = content["label_map"]
     return kept | {"images": content["images"], "versions": content["versions"]} | config | {"metrics": dict(metrics)}

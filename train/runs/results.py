@@ -6,7 +6,7 @@ result = Result.read(Path("runs/resnet34-speaker"))
 import csv
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +28,25 @@ _BEFORE_PROBES = {"linear_probe": False, "adapt": "none", "refit": False, "corpu
 _SETUP = ("config", "protocol", "spec_hash", "clips_hash")
 
 
-def weights_of_fold(weights: str, fold: int) -> str:
-    """The value of `--weights` for one fold: where it is a folder of folds, the run of that fold.
+def config_of_fold(config: TrainConfig, fold: int) -> TrainConfig:
+    """The config for one fold: where its weights or its teacher are a folder of folds, the run of that fold.
 
     Raises:
         UserError: the folder has folds, and not this one.
     """
-    folder = Path(weights)
-    if weights in PRETRAINED_TAGS or not any(path.is_dir() for path in folder.glob(FOLD.format("[0-9]*"))):
-        return weights
+    return replace(
+        config,
+        weights=_run_of_fold("--weights", config.weights, fold),
+        teacher=_run_of_fold("--teacher", config.teacher, fold),
+    )
+
+
+def _run_of_fold(option: str, value: str, fold: int) -> str:
+    folder = Path(value)
+    if value in ("", *PRETRAINED_TAGS) or not any(path.is_dir() for path in folder.glob(FOLD.format("[0-9]*"))):
+        return value
     if not (folder / FOLD.format(fold)).is_dir():
-        raise UserError(f"--weights {weights}: has no fold {fold}; train it there too, or give one of its folds")
+        raise UserError(f"{option} {value}: has no fold {fold}; train it there too, or give one of its folds")
     return str(folder / FOLD.format(fold))
 
 

@@ -27,7 +27,7 @@ from ser_images.train.evaluation.metrics import report_text
 from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.runs.lineage import checked_parent, lineage_of_run, write_lineage
 from ser_images.train.runs.records import provenance, training_summary, write_history, write_metrics
-from ser_images.train.runs.results import weights_of_fold
+from ser_images.train.runs.results import config_of_fold
 from ser_images.train.training.callbacks import Report
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.corpus_heads import corpora_with_heads
@@ -69,15 +69,17 @@ def run(
         )
     split = make_split(image_set.rows, protocol, fold, config.seed)
     _report_split(image_set, split, protocol, fold, report, require_no_leak(image_set.rows, split, protocol))
-    from_weights = replace(config, weights=weights_of_fold(config.weights, fold))
-    parent = checked_parent(image_set, split, protocol, from_weights.weights, test)
+    of_fold = config_of_fold(config, fold)
+    parent = checked_parent(image_set, split, protocol, of_fold, test)
     if config.adapt == "speaker":
         _require_speakers(image_set, split)
     started = time.time()
     with new_run_folder(out) as folder:
-        trained, evaluation = train_and_evaluate(image_set, split, from_weights, folder, report, test, trainings_after)
+        trained, evaluation = train_and_evaluate(image_set, split, of_fold, folder, report, test, trainings_after)
         content = provenance(image_set, split, protocol, fold, config, command) | training_record(trained, started)
-        content["lineage"] = write_lineage(folder, lineage_of_run(image_set, split, bool(config.refit)), parent)
+        content["lineage"] = write_lineage(
+            folder, lineage_of_run(image_set, split, bool(config.refit)), parent, of_fold
+        )
         write_records(folder, trained, evaluation, content, image_set.folder)
         bundle = bundle_of(trained, evaluation, config, image_set, training_summary(content, evaluation.metrics))
         write_bundle(folder, trained.network, bundle)

@@ -83,6 +83,19 @@ class TrainConfig:
             choices=("clips", "images"),
         ),
     ] = "clips"
+    teacher: Annotated[
+        str,
+        Option(
+            "A run whose probabilities and embeddings the network learns to imitate (distillation), or a folder of "
+            "folds (each imitates its own)."
+        ),
+    ] = ""
+    teacher_weight: Annotated[
+        float, Option("Weight of the teacher's probabilities in the loss; the labels have the rest to 1.", 0, 1)
+    ] = 0.5
+    embedding_weight: Annotated[
+        float, Option("Weight of the distance from the teacher's embeddings in the loss.", 0, 1000)
+    ] = 5.0
     batch_size: Annotated[int, Option("Images in a training step.", 2, 4096)] = 32
     lr: Annotated[float | None, Option("Maximum learning rate, or auto: found by lr_find.", 1e-8, 10, auto=AUTO)] = None
     backbone_lr: Annotated[
@@ -142,6 +155,14 @@ class TrainConfig:
         float,
         Option("Maximum random shift in frequency, as a fraction of the height; 0 disables it.", 0, 0.9999),
     ] = 0.0
+    conditions: Annotated[
+        float,
+        Option(
+            "Fraction of the training images shown under random recording conditions: rooms, microphones, noise, "
+            "limited bands; 0 disables them.",
+            0, 1,
+        ),
+    ] = 0.0  # fmt: skip
     ema_decay: Annotated[
         float,
         Option(
@@ -193,8 +214,15 @@ class TrainConfig:
             raise UserError("--linear-probe needs the embeddings of a frozen backbone: use --freeze")
         if self.corpus_heads and not self._may_probe:
             raise UserError("--corpus-heads are of a linear probe: use --linear-probe, or leave one out")
-        if self.freeze and (self.masks or self.time_shift or self.shift_bands):
-            raise UserError("--freeze computes embeddings once per image: use --masks 0 --time-shift 0 --shift-bands 0")
+        if self.freeze and (self.masks or self.time_shift or self.shift_bands or self.conditions):
+            raise UserError(
+                "--freeze computes embeddings once per image: use --masks 0 --time-shift 0 --shift-bands 0 "
+                "--conditions 0"
+            )
+        if self.teacher and self.freeze:
+            raise UserError("--teacher needs a network that is trained: leave out --freeze, or --teacher")
+        if self.teacher and self.mixup:
+            raise UserError("--teacher says nothing of mixed images: leave out --mixup, or --teacher")
 
     @property
     def _may_probe(self) -> bool:

@@ -15,13 +15,15 @@ from fastai.callback.fp16 import AMPMode, MixedPrecision
 from fastai.callback.mixup import MixUp
 from fastai.callback.progress import ProgressCallback
 from fastai.callback.tracker import EarlyStoppingCallback, ReduceLROnPlateau
-from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import accuracy, skm_to_fastai
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.progress import progress_bar
+from ser_images.export.bundle.bundle import Normalisation
 from ser_images.spectrogram_gen.spec import ImageSpec
 from ser_images.train.evaluation.uar import uar
+from ser_images.train.training.augmentation.recording_conditions import RecordingConditions
+from ser_images.train.training.augmentation.spec_augment import SpecAugment
 from ser_images.train.training.callbacks import (
     AverageWeights,
     BestWeights,
@@ -29,10 +31,12 @@ from ser_images.train.training.callbacks import (
     CpuAutocast,
     History,
     Report,
-    SpecAugment,
 )
 from ser_images.train.training.config import TrainConfig
+from ser_images.train.training.distillation.distillation import Distillation
+from ser_images.train.training.distillation.teacher import Teacher
 from ser_images.train.training.first_weights import make_weighted_learner
+from ser_images.train.training.losses import PerHeadCrossEntropy
 
 
 @dataclass(frozen=True)
@@ -44,22 +48,34 @@ class LRFinderResult:
     suggestions: dict[str, float]
 
 
-class PerHeadCrossEntropy(CrossEntropyLossFlat):
-    """Cross entropy of logits (n, labels); for several heads, (n, heads, labels), the mean over the heads."""
+def make_learner(
+    dls: Any,
+    config: TrainConfig,
+    labels: Sequence[str],
+    spec: ImageSpec,
+    normalisation: Normalisation,
+    folder: Path,
+    teacher: Teacher | None = None,
+) -> Any:
+    """The fastai learner of a config, for images of this spec.
 
-    def __call__(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        call = super().__call__
-        if logits.ndim == 2:
-            return call(logits, targets)
-        return torch.stack([call(of_head, targets) for of_head in logits.unbind(1)]).mean(0)
+    Args:
+        normalisation: of the images in a batch.
+        folder: fastai's temporary files go here.
+        teacher: whose targets `dls` has behind the labels.
 
-
-def make_learner(dls: Any, config: TrainConfig, labels: Sequence[str], spec: ImageSpec, folder: Path) -> Any:
-    """The fastai learner of a config, for images of this spec; fastai's temporary files go into `folder`."""
+    Raises:
+        UserError: class weights, conditions or a teacher that do not fit the images or the network.
+    """
     config = config.resolved()
     weights = class_weights(config, labels, [label for _, label in dls.train_ds.items])
     loss = PerHeadCrossEntropy(label_smoothing=config.label_smoothing, weight=weights.to(dls.device))
     callbacks = precision(dls.device)
+    if teacher:
+        weights_of_losses = (config.teacher_weight, config.embedding_weight)
+        callbacks.append(Distillation(len(labels), teacher.embeddings.shape[1], *weights_of_losses))
+    if config.conditions:
+        callbacks.append(RecordingConditions(spec, normalisation, config.conditions))
     if not config.freeze:
         shift = config.time_shift or 0.0
         callbacks.append(SpecAugment(config.mask, config.masks or 0, shift, config.shift_bands))

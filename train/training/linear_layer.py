@@ -69,6 +69,10 @@ class Whitened:
         norm = np.sqrt((coordinates**2).sum(1).mean()) or 1.0  # so that C means the same for any block
         return cls((coordinates / norm).astype(np.float32), (to / norm / scale[:, None]).T.astype(np.float32), mean)
 
+    def __call__(self, values: Floats) -> Floats:
+        """The coordinates of other embeddings (n, size)."""
+        return (values - self.mean) @ self.projection.T
+
     @classmethod
     def unused(cls, values: Floats) -> "Whitened":
         """A block without directions."""
@@ -82,12 +86,17 @@ def whiten(values: Floats, blocks: Sequence[Block], groups: Indices, plain: bool
         groups: the group of each clip.
         plain: blocks that plain predictions do not use get no directions.
     """
-    parts = np.split(values, np.cumsum([block.size for block in blocks])[:-1], axis=1)
+    parts = split_blocks(values, blocks)
     with threadpool_limits(1, _BLAS):
         return [
             Whitened.unused(part) if plain and not block.plain else Whitened.of(part, groups)
             for block, part in zip(blocks, parts, strict=True)
         ]
+
+
+def split_blocks(values: Floats, blocks: Sequence[Block]) -> list[Floats]:
+    """The blocks of embeddings (clips, dim), each (clips, size)."""
+    return np.split(values, np.cumsum([block.size for block in blocks])[:-1], axis=1)
 
 
 def fit_layer(

@@ -26,6 +26,8 @@ from ser_images.train.training.embeddings import EmbeddingCache
 Item = tuple[tuple[Path, ...], str]
 """The image files of one training example, of which one is drawn each time, and its label."""
 
+Targets = Callable[[Path], torch.Tensor]
+"""From an image file to what a network learns of it beside its label, such as `Teacher.of_image`."""
 MAX_CACHE_BYTES = 2**30
 """Bytes of decoded images that a training keeps."""
 
@@ -40,6 +42,7 @@ def data_loaders(
     embeddings: EmbeddingCache | None = None,
     memory: int = MAX_CACHE_BYTES,
     balance: str = "none",
+    targets: Targets | None = None,
 ) -> DataLoaders:
     """Training and validation DataLoaders of one split.
 
@@ -51,6 +54,7 @@ def data_loaders(
         memory: bytes of decoded images that are kept after the first epoch, on the CPU only; elsewhere worker
             processes read the files, and end with the epoch.
         balance: what training examples are drawn evenly by, as in `balanced_weights`; `none`: each once in an epoch.
+        targets: what else the network learns of the image that is drawn; it follows the label.
     """
     single_process = device.type == "cpu"  # where the training uses every core
     train, valid = subset_rows(image_set, split.train), subset_rows(image_set, split.valid)
@@ -58,7 +62,9 @@ def data_loaders(
     items = [*examples, *_one_per_image(image_set, valid)]
     if embeddings is None:
         cache = _ImageCache(memory if single_process else 0)
-        block = data_block(image_set.labels, image_set.spec, normalisation, _RandomVariant(of=cache.of))
+        variant = _RandomVariant(of=cache.of)
+        more = [_TargetsOfDrawn(variant=variant, of=targets)] if targets else []
+        block = data_block(image_set.labels, image_set.spec, normalisation, variant, more)
     else:
         blocks = (TransformBlock(), CategoryBlock(vocab=list(image_set.labels), sort=False))
         block = DataBlock(blocks, getters=[_RandomVariant(of=embeddings.of), ItemGetter(1)])
@@ -114,7 +120,19 @@ class _RandomVariant(ItemTransform):
         self.of = of
 
     def encodes(self, item):  # type: ignore[no-untyped-def]  # fasttransform would dispatch on annotations
-        return self.of(random.choice(item[0]))
+        self.drawn = random.choice(item[0])
+        return self.of(self.drawn)
+
+
+class _TargetsOfDrawn(ItemTransform):
+    """The targets of the image that was drawn for this item just before."""
+
+    def __init__(self, *, variant: _RandomVariant, of: Targets) -> None:
+        super().__init__()
+        self.variant, self.of = variant, of
+
+    def encodes(self, item):  # type: ignore[no-untyped-def]  # as above
+        return self.of(self.variant.drawn)
 
 
 class _ImageCache:

@@ -4,10 +4,9 @@ weights = StartingWeights.read(Path("runs/first"))
 report(weights.copy_into(network, labels, key_map))
 """
 
-import logging
 import pickle
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,44 +15,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load, load_file
 
 from ser_images.data.common.errors import UserError
-from ser_images.data.lineage import LINEAGE, Lineage
 from ser_images.export.bundle.bundle import BUNDLE, WEIGHTS, Bundle
 from ser_images.export.bundle.files import BundleFiles
 from ser_images.export.formats.safetensors import bundle_in_weights
 from ser_images.spectrogram_gen.spec import ImageSpec
 from ser_images.train.training.config import PRETRAINED_TAGS
 
-LOGGER = logging.getLogger("ser_images")
 StateDict = Mapping[str, torch.Tensor]
 _HEAD = "1."
-
-
-def lineage_of(weights: str, warn: bool = True) -> Lineage:
-    """What the weights of `--weights` were trained on; nothing for published ones.
-
-    Args:
-        warn: log a line where it is not known.
-
-    Raises:
-        UserError: a run folder or zip that is damaged.
-    """
-    path = Path(weights)
-    if weights in (*PRETRAINED_TAGS, "none"):
-        return Lineage()
-    if path.name == WEIGHTS and (path.parent / BUNDLE).is_file():
-        path = path.parent  # the file of a run
-    if not (path.is_dir() or path.suffix == ".zip"):
-        if warn:
-            LOGGER.warning(f"--weights {path}: what it was trained on is not known; it must be none of the test clips")
-        return Lineage()
-    files = BundleFiles.listed(path)
-    model = Bundle.from_json(files.read(BUNDLE)).model_id
-    if LINEAGE not in files:
-        if warn:
-            LOGGER.warning(f"--weights {path}: has no {LINEAGE}; it must be trained on none of the test clips")
-        return Lineage(models=(model,))
-    lineage = Lineage.from_json(files.read(LINEAGE))
-    return replace(lineage, models=(*lineage.models, model))
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from ser_images.train.training.allocator import keep_freed_memory
 from ser_images.train.training.callbacks import Report, WithoutValidation
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.corpus_heads import corpora_with_heads
+from ser_images.train.training.distillation.teacher import Teacher
 from ser_images.train.training.embedded import Embedded, embed_clips
 from ser_images.train.training.embeddings import compute_embeddings, frozen_backbone
 from ser_images.train.training.first_weights import for_probing, speaker_embedding_of
@@ -141,7 +142,10 @@ def _train(
     )  # fmt: skip
     if config.linear_probe:
         return _probe(job, make_loaders(), split, config, normalisation, regularisation)
-    learner = make_learner(make_loaders(), config, image_set.labels, image_set.spec, job.folder).add_cbs(callbacks)
+    teacher = Teacher.of(Path(config.teacher), image_set, split, job.report) if config.teacher else None
+    settings = (image_set.labels, image_set.spec, normalisation, job.folder, teacher)
+    loaders = make_loaders(targets=teacher.of_image if teacher else None)
+    learner = make_learner(loaders, config, *settings).add_cbs(callbacks)
     frozen = frozen_backbone(learner, image_set, normalisation, make_loaders, job.report)
     with frozen if config.freeze else nullcontext() as cache:
         lr, lr_finder = _lr(learner, config, job.report)

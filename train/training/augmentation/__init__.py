@@ -1,0 +1,1 @@
+"""What each training image goes through on its way into the network, drawn anew each time."""

@@ -1,0 +1,1 @@
+"""Distillation: a small network, the student, imitates a large one, the teacher."""
