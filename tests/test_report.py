@@ -20,7 +20,8 @@ from ser_images.data.common.errors import UserError
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.spectrogram_gen.spec import ImageSpec
 from ser_images.train.analysis.compare import mcnemar_tests, seed_groups
-from ser_images.train.analysis.corruptions import CLEAN, CORRUPTIONS
+from ser_images.train.analysis.corruptions.groups import CLEAN
+from ser_images.train.analysis.corruptions.table import BY_GROUP, CORRUPTIONS
 from ser_images.train.analysis.leaderboard import latency_images
 from ser_images.train.analysis.mistakes import worst_mistakes
 from ser_images.train.analysis.report import write_report
@@ -149,6 +150,10 @@ def test_robustness_is_written(command: Command, run_folder: Path, voices: Path,
     assert [row["corruption"] for row in rows] == list(CORRUPTIONS)
     assert all(row["corruption"] in out for row in rows)
     assert (copy / "robustness.png").stat().st_size > 5000
+    code, _, error = command(main, "robustness", copy, voices, "--corruptions", "room,reversed polarity")
+    assert (code, error) == (0, "")
+    names = [line.split(",")[0] for line in (copy / "robustness.csv").read_text().splitlines()[1:]]
+    assert names == [CLEAN, *BY_GROUP["room"], "reversed polarity"]
 
 
 def test_groups_add_up(folds: Path) -> None:

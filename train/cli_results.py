@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from ser_images.train.analysis.corruptions.groups import GROUPS
+
 Run = Annotated[Path, typer.Argument(help="Run folder, or a folder with fold-0, fold-1, …")]
 
 
@@ -34,23 +36,32 @@ def report(
 def robustness(
     run: Run,
     recordings: Annotated[Path, typer.Argument(help="The folder that its image set was built from.")],
+    corruptions: Annotated[
+        str,
+        typer.Option(
+            help=f"Some of {', '.join(GROUPS)}, or single ones as in robustness.csv; separated by commas.",
+            show_default="all",
+        ),
+    ] = "",
 ) -> None:
     """Evaluate a run's test clips with corrupted sound.
 
-    Corruptions are gain, noise, a telephone band and codecs.
+    Corruptions are what recordings of users have: other levels, noise, babble, microphones, rooms, distance and codecs.
 
     Prints a table and writes robustness.csv and robustness.png into the run; ser-train report shows them.
     """
     from ser_images.data.common.folders import require_writable
     from ser_images.data.common.progress import progress_bar
+    from ser_images.train.analysis.corruptions.table import choose
     from ser_images.train.analysis.robustness import robustness, write_robustness
     from ser_images.train.console import print_robustness
     from ser_images.train.runs.results import Result
 
+    chosen = choose(corruptions)
     result = Result.read(run)
     require_writable(run)
     with progress_bar("recordings", len(result.predictions.rows)) as progress:
-        rows = robustness(result, recordings, progress=progress)
+        rows = robustness(result, recordings, chosen, progress)
     write_robustness(rows, run)
     print_robustness(rows)
     typer.echo(run / "robustness.csv")

@@ -1,4 +1,4 @@
-"""Robustness: a run's test clips with corrupted sound: gain, noise, telephone, codecs.
+"""Robustness: a run's test clips with corrupted sound: noise, rooms, microphones, codecs.
 
 rows = robustness(Result.read(Path("runs/all")), Path("RAVDESS"))
 """
@@ -19,7 +19,8 @@ from ser_images.spectrogram_gen.render import render
 from ser_images.spectrogram_gen.sound_file import Samples
 from ser_images.spectrogram_gen.spec import ImageSpec
 from ser_images.train.analysis import plots
-from ser_images.train.analysis.corruptions import CLEAN, CORRUPTIONS, Corruption
+from ser_images.train.analysis.corruptions.groups import CLEAN
+from ser_images.train.analysis.corruptions.table import CORRUPTIONS, Corruption
 from ser_images.train.evaluation.uar import uar
 from ser_images.train.runs.records import write_csv
 from ser_images.train.runs.results import PREDICTIONS, Result

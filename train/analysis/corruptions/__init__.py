@@ -1,0 +1,1 @@
+"""Corruptions of recorded speech, by what causes them: noise, babble, microphone, room, codec, channel."""
