@@ -53,6 +53,7 @@ def file(
     trust_pickle: TrustPickle = False,
     top: Top = None,
     min_confidence: MinConfidence = 0.0,
+    any_sound: Annotated[bool, typer.Option("--any-sound", help="Classify sound without speech, too.")] = False,
     voice: VoiceName = None,
     speaker_regex: Annotated[
         str, typer.Option(help="Adapt to each speaker; the expression finds the speaker in a recording's path.")
@@ -67,6 +68,7 @@ def file(
 
     Of a recording longer than the model's images, the middle is classified, with a warning; see `timeline`. A recording
     that can't be classified is a line on stderr; the others go on, and the exit code is 1 (2 if none could be).
+    The label is `no speech` where nobody speaks, and `uncertain` below --min-confidence.
     Every recording is classified by itself, unless --voice or --speaker-regex says who speaks.
     """
     from ser_images.data.corpora.sound_files import recordings
@@ -83,7 +85,7 @@ def file(
     from ser_images.predict.output.text_output import text_output
     from ser_images.predict.predictions import Predictions, SpeakerPredictions, speakers_of
 
-    loaded = Model.load(model, model_format, trust_pickle, min_confidence, fast_start=len(found) <= FEW)
+    loaded = Model.load(model, model_format, trust_pickle, min_confidence, len(found) <= FEW, any_sound)
     speakers = speakers_of(paths, speaker_regex) if speaker_regex else None
     predictions = SpeakerPredictions(loaded, found, speakers) if speakers else Predictions(loaded, found, voice)
     if format == "table":
@@ -223,15 +225,17 @@ def devices() -> None:
 
 
 def _explain(model: "Model", model_path: Path, recording: Path, out: Path) -> None:
-    from ser_images.data.common.errors import prefix_errors
+    from ser_images.data.common.errors import UserError, prefix_errors
     from ser_images.predict.arguments import model_on_disk
     from ser_images.predict.output.explain import explain
     from ser_images.spectrogram_gen.sound_file import read_mono
 
     samples, rate_hz = read_mono(recording)
     with prefix_errors(recording):
-        image = model.image(samples, rate_hz)
-    explain(model_on_disk(model_path), image, model.predict_image(image), printable(Path(recording.name)), out)
+        image, prediction = model.image(samples, rate_hz), model(samples, rate_hz)
+        if not prediction.speech:
+            raise UserError(f"{prediction.label}, so there is nothing to explain; --any-sound explains it nevertheless")
+    explain(model_on_disk(model_path), image, prediction, printable(Path(recording.name)), out)
 
 
 def main() -> None:

@@ -50,7 +50,7 @@ class Enrolment:
         """Add a recording: one clip where it fits into an image, else windows over its speech, as of a timeline.
 
         Raises:
-            UserError: no sound file, silence, too little sound, or no speech in a long recording.
+            UserError: no sound file, silence, too little sound, or no speech.
         """
         samples, rate_hz = read_mono(path)
         with prefix_errors(path):
@@ -59,7 +59,8 @@ class Enrolment:
             if sound_s - self._model.spec.duration_s > CROP_TOLERANCE_S:
                 self._add_windows(samples, rate_hz)
             else:
-                _, outputs = self._model.classify(samples, rate_hz, adaptive=True)
+                prediction, outputs = self._model.classify(samples, rate_hz, adaptive=True)
+                _require_speech(prediction.speech)
                 self._add(outputs, 1.0, sound_s)
 
     def _add_windows(self, samples: Samples, rate_hz: int) -> None:
@@ -67,8 +68,7 @@ class Enrolment:
         found = [
             window for parts in (windows.feed(samples), windows.finish()) for part in parts for window in part.windows
         ]
-        if not found:
-            raise UserError("no speech was found")
+        _require_speech(bool(found))
         for window in found:
             self._add(window.outputs, window.tracked(self._model.spec.duration_s).clips, window.new_s)
 
@@ -117,3 +117,8 @@ class Enrolment:
 
     def _mean(self, values: np.ndarray) -> np.ndarray:
         return np.average(values, axis=0, weights=self._clips)
+
+
+def _require_speech(found: bool) -> None:
+    if not found:
+        raise UserError("no speech was found; give recordings of the voice")

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 from numpy.typing import ArrayLike
 
 from ser_images.data.common.errors import prefix_errors
+from ser_images.export.bundle.bundle import Bundle
+from ser_images.export.formats.onnx import Images, Probabilities
 from ser_images.export.models import open_model
 from ser_images.predict.adaptation.image_outputs import ImageOutputs
 from ser_images.predict.arguments import model_on_disk, require_blocks, require_file_alone, require_single_run
 from ser_images.predict.image_model import ImageModel
 from ser_images.predict.prediction import Prediction
 from ser_images.predict.streaming.settings import LIVE_HOP_S, MARGIN, TIMELINE_HOP_S
+from ser_images.predict.streaming.speech_check import has_speech
 from ser_images.spectrogram_gen.audio import active_range
 from ser_images.spectrogram_gen.samples import require_rate_hz, to_mono
 from ser_images.spectrogram_gen.sound_file import Samples, read_blocks, read_mono
@@ -38,6 +41,7 @@ class Model(ImageModel):
     Attributes:
         bundle: its labels, the spec of its images, and how it was trained.
         min_confidence: predictions of lower confidence are `uncertain`.
+        any_sound: classify sound without speech, too; otherwise its label is `no speech`.
 
     Example:
         >>> import ser_images
@@ -45,6 +49,13 @@ class Model(ImageModel):
         >>> model("clip.wav").label in model.labels
         True
     """
+
+    def __init__(
+        self, bundle: Bundle, network: Callable[[Images], Probabilities], min_confidence: float = 0.0,
+        any_sound: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(bundle, network, min_confidence)
+        self.any_sound = any_sound
 
     @classmethod
     def load(
@@ -54,6 +65,7 @@ class Model(ImageModel):
         trust_pickle: bool = False,
         min_confidence: float = 0.0,
         fast_start: bool = False,
+        any_sound: bool = False,
     ) -> "Model":
         """The model of a run folder, of a bundle's zip, or of a single model file.
 
@@ -63,13 +75,14 @@ class Model(ImageModel):
             trust_pickle: load a learner.pkl from elsewhere; unpickling runs the code in it.
             min_confidence: predictions of lower confidence are `uncertain`.
             fast_start: for a few recordings: loads sooner, then predicts a little more slowly.
+            any_sound: classify sound without speech, too; otherwise its label is `no speech`.
 
         Raises:
             UserError: no model there, or one that is damaged, altered or not to be trusted.
         """
         path = model_on_disk(path)
         require_single_run(path)
-        return cls(*open_model(path, format, trust_pickle, fast_start), min_confidence)
+        return cls(*open_model(path, format, trust_pickle, fast_start), min_confidence, any_sound)
 
     def __call__(
         self,
@@ -111,12 +124,14 @@ class Model(ImageModel):
     def _classify(self, samples: Samples, rate_hz: int, adaptive: bool) -> tuple[Prediction, ImageOutputs]:
         outputs = self.image_outputs(self.image(samples, rate_hz), adaptive)
         start, end = active_range(samples, rate_hz, self.spec.trim_db)
+        speech = self.any_sound or has_speech(samples, rate_hz, self.spec)
         sound_s = (end - start) / rate_hz
         prediction = Prediction(
             self.labels, outputs.probabilities, self.min_confidence,
             duration_s=samples.size / rate_hz,
             classified_s=min(sound_s, self.spec.duration_s),
             cropped=sound_s - self.spec.duration_s > CROP_TOLERANCE_S,
+            speech=speech,
         )  # fmt: skip
         return prediction, outputs
 

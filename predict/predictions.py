@@ -61,7 +61,8 @@ class SpeakerPredictions(Predictions):
         found = []
         for path, prediction, outputs in self._classified(adaptive=True):
             speaker = known.setdefault(self._speakers[path], KnownSpeaker(self._speakers[path], self._adaptation))
-            speaker.add(outputs, 1)
+            if prediction.speech:
+                speaker.add(outputs, 1)
             found.append((path, prediction, replace(outputs, embedding=None), speaker))
         _report(list(known.values()))
         for path, prediction, outputs, speaker in found:

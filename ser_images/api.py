@@ -19,6 +19,7 @@ def load(
     trust_pickle: bool = False,
     min_confidence: float = 0.0,
     fast_start: bool = False,
+    any_sound: bool = False,
 ) -> Model:
     """The model of a run folder, of a bundle's zip, or of a single file such as model.onnx.
 
@@ -28,6 +29,7 @@ def load(
         trust_pickle: load a learner.pkl from elsewhere; unpickling runs the code in it.
         min_confidence: predictions of lower confidence are `uncertain`.
         fast_start: for a few recordings: loads sooner, then predicts a little more slowly.
+        any_sound: classify sound without speech, too; otherwise its label is `no speech`.
 
     Raises:
         UserError: no model there, or one that is damaged, altered or not to be trusted.
@@ -49,7 +51,7 @@ def load(
         >>> [segment for result in results for segment in result.segments] == list(model.timeline("meeting.wav"))
         True
     """
-    return Model.load(path, format, trust_pickle, min_confidence, fast_start)
+    return Model.load(path, format, trust_pickle, min_confidence, fast_start, any_sound)
 
 
 def render(samples: ArrayLike, rate_hz: float, spec: ImageSpec | None = None) -> Image:

