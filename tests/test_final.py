@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +14,12 @@ from ser_images.data.common.errors import UserError
 from ser_images.data.lineage import Lineage
 from ser_images.data.splits import every_clip
 from ser_images.export.bundle.bundle import Bundle
-from ser_images.export.models import open_model
+from ser_images.export.bundle.model_card import model_card
+from ser_images.export.models import open_bundle, open_model
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.train.cli import main
 from ser_images.train.evaluation.calibration import choose_temperature, with_temperature
+from ser_images.train.evaluation.groups import groups
 from ser_images.train.evaluation.predictions import joined
 from ser_images.train.runs.final import train_final
 from ser_images.train.runs.folds import cross_validate
@@ -58,6 +60,48 @@ def test_it_knows_every_clip_and_has_the_metrics_of_the_folds(final: Path, folds
     card = (final / "README.md").read_text()
     assert "is chosen on these clips. By a threshold of each fold's own, " in card
     assert "estimated by 4 folds:\nnetworks of the same recipe, each tested on clips that it does not know." in card
+
+
+def test_its_card_has_the_metrics_of_the_folds_by_group(final: Path, folds: Path) -> None:
+    found = groups(Result.read(folds).predictions)
+    recorded = json.loads((final / "metrics.json").read_text())["groups"]
+    assert list(recorded) == ["gender", "intensity"], "one corpus, and speakers are no business of a card"
+    assert recorded["gender"] == [asdict(group) for group in found["gender"]]
+    card = (final / "README.md").read_text()
+    assert "### By gender and intensity\n" in card
+    for name in ("gender", "intensity"):
+        for group in found[name]:
+            assert f"| {name}: {group.value} | {group.clips} | {group.accuracy:.1%} | {group.uar:.1%} |\n" in card
+    assert "### With corrupted sound" not in card
+    assert "Noise, reverberation, telephone audio and overlapping speakers were not part of this measurement." in card
+
+
+def test_it_takes_over_the_robustness_of_the_folds(
+    command: Command, folds: Path, voices: Path, images: ImageSet, tmp_path: Path
+) -> None:
+    runs = Path(shutil.copytree(folds, tmp_path / "folds"))
+    assert command(main, "robustness", runs, voices, "--corruptions", "babble")[0] == 0
+    out = tmp_path / "final"
+    train_final(runs, images, out, lambda _: None)
+    rows = json.loads((out / "metrics.json").read_text())["robustness"]
+    assert [row["corruption"] for row in rows] == ["clean", "babble 20 dB SNR", "babble 10 dB SNR", "babble 5 dB SNR"]
+    card = (out / "README.md").read_text()
+    assert "The folds' networks on the same clips as above, by `ser-train robustness`" in card
+    for row in rows:
+        assert f"| {row['corruption']} | {row['accuracy']:.1%} | {row['uar']:.1%} |\n" in card
+    assert "were measured as simple models of them" in card
+    assert model_card(open_bundle(out)[1]) == card, "the bundle alone has it all"
+
+    lines = (runs / "robustness.csv").read_text().splitlines()
+    for damaged, message in (
+        ("\n".join([lines[0], lines[1].replace("120", "119"), *lines[2:]]), "119 clean clips, and the run has .* 120"),
+        ("\n".join([lines[0], "clean,120,many,0.5,1,0"]), "cannot be read .*; run ser-train robustness again"),
+        ("", "cannot be read"),
+    ):
+        (runs / "robustness.csv").write_text(damaged)
+        with pytest.raises(UserError, match=rf"robustness\.csv: .*{message}"):
+            train_final(runs, images, tmp_path / "again")
+    assert not (tmp_path / "again").exists()
 
 
 def test_its_temperature_and_threshold_are_chosen_on_test_clips(final: Path, folds: Path) -> None:

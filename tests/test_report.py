@@ -17,6 +17,8 @@ from sklearn.metrics import balanced_accuracy_score
 
 from conftest import Command, add_tiny_architecture
 from ser_images.data.common.errors import UserError
+from ser_images.data.labels import EMOTIONS
+from ser_images.export.models import open_model
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.spectrogram_gen.spec import ImageSpec
 from ser_images.train.analysis.compare import mcnemar_tests, seed_groups
@@ -154,6 +156,11 @@ def test_robustness_is_written(command: Command, run_folder: Path, voices: Path,
     assert (code, error) == (0, "")
     names = [line.split(",")[0] for line in (copy / "robustness.csv").read_text().splitlines()[1:]]
     assert names == [CLEAN, *BY_GROUP["room"], "reversed polarity"]
+    card = (copy / "README.md").read_text()
+    assert "The same clips as above, by `ser-train robustness`" in card
+    shown = [line.split(" | ")[0].removeprefix("| ") for line in card.splitlines()]
+    assert [name for name in shown if name in names] == names
+    assert open_model(copy)[0].labels == EMOTIONS, "SHA256SUMS has the new card"
 
 
 def test_groups_add_up(folds: Path) -> None:

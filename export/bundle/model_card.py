@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ser_images.data.corpora.registry import licence_id_of, licence_of
-from ser_images.export.bundle.bundle import Bundle
+from ser_images.export.bundle.bundle import ESTIMATED_BY, Bundle
+from ser_images.export.bundle.card_conditions import by_group, with_corruptions
 from ser_images.export.bundle.card_results import results, results_elsewhere
 from ser_images.spectrogram_gen.spec import ImageSpec
 
@@ -14,19 +15,28 @@ _SPEECH_WEIGHTS = {
     "whisper": "Whisper's encoder (Radford et al. 2023; OpenAI, MIT), fine-tuned by Smart Turn 3.2, BSD 2-Clause",
 }
 """Authors and licences of pretrained weights, by the parts of an architecture's name."""
+ROBUSTNESS = "robustness"
+"""The entry of a final model's metrics with those of its folds with corrupted sound."""
 _SPEECH_TAGS = ("speech", "voices")
 """`--weights` of pretrained speech networks; bundles written before 2026-11-24 have the second."""
 
 
-def model_card(bundle: Bundle, elsewhere: Sequence[Mapping[str, Any]] = ()) -> str:
+def model_card(
+    bundle: Bundle, elsewhere: Sequence[Mapping[str, Any]] = (), robustness: Sequence[Mapping[str, Any]] = ()
+) -> str:
     """The model card in Markdown, with front matter for the Hugging Face Hub.
 
     Args:
         elsewhere: metrics on other recordings, as `ser-train evaluate` writes them.
+        robustness: metrics with corrupted sound, as `ser-train robustness` writes them; a final model has those of its
+            folds in its bundle.
     """
+    metrics = bundle.training.get("metrics") or {}
+    rows = robustness or metrics.get(ROBUSTNESS, ())
     parts = (
-        _front(bundle), _model(bundle), results(bundle), results_elsewhere(elsewhere), _limits(bundle), _data(bundle),
-        _loading(bundle),
+        _front(bundle), _model(bundle), results(bundle), by_group(metrics),
+        with_corruptions(rows, ESTIMATED_BY in bundle.training), results_elsewhere(elsewhere),
+        _limits(bundle, bool(rows)), _data(bundle), _loading(bundle),
     )  # fmt: skip
     return "\n".join(part for part in parts if part)
 
@@ -80,14 +90,18 @@ def _rows(spec: ImageSpec) -> str:
     }[spec.feature]
 
 
-def _limits(bundle: Bundle) -> str:
+def _limits(bundle: Bundle, with_corruptions: bool) -> str:
+    noise = "Noise, reverberation, telephone audio and overlapping speakers were not part of this measurement."
+    if with_corruptions:
+        noise = "Noise, reverberation, telephone audio and overlapping speakers were measured as simple models of them."
     return f"""## Limits and known failures
 
 - Acted emotions are more intense and less mixed than spontaneous ones; expect a much lower accuracy on spontaneous
   speech.
-- The training data have the languages, sentences, ages and rooms of their corpora. Noise, reverberation, telephone
-  audio and overlapping speakers were not part of this measurement.
-- Every input gets a label, also music, background noise and other languages.
+- The training data have the languages, sentences, ages and rooms of their corpora.
+- {noise}
+- Every image gets a label. `ser-predict` and `ser_images.load` answer `no speech` where nobody speaks; other programs
+  have to detect speech themselves. Speech of other languages gets labels, too.
 - The input is {bundle.spec.duration_s:g} s; of a longer recording, the middle is used. Absolute loudness is removed on
   purpose.
 - Results of one fold and one seed vary by several percentage points.

@@ -14,13 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.folders import file_moved_into_place, moved_into_place
+from ser_images.data.common.folders import moved_into_place
 from ser_images.data.label_map import LabelMap
 from ser_images.data.lineage import LINEAGE, Lineage
-from ser_images.export.bundle.bundle import BUNDLE, CARD, Bundle
-from ser_images.export.bundle.model_card import model_card
-from ser_images.export.bundle.run_folder import seal
-from ser_images.export.models import CheckedModel, open_bundle, open_model
+from ser_images.export.bundle.bundle import Bundle
+from ser_images.export.models import CheckedModel, open_model
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow, load_images
 from ser_images.train.evaluation.adaptation import (
     ADAPTATION,
@@ -33,8 +31,9 @@ from ser_images.train.evaluation.adaptation import (
 from ser_images.train.evaluation.metrics import metrics
 from ser_images.train.evaluation.predictions import Predictions, joined
 from ser_images.train.evaluation.shared_labels import SharedLabels
+from ser_images.train.runs.card import update_card
 from ser_images.train.runs.records import write_metrics
-from ser_images.train.runs.results import Fold, Result, read_metrics
+from ser_images.train.runs.results import Fold, Result
 
 _BATCH = 32
 Progress = Callable[[int], None]
@@ -182,9 +181,5 @@ def write_elsewhere(found: Elsewhere, result: Result, image_set: ImageSet, folde
         write_metrics(part, found.predictions, content, image_set.folder)
         if found.adapted:
             write_labels(found.adapted, part / ADAPTATION)
-    if (result.path / BUNDLE).is_file() and folder.parent == result.path:
-        others = [read_metrics(path.parent) for path in sorted(result.path.glob("on-*/metrics.json"))]
-        _, bundle = open_bundle(result.path)
-        with file_moved_into_place(result.path / CARD) as file:
-            file.write(model_card(bundle, others))
-        seal(result.path, CARD)
+    if folder.parent == result.path:
+        update_card(result.path)

@@ -3,7 +3,6 @@
 write_report(Result.read(Path("runs/all")), Path("runs/all/report.html"), ImageSet.read(Path("images")))
 """
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from ser_images.train.evaluation.groups import groups
 from ser_images.train.evaluation.metrics import confusion
 from ser_images.train.evaluation.published_results import published_results
 from ser_images.train.runs.results import Result, interval_method
+from ser_images.train.runs.robustness_table import read_robustness
 
 _INTERVALS = {"speakers": "95 % interval (bootstrap over speakers)", "binomial": "95 % interval (binomial)"}
 _GROUPS = {"statement": "sentence"}
@@ -58,7 +58,7 @@ def _content(result: Result, image_set: ImageSet | None, recordings: Path | None
         "confusion": counts.tolist(),
         "row_fractions": (counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)).tolist(),
         "groups": {_GROUPS.get(name, name): found for name, found in groups(predictions).items()},
-        "robustness": _read_robustness(result.path / "robustness.csv"),
+        "robustness": read_robustness(result.path),
         "mistakes": worst_mistakes(result, image_set, recordings),
         "licences": [licence_of(corpus) for corpus in corpora] if recordings else [],
         **_published(result, metrics),
@@ -85,13 +85,3 @@ def _figures(result: Result, metrics: dict[str, Any]) -> dict[str, Any]:
 def _fold_numbers(result: Result) -> str:
     numbers = ", ".join(str(fold.number) for fold in result.folds)
     return f"fold {numbers}" if len(result.folds) == 1 else f"folds {numbers}"
-
-
-def _read_robustness(path: Path) -> list[dict[str, str]]:
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
-        if rows.fieldnames and rows.fieldnames[0] == "condition":  # the column's name up to version 0.1
-            rows.fieldnames = ["corruption", *rows.fieldnames[1:]]
-        return list(rows)

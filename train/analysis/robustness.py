@@ -22,8 +22,10 @@ from ser_images.train.analysis import plots
 from ser_images.train.analysis.corruptions.groups import CLEAN
 from ser_images.train.analysis.corruptions.table import CORRUPTIONS, Corruption
 from ser_images.train.evaluation.uar import uar
+from ser_images.train.runs.card import update_card
 from ser_images.train.runs.records import write_csv
 from ser_images.train.runs.results import PREDICTIONS, Result
+from ser_images.train.runs.robustness_table import ROBUSTNESS_CSV
 
 NO_SOUND = -1
 """In place of a label: after the corruption, no sound is found in the clip."""
@@ -105,8 +107,9 @@ def _result(
 
 
 def write_robustness(rows: Sequence[CorruptionResult], folder: Path) -> None:
-    """Write `robustness.csv`, which `ser-train report` reads, and `robustness.png`."""
+    """Write `robustness.csv` and `robustness.png`, and the table into the model card of a single run."""
     table = [vars(row) for row in rows]
-    with file_moved_into_place(folder / "robustness.csv") as file:
+    with file_moved_into_place(folder / ROBUSTNESS_CSV) as file:
         write_csv(file, list(table[0]), (row.values() for row in table))
     plots.robustness(table).savefig(folder / "robustness.png")
+    update_card(folder)

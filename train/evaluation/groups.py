@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from ser_images.spectrogram_gen.dataset.image_set import END, START, ManifestRow
 from ser_images.train.evaluation.predictions import Predictions
@@ -10,6 +11,7 @@ from ser_images.train.evaluation.uar import uar
 
 MAX_GROUPS = 40
 """An attribute with more values than this identifies clips rather than groups of them."""
+_IN_CARD = ("gender", "corpus", "language", "intensity")
 _NEVER = ("repetition", START, END)
 
 
@@ -39,6 +41,13 @@ def groups(predictions: Predictions) -> dict[str, list[Group]]:
         for name, several in found.items()
         if 2 <= len(several) <= MAX_GROUPS
     }
+
+
+def groups_of_card(predictions: Predictions) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """The entry `groups` of `metrics.json`, which model cards show; empty where no clips differ in these attributes."""
+    found = groups(predictions)
+    shown = {name: [asdict(group) for group in found[name]] for name in _IN_CARD if name in found}
+    return {"groups": shown} if shown else {}
 
 
 def _attribute(name: str) -> Callable[[ManifestRow], str]:

@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score, classification_report, confusion_mat
 
 from ser_images.data.common.text import counted
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
+from ser_images.train.evaluation.groups import groups_of_card
 from ser_images.train.evaluation.intervals import MIN_SPEAKERS, interval_method, intervals
 from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.evaluation.uar import uar
@@ -45,6 +46,7 @@ def metrics(predictions: Predictions) -> dict[str, Any]:
             }
             for label in predictions.labels
         },
+        **groups_of_card(predictions),
     }
 
 

@@ -16,6 +16,7 @@ from ser_images.data.common.errors import UserError
 from ser_images.data.lineage import Lineage
 from ser_images.data.splits import every_clip, n_folds
 from ser_images.export.bundle.bundle import ESTIMATED_BY
+from ser_images.export.bundle.model_card import ROBUSTNESS
 from ser_images.export.bundle.run_folder import new_run_folder, write_bundle
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.evaluation.adaptation import ADAPTATION, read_labels
@@ -25,6 +26,7 @@ from ser_images.train.evaluation.predictions import joined
 from ser_images.train.runs.lineage import write_lineage
 from ser_images.train.runs.records import clips_hash, provenance, training_summary
 from ser_images.train.runs.results import Result, config_of_fold
+from ser_images.train.runs.robustness_table import robustness_of
 from ser_images.train.runs.run import add_checked_onnx, bundle_of, training_record, write_records
 from ser_images.train.training.callbacks import Report
 from ser_images.train.training.config import TrainConfig
@@ -49,7 +51,8 @@ def train_final(
     """Train on every clip as the folds of a cross-validation were trained; write the run folder `out`.
 
     The metrics of the new model cannot be measured, since it knows every clip: it has those of its folds, and says so.
-    Temperature and threshold are chosen on the predictions of the folds for their test clips.
+    Temperature and threshold are chosen on the predictions of the folds for their test clips. The folds' metrics with
+    corrupted sound, where `ser-train robustness` measured them, are taken over, too.
 
     Args:
         runs: the folder of `--folds all`.
@@ -62,7 +65,7 @@ def train_final(
 
     Raises:
         UserError: not every fold is there, or was tested; other images; weights or a teacher of the folds that are a
-            folder of folds; or `out` exists.
+            folder of folds; a robustness.csv of other folds; or `out` exists.
     """
     result = Result.read(runs)
     protocol = _protocol(result, image_set)
@@ -128,6 +131,8 @@ def _estimated(result: Result) -> Evaluation:
     temperature = choose_temperature(uncalibrated)
     predictions = with_temperature(uncalibrated, temperature)
     metrics = result.metrics
+    if rows := robustness_of(result.path, metrics):
+        metrics[ROBUSTNESS] = rows
     metrics["calibration"] |= {"temperature": [temperature], "uncertain_below": [threshold(predictions)]}
     labels = [label for fold in result.folds for label in read_labels(fold.folder / ADAPTATION)]
     return Evaluation(temperature, predictions, result.predictions, metrics, labels if "adaptation" in metrics else ())

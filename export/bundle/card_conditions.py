@@ -1,0 +1,49 @@
+"""The results in a model card by groups of clips, and with corrupted sound."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def by_group(metrics: Mapping[str, Any]) -> str:
+    """The table of the metrics by gender, corpus, language and intensity; empty where no clip has several of them."""
+    groups: Mapping[str, Sequence[Mapping[str, Any]]] = metrics.get("groups", {})
+    rows = "".join(
+        f"| {name}: {group['value'] or 'unknown'} | {group['clips']} | {group['accuracy']:.1%} | {group['uar']:.1%} |\n"
+        for name, several in groups.items()
+        for group in several
+    )
+    if not rows:
+        return ""
+    return f"""
+### By {_listed(list(groups))}
+
+The UAR of a group is over the labels that its clips have.
+
+| clips | number | accuracy | UAR |
+|---|---|---|---|
+{rows}"""
+
+
+def with_corruptions(rows: Sequence[Mapping[str, Any]], estimated: bool) -> str:
+    """The table of the metrics with corrupted sound; empty where it was not measured.
+
+    Args:
+        rows: as `ser-train robustness` writes them.
+        estimated: they are of the folds of a final model.
+    """
+    if not rows:
+        return ""
+    of = "The folds' networks on the same clips as above" if estimated else "The same clips as above"
+    table = "".join(f"| {row['corruption']} | {row['accuracy']:.1%} | {row['uar']:.1%} |\n" for row in rows)
+    return f"""
+### With corrupted sound
+
+{of}, by `ser-train robustness`: simple models of noise, other speakers, microphones, rooms and codecs.
+
+| sound | accuracy | UAR |
+|---|---|---|
+{table}"""
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
