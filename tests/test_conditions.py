@@ -13,7 +13,7 @@ from ser_images.spectrogram_gen.audio import pad_or_trim, prepare
 from ser_images.spectrogram_gen.features.mel import log_mel
 from ser_images.spectrogram_gen.sound_file import read_mono
 from ser_images.spectrogram_gen.spec import ImageSpec
-from ser_images.train.analysis.corruptions import CORRUPTIONS
+from ser_images.train.analysis.corruptions.table import CORRUPTIONS
 from ser_images.train.training.augmentation.conditions import (
     Bands,
     add_noise,
