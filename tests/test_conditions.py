@@ -39,7 +39,7 @@ def voice(voices: Path) -> NDArray[np.float32]:
 
 
 def band_means_db(power: torch.Tensor) -> torch.Tensor:
-    """The mean of each band, (rows,), black where nothing is to be seen."""
+    """The mean of each band, (rows,), black where it is below the range."""
     return 10 * power.mean((0, 2)).log10().clamp_min(-SPEC.range_db / 10)
 
 
@@ -49,7 +49,7 @@ def test_bands_have_the_frequencies_of_their_rows() -> None:
         loudest = int(power_of(np.sin(2 * np.pi * hz * time).astype(np.float32)).mean((0, 2)).argmax())
         assert BANDS.hz[loudest] == pytest.approx(hz, rel=0.06)
     noise = np.random.default_rng(0).standard_normal(SPEC.n_samples).astype(np.float32)
-    quiet, loud = BANDS.level(power_of(noise)), BANDS.level(power_of(noise * 10))
+    quiet, loud = BANDS.total(power_of(noise)), BANDS.total(power_of(noise * 10))
     assert float(loud / quiet) == pytest.approx(100, rel=1e-3)
 
 
@@ -73,7 +73,7 @@ def test_noise_has_the_levels_that_it_is_drawn_from(voice: NDArray[np.float32]) 
     added = noisy - clean
     assert (added > -1e-9).all()
     active = (clean[0].sum(0) > clean[0].sum(0).max() * 10**-2.5).float().mean()
-    snr = 10 * (BANDS.level(clean) / active.clamp_min(0.1) / BANDS.level(added)).log10()
+    snr = 10 * (BANDS.total(clean) / active.clamp_min(0.1) / BANDS.total(added)).log10()
     assert -1 < float(snr.min()) < 3
     assert 37 < float(snr.max()) < 41
     real = np.random.default_rng(0).standard_normal(SPEC.n_samples).astype(np.float32)
@@ -103,7 +103,7 @@ def test_images_keep_their_level_and_some_stay_as_they_are() -> None:
     assert changed.shape == images.shape
     assert ((changed >= 0) & (changed <= 1)).all()
     assert not torch.equal(changed, images)
-    power, before = (BANDS.level(10 ** ((part - 1) * SPEC.range_db / 10)) for part in (changed, images))
+    power, before = (BANDS.total(10 ** ((part - 1) * SPEC.range_db / 10)) for part in (changed, images))
     assert float((10 * (power / before).log10()).abs().max()) < 4  # 2 dB of gain, and values clipped at white
     silence = torch.zeros(4, 80, 300)
     assert torch.isfinite(conditions.change(silence)).all()

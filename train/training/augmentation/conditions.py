@@ -58,7 +58,7 @@ class Bands:
         widths = edges[:-2] - edges[2:]
         return cls(edges[1:-1], widths / widths.mean())
 
-    def level(self, power: torch.Tensor) -> torch.Tensor:
+    def total(self, power: torch.Tensor) -> torch.Tensor:
         """The total power of each image, shape (n, 1, 1)."""
         return (power * self.widths.to(power.device)[:, None]).sum((1, 2), keepdim=True)
 
@@ -97,7 +97,7 @@ def add_noise(power: torch.Tensor, bands: Bands) -> torch.Tensor:
     energy = power.sum(1, keepdim=True)
     speech = (energy > energy.amax(2, keepdim=True) * 10 ** (-_ACTIVE_DB / 10)).float().mean(2, keepdim=True)
     ratio = 10 ** (-_uniform(n, *SNR_DB, power)[:, None, None] / 10)
-    scale = bands.level(power) / speech.clamp_min(0.1) / bands.level(noise).clamp_min(1e-12)
+    scale = bands.total(power) / speech.clamp_min(0.1) / bands.total(noise).clamp_min(1e-12)
     return power + noise * scale * ratio
 
 

@@ -59,13 +59,13 @@ class RecordingConditions(Callback):
         power = 10 ** ((values - 1) * self.range_db / 10)
         black = 10 ** (-self.range_db / 10)
         power = power - black
-        before = self.bands.level(power)
+        before = self.bands.total(power)
         power = _apply(lambda some: add_room(some, self.frame_s), 0.3, power)
         power = _apply(add_microphone, 0.5, power)
         power = _apply(lambda some: add_noise(some, self.bands), 0.5, power)
         power = _apply(lambda some: limit_band(some, self.bands), 0.3, power)
         gain = torch.empty(len(power), 1, 1, device=power.device).uniform_(-_GAIN_DB, _GAIN_DB)
-        power = power * before / self.bands.level(power).clamp_min(black) * 10 ** (gain / 10)
+        power = power * before / self.bands.total(power).clamp_min(black) * 10 ** (gain / 10)
         changed: torch.Tensor = 1 + 10 / self.range_db * (power + black).log10()
         return changed.clamp(0, 1)
 
