@@ -64,7 +64,7 @@ def _package(run: Path, to: str, out: Path | None) -> None:
 def _frontend(run: Path, clips: Path | None) -> None:
     if clips is None:
         raise UserError("--with-frontend needs --clips DIR: recordings to compare its images with")
-    from ser_images.data.corpora.sound_files import recordings
+    from ser_images.data.sound_files import recordings
     from ser_images.export.convert import to_frontend
 
     grey, difference = to_frontend(run, recordings([clips]))
@@ -101,7 +101,7 @@ def compare(
     import json
 
     from ser_images.data.common.folders import file_moved_into_place, require_replaceable, require_writable
-    from ser_images.data.corpora.sound_files import recordings
+    from ser_images.data.sound_files import recordings
     from ser_images.export.bench.compare import compare as compare_formats
     from ser_images.export.console import print_comparison
 

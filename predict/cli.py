@@ -71,7 +71,7 @@ def file(
     The label is `no speech` where nobody speaks, and `uncertain` below --min-confidence.
     Every recording is classified by itself, unless --voice or --speaker-regex says who speaks.
     """
-    from ser_images.data.corpora.sound_files import recordings
+    from ser_images.data.sound_files import recordings
     from ser_images.predict.output.prediction_formats import FORMATS, write_predictions
 
     require_format(format, FORMATS, out)

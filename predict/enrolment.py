@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ser_images.data import sound_files
 from ser_images.data.common.errors import UserError, prefix_errors
-from ser_images.data.corpora import sound_files
 from ser_images.predict.adaptation.choice import require_adaptive
 from ser_images.predict.adaptation.clustering import cluster
 from ser_images.predict.adaptation.image_outputs import ImageOutputs

@@ -4,18 +4,19 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ser_images.data.common.command_line import LOGGER
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.text import counted
-from ser_images.data.corpora.folder import rule_from_regex
-from ser_images.data.corpora.sound_files import sound_files
-from ser_images.predict.adaptation.choice import require_adaptive, speaker_of
+from ser_images.data.sound_files import sound_files
 from ser_images.predict.adaptation.image_outputs import ImageOutputs
-from ser_images.predict.adaptation.known_speaker import MIN_CLIPS, KnownSpeaker
 from ser_images.predict.model import Model
 from ser_images.predict.output.file_names import printable
 from ser_images.predict.prediction import Prediction
+
+if TYPE_CHECKING:
+    from ser_images.predict.adaptation.known_speaker import KnownSpeaker
 
 
 class Predictions:
@@ -27,7 +28,11 @@ class Predictions:
 
     def __init__(self, model: Model, paths: Sequence[Path], voice: str | os.PathLike[str] | None = None) -> None:
         self._model, self._paths, self.failed = model, paths, 0
-        self._speaker = None if voice is None else speaker_of(model, voice)
+        self._speaker: KnownSpeaker | None = None
+        if voice is not None:
+            from ser_images.predict.adaptation.choice import speaker_of
+
+            self._speaker = speaker_of(model, voice)
 
     def __iter__(self) -> Iterator[tuple[Path, Prediction]]:
         for path, prediction, outputs in self._classified(adaptive=self._speaker is not None):
@@ -53,10 +58,14 @@ class SpeakerPredictions(Predictions):
     """
 
     def __init__(self, model: Model, paths: Sequence[Path], speakers: Mapping[Path, str]) -> None:
+        from ser_images.predict.adaptation.choice import require_adaptive
+
         super().__init__(model, paths)
         self._speakers, self._adaptation = speakers, require_adaptive(model)
 
     def __iter__(self) -> Iterator[tuple[Path, Prediction]]:
+        from ser_images.predict.adaptation.known_speaker import KnownSpeaker
+
         known: dict[str, KnownSpeaker] = {}
         found = []
         for path, prediction, outputs in self._classified(adaptive=True):
@@ -77,6 +86,8 @@ def speakers_of(paths: Sequence[Path], pattern: str) -> dict[Path, str]:
     Raises:
         UserError: it does not compile, or not match a recording.
     """
+    from ser_images.data.corpora.folder import rule_from_regex  # with all corpora, 30 ms
+
     rule = rule_from_regex(pattern)
     if rule.has_label:
         raise UserError(f"--speaker-regex {pattern!r}: a group label has no use here; name the group speaker")
@@ -87,7 +98,9 @@ def speakers_of(paths: Sequence[Path], pattern: str) -> dict[Path, str]:
     }
 
 
-def _report(speakers: Sequence[KnownSpeaker]) -> None:
+def _report(speakers: "Sequence[KnownSpeaker]") -> None:
+    from ser_images.predict.adaptation.known_speaker import MIN_CLIPS
+
     few = [speaker.name for speaker in speakers if speaker.clips < MIN_CLIPS]
     clips = sum(one.clips for one in speakers)
     LOGGER.info(f"adapted to {counted(len(speakers), 'speaker')}, {clips:.0f} recordings")

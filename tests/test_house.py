@@ -23,6 +23,7 @@ LAYERS = {
         "common",
         "clip",
         "labels",
+        "sound_files",
         "synthesis",
         "corpora",
         "label_map",

@@ -8,9 +8,9 @@ from ser_images.data.common.errors import UserError
 from ser_images.data.corpora import synthetic
 from ser_images.data.corpora.known.ravdess import RAVDESS, SYNTHETIC
 from ser_images.data.corpora.registry import corpus_named_like
-from ser_images.data.corpora.sound_files import sound_files
 from ser_images.data.corpora.table.find import tables_of
 from ser_images.data.corpora.table.rows import is_table
+from ser_images.data.sound_files import sound_files
 
 LOGGER = logging.getLogger("ser_images")
 

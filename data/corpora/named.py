@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from ser_images.data.clip import NAMED, Clip, Listing
 from ser_images.data.common.errors import UserError
-from ser_images.data.corpora.sound_files import sound_files
+from ser_images.data.sound_files import sound_files
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 

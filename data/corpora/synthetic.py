@@ -12,8 +12,8 @@ import numpy as np
 import soundfile
 
 from ser_images.data.common.errors import UserError
-from ser_images.data.corpora.sound_files import sound_files
 from ser_images.data.labels import EMOTIONS
+from ser_images.data.sound_files import sound_files
 from ser_images.data.synthesis.prosody import draw_prosody
 from ser_images.data.synthesis.voice import RATE_HZ, SENTENCES, Voice, speak
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
 from ser_images.data.common.errors import UserError
-from ser_images.data.corpora.sound_files import sound_files
+from ser_images.data.sound_files import sound_files
 
 
 class SoundIndex:
