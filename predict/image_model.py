@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL.Image import Image
 
 from ser_images.data.common.errors import UserError, require_between
 from ser_images.export.bundle.bundle import Bundle
@@ -16,11 +15,13 @@ from ser_images.export.formats.onnx import Images, Probabilities
 from ser_images.export.models import NOT_ADAPTIVE, CheckedModel
 from ser_images.predict.adaptation.image_outputs import ImageOutputs
 from ser_images.predict.prediction import Prediction
-from ser_images.spectrogram_gen.render import render
+from ser_images.spectrogram_gen.render import render_grey
 from ser_images.spectrogram_gen.sound_file import Samples
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from ser_images.export.formats.outputs import Outputs
 
 
@@ -64,17 +65,17 @@ class ImageModel:
 
     def image(self, samples: Samples, rate_hz: int) -> Images:
         """The image of mono samples, shape (rows, frames); raises UserError for silence or too little sound."""
-        return np.array(render(samples, rate_hz, self.spec))
+        return np.ascontiguousarray(render_grey(samples, rate_hz, self.spec))
 
-    def predict_image(self, image: Images | Image) -> Prediction:
+    def predict_image(self, image: "Images | Image") -> Prediction:
         """The prediction for an image of the model's spec, shape (rows, frames); raises UserError for another one."""
-        image, expected = np.asarray(image), (self.spec.n_rows, self.spec.n_frames)
-        if image.shape != expected or image.dtype != self.spec.dtype:
-            found = f"{image.dtype} of shape {image.shape}"
+        grey, expected = np.asarray(image), (self.spec.n_rows, self.spec.n_frames)
+        if grey.shape != expected or grey.dtype != self.spec.dtype:
+            found = f"{grey.dtype} of shape {grey.shape}"
             raise UserError(
                 f"image: {found}, expected {np.dtype(self.spec.dtype)} of shape {expected}; see Model.image"
             )
-        return Prediction(self.labels, self.probabilities(image[None])[0], self.min_confidence)
+        return Prediction(self.labels, self.probabilities(grey[None])[0], self.min_confidence)
 
     def probabilities(self, images: Images) -> Probabilities:
         """Probabilities of images (n, rows, frames), float32, shape (n, labels), in the order of `labels`."""

@@ -1,16 +1,18 @@
 """Predictions and segments in a terminal."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ser_images.data.common.errors import UserError
-from ser_images.predict.adaptation.voices import find_voice, voice_names, voices_folder
 from ser_images.predict.output.file_names import printable
 from ser_images.predict.prediction import NO_SPEECH, Prediction
-from ser_images.predict.streaming.timeline import Timeline
+
+if TYPE_CHECKING:
+    from ser_images.predict.streaming.timeline import Timeline
 
 BAR = 30
 """Characters of a bar for a probability of 1."""
@@ -18,7 +20,7 @@ BAR = 30
 
 def print_prediction(path: Path, prediction: Prediction, top: int | None = None) -> None:
     """Print a recording with its label, then every label with its probability, best first and marked."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     console.print(printable(path), markup=False, soft_wrap=True, end="  ")
     if not prediction.speech:
         console.print(NO_SPEECH, style="bold")
@@ -27,9 +29,9 @@ def print_prediction(path: Path, prediction: Prediction, top: int | None = None)
     console.print(bars(prediction, top))
 
 
-def print_segments(path: Path, found: Timeline) -> None:
+def print_segments(path: Path, found: "Timeline") -> None:
     """Print a line for each segment: start, end, the speaker where speakers were distinguished, label, confidence."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     console.print(printable(path), markup=False, soft_wrap=True)
     if not found.segments:
         console.print(f"{NO_SPEECH} in {clock(found.duration_s)}")
@@ -45,7 +47,9 @@ def print_segments(path: Path, found: Timeline) -> None:
 
 def print_voices() -> None:
     """Print a line for each voice that is enrolled on this machine."""
-    console = Console(highlight=False)
+    from ser_images.predict.adaptation.voices import find_voice, voice_names, voices_folder
+
+    console = Console(highlight=False, emoji=False)
     names = voice_names()
     if not names:
         console.print(f"no voice in {voices_folder()}; see ser-predict enrol", markup=False, soft_wrap=True)
