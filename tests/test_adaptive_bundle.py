@@ -101,8 +101,9 @@ def test_format_1_keeps_loading(tiny_run: Path, tmp_path: Path, some_images: Ima
     from ser_images.export.bundle.bundle import Bundle
 
     content = json.loads((tiny_run / "bundle.json").read_text())
-    assert content.pop("format_version") == 3
-    assert (content.pop("linear_probe"), content.pop("adaptation"), content.pop("corpus_heads")) == (False, None, [])
+    assert content.pop("format_version") == 4
+    newer = [content.pop(name) for name in ("linear_probe", "adaptation", "corpus_heads", "license")]
+    assert newer == [False, None, [], ""]
     bundle = Bundle.from_json(json.dumps({"format_version": 1, **content}))
     assert (bundle.linear_probe, bundle.adaptation) == (False, None)
     assert bundle == Bundle.from_json((tiny_run / "bundle.json").read_text())

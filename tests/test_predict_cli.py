@@ -99,6 +99,7 @@ def test_formats_agree_and_name_model_and_spec(
         )
         assert row["file"] == str(path)
         assert (row["model"], row["spec"]) == (model.bundle.model_id, model.bundle.spec.hash)
+        assert row["license"] == "", "that of the synthetic corpus has no SPDX identifier"
         assert (row["label"], row["confidence"]) == (expected.label, pytest.approx(expected.confidence, abs=1e-6))
         assert row["probabilities"] == pytest.approx(expected.ranked(), abs=1e-6)
     file = tmp_path / "out"

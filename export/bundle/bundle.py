@@ -5,6 +5,7 @@ bundle = Bundle.from_json(Path("runs/first/bundle.json").read_text())
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -22,13 +23,15 @@ ESTIMATED_BY = "estimated_by"
 ONNX, INT8, FRONTEND, WEIGHTS, LEARNER = (
     "model.onnx", "model.int8.onnx", "model.frontend.onnx", "model.safetensors", "learner.pkl",
 )  # fmt: skip
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 _KEYS_1 = {
     "format_version", "model_id", "architecture", "labels", "label_scheme", "spec", "spec_hash", "normalisation",
     "temperature", "training",
 }  # fmt: skip
 _KEYS_2 = _KEYS_1 | {"linear_probe", "adaptation"}
-_KEYS = {1: _KEYS_1, 2: _KEYS_2, 3: _KEYS_2 | {"corpus_heads"}}
+_KEYS_3 = _KEYS_2 | {"corpus_heads"}
+_KEYS = {1: _KEYS_1, 2: _KEYS_2, 3: _KEYS_3, 4: _KEYS_3 | {"license"}}
+_LICENSE = re.compile(r"[A-Za-z0-9.+() -]{0,100}")
 
 
 class Normalisation(NamedTuple):
@@ -59,6 +62,8 @@ class Bundle:
         adaptation: to a speaker; None: the model is not adaptive.
         corpus_heads: of a linear probe, the corpora that have a linear layer each, see `CorpusHeads`; empty: one layer
             for all.
+        license: SPDX expression of the model's licence, such as `CC-BY-NC-SA-4.0`; empty: not stated, see
+            `ser_images.export.bundle.licence`.
 
     Raises:
         UserError: values that no model can have.
@@ -74,6 +79,7 @@ class Bundle:
     linear_probe: bool = False
     adaptation: SpeakerAdaptation | None = None
     corpus_heads: tuple[str, ...] = ()
+    license: str = ""
 
     def __post_init__(self) -> None:
         if not all(isinstance(text, str) and text for text in (self.model_id, self.architecture, *self.labels)):
@@ -93,6 +99,8 @@ class Bundle:
             raise UserError(f"corpus_heads {list(heads)}: expected names of corpora, each once")
         if heads and (len(heads) < 2 or not self.linear_probe):
             raise UserError(f"corpus_heads {list(heads)}: expected at least two corpora, of a linear probe")
+        if not isinstance(self.license, str) or not _LICENSE.fullmatch(self.license):
+            raise UserError(f"license is {self.license!r}, expected an SPDX identifier, such as CC-BY-NC-SA-4.0")
         if self.adaptation and len(self.adaptation.bias) != len(self.labels):
             raise UserError(f"adaptation has biases for {len(self.adaptation.bias)} of {len(self.labels)} labels")
 
@@ -111,6 +119,7 @@ class Bundle:
             "linear_probe": self.linear_probe,
             "adaptation": self.adaptation.to_dict() if self.adaptation else None,
             "corpus_heads": self.corpus_heads,
+            "license": self.license,
             "training": dict(self.training),
         }
         return json.dumps(content, indent=2) + "\n"
@@ -135,7 +144,7 @@ class Bundle:
                 content["model_id"], content["architecture"], tuple(content["labels"]), spec,
                 Normalisation(**content["normalisation"]), content["temperature"], content["training"],
                 content.get("linear_probe", False), _adaptation(content.get("adaptation")),
-                _corpus_heads(content.get("corpus_heads", [])),
+                _corpus_heads(content.get("corpus_heads", [])), content.get("license", ""),
             )  # fmt: skip
         except (TypeError, ValueError, KeyError) as error:
             raise UserError(f"damaged ({error})") from error

@@ -4,10 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ser_images.data.corpora.registry import licence_id_of, licence_of
+from ser_images.data.corpora.registry import licence_of
 from ser_images.export.bundle.bundle import ESTIMATED_BY, Bundle
 from ser_images.export.bundle.card_conditions import by_group, with_corruptions
 from ser_images.export.bundle.card_results import results, results_elsewhere
+from ser_images.export.bundle.licence import corpora_of, hub_licence_of_model, licence_of_model
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 _SPEECH_WEIGHTS = {
@@ -42,9 +43,8 @@ def model_card(
 
 
 def _front(bundle: Bundle) -> str:
-    licences = {licence_id_of(corpus) for corpus in _corpora(bundle)}
     return f"""---
-license: {licences.pop() if len(licences) == 1 else "other"}
+license: {hub_licence_of_model(bundle)}
 pipeline_tag: audio-classification
 tags: [speech-emotion-recognition, spectrogram, onnx, safetensors, {bundle.architecture}]
 ---
@@ -109,8 +109,9 @@ def _limits(bundle: Bundle, with_corruptions: bool) -> str:
 
 
 def _data(bundle: Bundle) -> str:
-    corpora = _corpora(bundle)
-    lines = [f"- {corpus}: {licence_of(corpus) or 'ask its owner for the licence'}" for corpus in corpora]
+    corpora, licence = corpora_of(bundle), licence_of_model(bundle)
+    lines = [f"- this model: {licence}"] if licence else []
+    lines += [f"- {corpus}: {licence_of(corpus) or 'ask its owner for the licence'}" for corpus in corpora]
     lines += [f"- pretrained weights: {weights}" for weights in _pretrained_weights(bundle)]
     if label_map := bundle.training.get("label_map"):
         lines.append("- labels were renamed: " + ", ".join(f"{old} is {new}" for old, new in label_map.items()))
@@ -120,12 +121,6 @@ def _data(bundle: Bundle) -> str:
         lines.append(f"- {what}: model {models}, trained on {parents or 'unknown corpora'}")
     none_included = "No recordings and no images are included."
     return "\n".join(["## Data and licence", "", *(lines or ["Unknown."]), "", none_included, ""])
-
-
-def _corpora(bundle: Bundle) -> list[str]:
-    """Those that it was trained on, and those of its starting weights."""
-    before = bundle.training.get("lineage", {}).get("corpora", ())
-    return list(dict.fromkeys([*bundle.training.get("corpora", ()), *before]))
 
 
 def _pretrained_weights(bundle: Bundle) -> list[str]:

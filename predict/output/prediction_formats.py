@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ser_images.export.bundle.bundle import Bundle
+from ser_images.export.bundle.licence import licence_of_model
 from ser_images.predict.output.file_names import printable
 from ser_images.predict.prediction import Prediction
 
 FORMATS = ("table", "csv", "json", "jsonl")
 _DIGITS = 6
-_LAST_COLUMNS = ("model", "spec", "duration_s", "classified_s")
+_LAST_COLUMNS = ("model", "spec", "license", "duration_s", "classified_s")
 
 
 def write_predictions(
@@ -24,7 +25,8 @@ def write_predictions(
         kind: `csv`, `json` or `jsonl`.
         top: how many labels are written with their probability; in CSV the fields of the others are empty.
     """
-    rows = (_row(path, prediction, bundle, top) for path, prediction in predictions)
+    licence = licence_of_model(bundle)
+    rows = (_row(path, prediction, bundle, licence, top) for path, prediction in predictions)
     if kind == "csv":
         _write_csv(file, rows, bundle)
     elif kind == "jsonl":
@@ -34,7 +36,7 @@ def write_predictions(
         print(json.dumps(list(rows), ensure_ascii=False, indent=2), file=file)
 
 
-def _row(path: Path, prediction: Prediction, bundle: Bundle, top: int | None) -> dict[str, Any]:
+def _row(path: Path, prediction: Prediction, bundle: Bundle, licence: str, top: int | None) -> dict[str, Any]:
     return {
         "file": printable(path),
         "label": prediction.label,
@@ -42,6 +44,7 @@ def _row(path: Path, prediction: Prediction, bundle: Bundle, top: int | None) ->
         "probabilities": {label: round(value, _DIGITS) for label, value in prediction.ranked(top).items()},
         "model": bundle.model_id,
         "spec": bundle.spec.hash,
+        "license": licence,
         "duration_s": _rounded(prediction.duration_s),
         "classified_s": _rounded(prediction.classified_s),
     }

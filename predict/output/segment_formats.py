@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_images.export.bundle.bundle import Bundle
+from ser_images.export.bundle.licence import licence_of_model
 from ser_images.predict.output.file_names import printable
 from ser_images.predict.streaming.segments import Segment
 from ser_images.predict.streaming.timeline import Timeline
@@ -25,9 +26,10 @@ def _csv(found: Timeline, path: Path, bundle: Bundle) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     speaker = ["speaker"] if found.speakers else []
-    writer.writerow(["file", "start_s", "end_s", "label", "confidence", *speaker, "model", "spec"])
+    writer.writerow(["file", "start_s", "end_s", "label", "confidence", *speaker, "model", "spec", "license"])
+    licence = licence_of_model(bundle)
     for row in _rows(found):
-        writer.writerow([printable(path), *row.values(), bundle.model_id, bundle.spec.hash])
+        writer.writerow([printable(path), *row.values(), bundle.model_id, bundle.spec.hash, licence])
     return text.getvalue()
 
 
@@ -37,6 +39,7 @@ def _json(found: Timeline, path: Path, bundle: Bundle) -> str:
         "duration_s": round(found.duration_s, _DIGITS),
         "model": bundle.model_id,
         "spec": bundle.spec.hash,
+        "license": licence_of_model(bundle),
         "segments": _rows(found),
     }
     return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
