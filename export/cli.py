@@ -17,6 +17,9 @@ TARGETS = ("onnx", "int8", "torch", "zip", "hub-folder")
 
 app = new_app("write")
 Run = Annotated[Path, typer.Argument(help="A run folder, or the zip of one.")]
+ModelName = Annotated[
+    str, typer.Argument(help="A run folder, its zip, hub:OWNER/NAME, or the name of a shipped model.")
+]
 
 
 @app.callback()
@@ -90,7 +93,7 @@ def _checked(run: Path, to: str, images: Path | None) -> None:
 
 @app.command()
 def compare(
-    run: Run,
+    model: ModelName,
     clips: Annotated[Path, typer.Option(help="Recordings: files or a folder of them.")],
     out: Annotated[Path | None, typer.Option(help="Also write the table to this JSON file.")] = None,
 ) -> None:
@@ -104,8 +107,9 @@ def compare(
     from ser_images.data.sound_files import recordings
     from ser_images.export.bench.compare import compare as compare_formats
     from ser_images.export.console import print_comparison
+    from ser_images.export.model_names import model_path
 
-    found = recordings([clips])
+    found, run = recordings([clips]), model_path(model)
     if out:
         require_writable(out.parent)
         require_replaceable(out, [run, *found])
@@ -117,18 +121,19 @@ def compare(
 
 
 @app.command()
-def verify(run: Run) -> None:
-    """Check the files of a run, and that its model works.
+def verify(model: ModelName) -> None:
+    """Check the files of a model, and that its model works.
 
     Every file must match SHA256SUMS; the model must load, fit its bundle and compute probabilities.
     """
     import numpy as np
 
+    from ser_images.export.model_names import model_path
     from ser_images.export.models import open_model
 
-    bundle, model = open_model(run)
-    model(np.zeros((1, bundle.spec.n_rows, bundle.spec.n_frames), bundle.spec.dtype))
-    typer.echo(f"{run}: complete, model {bundle.model_id}, {len(bundle.labels)} labels, spec {bundle.spec.hash}")
+    bundle, network = open_model(model_path(model))
+    network(np.zeros((1, bundle.spec.n_rows, bundle.spec.n_frames), bundle.spec.dtype))
+    typer.echo(f"{model}: complete, model {bundle.model_id}, {len(bundle.labels)} labels, spec {bundle.spec.hash}")
 
 
 def main() -> None:

@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.requirements import require_installed
-from ser_images.export.bundle.bundle import HUB
 from ser_images.export.bundle.files import SUMS
 
 
@@ -26,20 +24,6 @@ def require_blocks(source: Iterable[ArrayLike]) -> None:
         raise UserError(f"source: {source} is a path, expected blocks of samples; use model.timeline(path)")
     if isinstance(source, np.ndarray) and source.ndim == 1:
         raise UserError("source: one array of samples, expected blocks of samples; give [samples], or use timeline")
-
-
-def model_on_disk(path: str | os.PathLike[str]) -> Path:
-    """The path of a model; of a repository (`hub:owner/name`), where it is kept.
-
-    Raises:
-        UserError: the extra `hub` is not installed, or as `ser_images.export.bundle.hub.fetch`.
-    """
-    if not (text := Path(path).as_posix()).startswith(HUB):
-        return Path(path)
-    require_installed("huggingface_hub")
-    from ser_images.export.bundle.hub import fetch
-
-    return fetch(text)
 
 
 def require_single_run(path: Path) -> None:

@@ -10,18 +10,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ser_images.data.common.command_line import command_line, new_app
+from ser_images.export.shipped.catalogue import DEFAULT
+from ser_images.predict.cli_models import licences
 from ser_images.predict.cli_options import (
     Adapt,
     LiveHop,
     Margin,
     MinConfidence,
     ModelFormat,
-    ModelPath,
+    ModelName,
     TimelineHop,
     Top,
     TrustPickle,
     VoiceName,
     WindowLength,
+    inputs_of,
     require_format,
     require_one_speaker_option,
     require_outputs,
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
 
 FEW = 20
 """Up to this many recordings, a model that loads faster and predicts a little more slowly is done earlier."""
-app = new_app("file", renamed={"--form": "--model-format"})
+app = new_app("file", renamed={"--form": "--model-format"}, version=licences)
 
 
 @app.callback()
@@ -48,7 +51,7 @@ def _predict() -> None:
 @app.command()
 def file(
     paths: Annotated[list[Path], typer.Argument(help="Sound files, or folders of them.")],
-    model: ModelPath,
+    model: ModelName = DEFAULT,
     model_format: ModelFormat = None,
     trust_pickle: TrustPickle = False,
     top: Top = None,
@@ -76,7 +79,7 @@ def file(
 
     require_format(format, FORMATS, out)
     found = recordings(paths)
-    inputs = [*found, model]
+    inputs = inputs_of(model, *found)
     require_plot(explain)
     require_outputs([explain, out], inputs)
     require_one_speaker_option(voice, speaker_regex, explain)
@@ -103,7 +106,7 @@ def file(
 @app.command()
 def timeline(
     path: Annotated[Path, typer.Argument(help="A sound file of any length.")],
-    model: ModelPath,
+    model: ModelName = DEFAULT,
     model_format: ModelFormat = None,
     trust_pickle: TrustPickle = False,
     min_confidence: MinConfidence = 0.0,
@@ -133,7 +136,8 @@ def timeline(
 
     require_format(format, ("table", *SEGMENT_FORMATS), out)
     require_plot(plot)
-    require_outputs([plot, out], [path, model])
+    inputs = inputs_of(model, path)
+    require_outputs([plot, out], inputs)
     length_s = duration_s(path)
     loaded = Model.load(model, model_format, trust_pickle, min_confidence)
     with progress_bar("classifying", round(length_s)) as show:
@@ -144,7 +148,7 @@ def timeline(
     if format == "table":
         print_segments(path, found)
     else:
-        with text_output(out, [path, model]) as file:
+        with text_output(out, inputs) as file:
             file.write(to_text(format, found, path, loaded.bundle))
     if plot:
         from ser_images.predict.output.timeline_plot import draw
@@ -154,7 +158,7 @@ def timeline(
 
 @app.command()
 def live(
-    model: ModelPath,
+    model: ModelName = DEFAULT,
     model_format: ModelFormat = None,
     trust_pickle: TrustPickle = False,
     min_confidence: MinConfidence = 0.0,
@@ -224,9 +228,9 @@ def devices() -> None:
         typer.echo(f"{mark} {device.index:>3}  {device.name}  {device.channels} channels, {device.rate_hz} Hz")
 
 
-def _explain(model: "Model", model_path: Path, recording: Path, out: Path) -> None:
+def _explain(model: "Model", name: str, recording: Path, out: Path) -> None:
     from ser_images.data.common.errors import UserError, prefix_errors
-    from ser_images.predict.arguments import model_on_disk
+    from ser_images.export.model_names import model_path
     from ser_images.predict.output.explain import explain
     from ser_images.spectrogram_gen.sound_file import read_mono
 
@@ -235,7 +239,7 @@ def _explain(model: "Model", model_path: Path, recording: Path, out: Path) -> No
         image, prediction = model.image(samples, rate_hz), model(samples, rate_hz)
         if not prediction.speech:
             raise UserError(f"{prediction.label}, so there is nothing to explain; --any-sound explains it nevertheless")
-    explain(model_on_disk(model_path), image, prediction, printable(Path(recording.name)), out)
+    explain(model_path(name), image, prediction, printable(Path(recording.name)), out)
 
 
 def main() -> None:

@@ -20,8 +20,11 @@ def _between(limits: tuple[float, float], text: str, **settings: Any) -> Any:
     return typer.Option(min=limits[0], max=limits[1], help=text, **settings)
 
 
-ModelPath = Annotated[
-    Path, typer.Option("--model", help="Run folder, a bundle's zip, one model file, or hub:OWNER/NAME.")
+ModelName = Annotated[
+    str,
+    typer.Option(
+        "--model", help="Run folder, a bundle's zip, one model file, hub:OWNER/NAME, or a name from ser-predict models."
+    ),
 ]
 ModelFormat = Annotated[
     str | None, typer.Option(help="Model format: onnx, int8, safetensors or pickle; ONNX by default.")
@@ -60,6 +63,14 @@ def require_plot(path: Path | None) -> None:
     """Raises UserError for the name of a plot that has no suffix of `PLOT_SUFFIXES`."""
     if path and path.suffix.lower() not in PLOT_SUFFIXES:
         raise UserError(f"{path}: expected the name of a plot, with the suffix {', '.join(PLOT_SUFFIXES)}")
+
+
+def inputs_of(model: str, *recordings: Path) -> list[Path]:
+    """What a command reads: recordings and its model, unless that is still to be fetched."""
+    from ser_images.export.model_names import path_without_fetching
+
+    path = path_without_fetching(model)
+    return [*recordings, *([path] if path else [])]
 
 
 def require_outputs(outputs: Sequence[Path | None], inputs: Sequence[Path]) -> None:

@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
-from ser_images.predict.cli_options import ModelFormat, ModelPath
+from ser_images.export.shipped.catalogue import DEFAULT
+from ser_images.predict.cli_options import ModelFormat, ModelName
 
 
 def enrol(
     name: Annotated[str, typer.Argument(help="Of the voice, such as anna.")],
     recordings: Annotated[list[Path], typer.Argument(help="Sound files of this person alone, or folders of them.")],
-    model: ModelPath,
+    model: ModelName = DEFAULT,
     model_format: ModelFormat = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a voice of this name.")] = False,
 ) -> None:

@@ -14,9 +14,11 @@ from numpy.typing import ArrayLike
 from ser_images.data.common.errors import prefix_errors
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.formats.onnx import Images, Probabilities
+from ser_images.export.model_names import model_path
 from ser_images.export.models import open_model
+from ser_images.export.shipped.catalogue import DEFAULT
 from ser_images.predict.adaptation.image_outputs import ImageOutputs
-from ser_images.predict.arguments import model_on_disk, require_blocks, require_file_alone, require_single_run
+from ser_images.predict.arguments import require_blocks, require_file_alone, require_single_run
 from ser_images.predict.image_model import ImageModel
 from ser_images.predict.prediction import Prediction
 from ser_images.predict.streaming.settings import LIVE_HOP_S, MARGIN, TIMELINE_HOP_S
@@ -60,17 +62,18 @@ class Model(ImageModel):
     @classmethod
     def load(
         cls,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] = DEFAULT,
         format: str | None = None,
         trust_pickle: bool = False,
         min_confidence: float = 0.0,
         fast_start: bool = False,
         any_sound: bool = False,
     ) -> "Model":
-        """The model of a run folder, of a bundle's zip, or of a single model file.
+        """A model by its path or its name; without argument, the one that is part of the package.
 
         Args:
-            path: the folder or the file, or a repository of the Hugging Face Hub: `hub:owner/name`.
+            path: a run folder, a bundle's zip or one model file; as text also the name of a shipped model, such as
+                `default` or `ravdess-small@1`, or a repository of the Hugging Face Hub: `hub:owner/name`.
             format: `onnx`, `int8`, `safetensors` or `pickle`; None: ONNX where it is there.
             trust_pickle: load a learner.pkl from elsewhere; unpickling runs the code in it.
             min_confidence: predictions of lower confidence are `uncertain`.
@@ -80,9 +83,9 @@ class Model(ImageModel):
         Raises:
             UserError: no model there, or one that is damaged, altered or not to be trusted.
         """
-        path = model_on_disk(path)
-        require_single_run(path)
-        return cls(*open_model(path, format, trust_pickle, fast_start), min_confidence, any_sound)
+        found = model_path(path)
+        require_single_run(found)
+        return cls(*open_model(found, format, trust_pickle, fast_start), min_confidence, any_sound)
 
     def __call__(
         self,

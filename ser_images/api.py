@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike
 from PIL.Image import Image
 
 from ser_images.data.common.errors import UserError
+from ser_images.export.shipped.catalogue import DEFAULT
 from ser_images.predict.model import Model
 from ser_images.spectrogram_gen.render import render as render_mono
 from ser_images.spectrogram_gen.samples import require_rate_hz, to_mono
@@ -13,7 +14,7 @@ from ser_images.spectrogram_gen.spec import ImageSpec
 
 
 def load(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] = DEFAULT,
     *,
     format: str | None = None,
     trust_pickle: bool = False,
@@ -21,10 +22,11 @@ def load(
     fast_start: bool = False,
     any_sound: bool = False,
 ) -> Model:
-    """The model of a run folder, of a bundle's zip, or of a single file such as model.onnx.
+    """A model by its path or its name; without argument, the one that is part of the package.
 
     Args:
-        path: the folder or the file, or a repository of the Hugging Face Hub: `hub:owner/name`.
+        path: a run folder, a bundle's zip or one model file; as text also the name of a shipped model, such as
+            `default` or `ravdess-small@1`, or a repository of the Hugging Face Hub: `hub:owner/name`.
         format: `onnx`, `int8`, `safetensors` or `pickle`; None: ONNX where it is there.
         trust_pickle: load a learner.pkl from elsewhere; unpickling runs the code in it.
         min_confidence: predictions of lower confidence are `uncertain`.

@@ -76,13 +76,18 @@ def distributions(shared: Shared, tmp_path_factory: pytest.TempPathFactory) -> P
     return shared("distributions", lambda out: build_distributions(tmp_path_factory.mktemp("source"), out))
 
 
-def build_distributions(source: Path, out: Path) -> None:
+def copy_source(source: Path) -> None:
+    """Copy the files that git tracks: a build writes into its source folder."""
     root = Path(__file__).parent.parent
     files = subprocess.run(["git", "ls-files", "-z"], cwd=root, check=True, capture_output=True, text=True).stdout
-    for name in filter(None, files.split("\0")):  # a build writes into its source folder
+    for name in filter(None, files.split("\0")):
         if (root / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(root / name, source / name)
+
+
+def build_distributions(source: Path, out: Path) -> None:
+    copy_source(source)
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -58,7 +58,8 @@ def test_every_command_has_short_help_and_a_version(name: str, command: Command)
     assert (short[0], short[2]) == (0, "")
     for option in ("-h, --help", "--version", "-v, --verbose", "-q, --quiet", "--install-completion"):
         assert option in short[1]
-    assert command(main, "--version") == (0, f"ser-images {installed_version()}\n", "")
+    code, out, error = command(main, "--version")
+    assert (code, out.splitlines()[0], error) == (0, f"ser-images {installed_version()}", "")
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -21,33 +21,33 @@ def bundle(tiny_run: Path) -> Bundle:
     return Bundle.from_json((tiny_run / "bundle.json").read_text())
 
 
-def trained_on(bundle: Bundle, *corpora: str, before: tuple[str, ...] = (), license: str = "") -> Bundle:
+def of_corpora(bundle: Bundle, *corpora: str, before: tuple[str, ...] = (), license: str = "") -> Bundle:
     lineage = {"corpora": list(before), "models": ["0" * 12]}
     return replace(bundle, license=license, training={"corpora": list(corpora), "lineage": lineage})
 
 
 def test_it_is_the_stated_one_or_that_of_all_corpora(bundle: Bundle) -> None:
-    assert licence_of_model(trained_on(bundle, "ravdess")) == "CC-BY-NC-SA-4.0"
-    assert licence_of_model(trained_on(bundle, "ravdess", "nemo")) == "CC-BY-NC-SA-4.0"
-    assert licence_of_model(trained_on(bundle, "crema-d")) == "ODbL-1.0"
-    assert licence_of_model(trained_on(bundle, "ravdess", "crema-d")) == ""
-    assert licence_of_model(trained_on(bundle, "ravdess", before=("tess",))) == ""
-    assert licence_of_model(trained_on(bundle, "folder")) == ""
-    assert licence_of_model(trained_on(bundle, "ravdess", license="MIT")) == "MIT"
+    assert licence_of_model(of_corpora(bundle, "ravdess")) == "CC-BY-NC-SA-4.0"
+    assert licence_of_model(of_corpora(bundle, "ravdess", "nemo")) == "CC-BY-NC-SA-4.0"
+    assert licence_of_model(of_corpora(bundle, "crema-d")) == "ODbL-1.0"
+    assert licence_of_model(of_corpora(bundle, "ravdess", "crema-d")) == ""
+    assert licence_of_model(of_corpora(bundle, "ravdess", before=("tess",))) == ""
+    assert licence_of_model(of_corpora(bundle, "folder")) == ""
+    assert licence_of_model(of_corpora(bundle, "ravdess", license="MIT")) == "MIT"
 
 
 def test_the_card_has_it_as_the_hub_names_it(bundle: Bundle) -> None:
-    card = model_card(trained_on(bundle, "crema-d"))
+    card = model_card(of_corpora(bundle, "crema-d"))
     assert card.startswith("---\nlicense: odbl\n")
     assert "## Data and licence\n\n- this model: ODbL-1.0\n- crema-d: " in card
-    assert model_card(trained_on(bundle, "folder", license="Apache-2.0")).startswith("---\nlicense: apache-2.0\n")
-    unknown = model_card(trained_on(bundle, "folder"))
+    assert model_card(of_corpora(bundle, "folder", license="Apache-2.0")).startswith("---\nlicense: apache-2.0\n")
+    unknown = model_card(of_corpora(bundle, "folder"))
     assert unknown.startswith("---\nlicense: other\n")
     assert "- this model" not in unknown
 
 
 def test_a_bundle_keeps_it_and_those_of_format_3_have_none(bundle: Bundle) -> None:
-    stated = trained_on(bundle, "folder", license="CC-BY-4.0")
+    stated = of_corpora(bundle, "folder", license="CC-BY-4.0")
     assert Bundle.from_json(stated.to_json()) == stated
     content = json.loads(stated.to_json())
     assert content.pop("license") == "CC-BY-4.0"
@@ -55,7 +55,7 @@ def test_a_bundle_keeps_it_and_those_of_format_3_have_none(bundle: Bundle) -> No
 
 
 def test_predictions_and_segments_name_it(bundle: Bundle, tmp_path: Path) -> None:
-    stated = trained_on(bundle, "ravdess")
+    stated = of_corpora(bundle, "ravdess")
     labels = stated.labels
     prediction = Prediction(labels, np.full(len(labels), 1 / len(labels), np.float32))
     for kind in ("csv", "json", "jsonl"):

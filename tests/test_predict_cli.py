@@ -233,9 +233,10 @@ def test_bad_input(
 def test_no_model(command: Command, voices: Path, tmp_path: Path) -> None:
     """Damaged ones are in test_bundle.py."""
     path = recording(voices)
+    expected = "expected a run, a bundle, hub:OWNER/NAME or a name from ser-predict models"
     for model, message in (
         (tmp_path, "no run of ser-train and no bundle (it has no SHA256SUMS); give the folder of a run, or a bundle"),
-        (tmp_path / "missing", "no such file or folder; give the folder of a run, or a bundle"),
+        (tmp_path / "missing", f"no such file or folder; {expected}"),
     ):
         assert command(main, "file", path, "--model", model) == (2, "", f"error: {model}: {message}\n")
 

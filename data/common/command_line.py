@@ -6,9 +6,10 @@ app = new_app()
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,7 +22,9 @@ from ser_images.data.common.requirements import install_command, installed_versi
 LOGGER = logging.getLogger("ser_images")
 
 
-def new_app(default: str | None = None, renamed: Mapping[str, str] | None = None) -> typer.Typer:
+def new_app(
+    default: str | None = None, renamed: Mapping[str, str] | None = None, version: Callable[[], str] | None = None
+) -> typer.Typer:
     """An application whose --help imports nothing heavy.
 
     Every command has -h, --version, --verbose and --quiet; the application also has Typer's shell completion.
@@ -29,8 +32,10 @@ def new_app(default: str | None = None, renamed: Mapping[str, str] | None = None
     Args:
         default: the command to run when the first word is not exactly a command.
         renamed: option names of the version before and what they are called now; an old name is a warning.
+        version: a further line that --version prints.
     """
-    group = type("Group", (_Group,), {"default": default, "renamed": renamed or {}})
+    attributes = {"default": default, "renamed": renamed or {}, "further_version": staticmethod(version or str)}
+    group = type("Group", (_Group,), attributes)
     return typer.Typer(
         cls=group, context_settings={"help_option_names": ["-h", "--help"]},
         no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -40,11 +45,12 @@ def new_app(default: str | None = None, renamed: Mapping[str, str] | None = None
 class _Group(TyperGroup):
     default: str | None = None
     renamed: Mapping[str, str]
+    further_version: Callable[[], str]
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         for command in (self, *self.commands.values()):
-            command.params.extend(_common_options())
+            command.params.extend(_common_options(self.further_version))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         args = [self._current_name(word) for word in args]
@@ -69,9 +75,10 @@ class _Group(TyperGroup):
         return word.isidentifier() and not Path(word).exists() and bool(get_close_matches(word, self.commands))
 
 
-def _common_options() -> list[TyperOption]:
+def _common_options(further_version: Callable[[], str]) -> list[TyperOption]:
+    print_version = partial(_print_version, further_version)
     return [
-        _flag("--version", help="Print the version and exit.", callback=_print_version, is_eager=True),
+        _flag("--version", help="Print the version and exit.", callback=print_version, is_eager=True),
         _flag("--verbose", "-v", help="Print details too.", callback=_set_level(logging.DEBUG)),
         _flag("--quiet", "-q", help="Print result, warnings and errors only.", callback=_set_level(logging.WARNING)),
     ]  # fmt: skip
@@ -81,9 +88,11 @@ def _flag(*names: str, **attributes: Any) -> TyperOption:
     return TyperOption(param_decls=list(names), is_flag=True, default=False, expose_value=False, **attributes)
 
 
-def _print_version(ctx: Any, _: Any, given: bool) -> None:
+def _print_version(further_version: Callable[[], str], ctx: Any, _: Any, given: bool) -> None:
     if given:
         typer.echo(f"ser-images {installed_version()}")
+        if line := further_version():
+            typer.echo(line)
         ctx.exit()
 
 

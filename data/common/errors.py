@@ -18,7 +18,7 @@ class UserError(Exception):
         ...     ser_images.load("nowhere")
         ... except ser_images.UserError as error:
         ...     print(error)
-        nowhere: no such file or folder; give the folder of a run, or a bundle
+        nowhere: no such file or folder; expected a run, a bundle, hub:OWNER/NAME or a name from ser-predict models
     """
 
 
