@@ -11,7 +11,7 @@ import typer
 
 from ser_images.data.common.command_line import command_line, new_app
 from ser_images.export.shipped.catalogue import DEFAULT
-from ser_images.predict.cli_models import licences
+from ser_images.predict.cli_models import licences, models
 from ser_images.predict.cli_options import (
     Adapt,
     LiveHop,
@@ -214,6 +214,7 @@ def _print_utterance(prediction: "Prediction", name: str, model: "Model", jsonl:
         print_prediction(Path(name), prediction)
 
 
+app.command()(models)
 app.command()(enrol)
 app.command()(voices)
 

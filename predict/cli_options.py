@@ -51,7 +51,7 @@ Adapt = Annotated[
 PLOT_SUFFIXES = (".png", ".pdf", ".svg", ".jpg")
 
 
-def require_format(format: str, formats: Sequence[str], out: Path | None) -> None:
+def require_format(format: str, formats: Sequence[str], out: Path | None = None) -> None:
     """Raises UserError for an unknown `--format`, and for a table into a file."""
     if format not in formats:
         raise UserError(f"--format {format}: expected one of {', '.join(formats)}")

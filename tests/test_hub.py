@@ -14,8 +14,9 @@ import pytest
 
 from conftest import Command
 from ser_images.data.common.errors import UserError
-from ser_images.export.bundle.hub import HubModel, fetch
+from ser_images.export.bundle.hub import HubModel, fetch, fetched_models
 from ser_images.export.cli import main as export
+from ser_images.predict.listed_models import listed_models
 from ser_images.predict.model import Model
 
 pytest.importorskip("huggingface_hub")
@@ -101,6 +102,17 @@ def test_what_was_fetched_needs_no_network_and_stays_the_same(uploaded: Hub) -> 
     assert not uploaded.requests
     assert fetch(f"hub:owner/model@{SECOND}", uploaded.address).name == SECOND
     assert HubModel.parse("hub:owner/model").pinned == FIRST
+
+
+def test_what_was_fetched_is_listed_by_the_names_that_load_it(uploaded: Hub) -> None:
+    assert fetched_models() == []
+    first = fetch("hub:owner/model", uploaded.address)
+    uploaded.commits[SECOND] = dict(uploaded.commits[FIRST])
+    second = fetch(f"hub:owner/model@{SECOND}", uploaded.address)
+    assert fetched_models() == [("hub:owner/model", first), (f"hub:owner/model@{SECOND}", second)]
+    assert [fetch(name, "http://127.0.0.1:9") for name, _ in fetched_models()] == [first, second]
+    listed = [(model.name, model.source) for model in listed_models(first.parent / "nothing")]
+    assert [one for one in listed if one[1] == "hub"] == [(name, "hub") for name, _ in fetched_models()]
 
 
 def test_a_moved_revision_is_refused(uploaded: Hub) -> None:

@@ -114,3 +114,18 @@ def _require_safe(name: str, files: set[str]) -> None:
         raise UserError(
             f"{name}: no model of ser-images (it has no {BUNDLE}); expected what ser-export --to hub-folder writes"
         )
+
+
+def fetched_models() -> list[tuple[str, Path]]:
+    """The models that were fetched before, by name: what to give as model, and the folder of the commit.
+
+    The commit of the first use has the name without commit, which means it.
+    """
+    folder = user_cache_path("ser-images") / "hub"
+    found = []
+    for path in sorted(folder.glob(f"*/*/*/{BUNDLE}")):
+        repository, commit = path.parent.parent.relative_to(folder).as_posix(), path.parent.name
+        if re.fullmatch("[0-9a-f]{40}", commit):
+            pinned = HubModel(repository).pinned == commit
+            found.append((f"{HUB}{repository}" + ("" if pinned else f"@{commit}"), path.parent))
+    return found
