@@ -2,9 +2,11 @@
 
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -159,6 +161,25 @@ def test_without_a_shipped_model_the_version_has_the_licence_of_the_code(
     assert command(main, "--version")[1] == f"ser-images {ser_images.__version__}\nlicences: code MIT\n"
 
 
+def test_a_run_becomes_a_shipped_model(
+    adaptive_run: Path, tmp_path: Path, voices: Path, monkeypatch: pytest.MonkeyPatch, command: Command
+) -> None:
+    out = tmp_path / "shipped" / "ravdess-small-1"
+    script = Path(__file__).parent.parent / "runs/ship.py"
+    monkeypatch.setattr(sys, "argv", [str(script), str(adaptive_run), str(out), "--license", "CC-BY-NC-SA-4.0"])
+    runpy.run_path(str(script), run_name="__main__")
+    assert {path.name for path in out.iterdir()} == FILES
+    assert "https://spdx.org/licenses/CC-BY-NC-SA-4.0.html" in (out / "LICENSE").read_text()
+    assert (out / "README.md").read_text().startswith("---\nlicense: cc-by-nc-sa-4.0\n")
+    monkeypatch.setattr(catalogue, "FOLDER", out.parent)
+    recording = sorted(voices.rglob("*.wav"))[0]
+    model, run = ser_images.load(), ser_images.load(adaptive_run)
+    assert (model(recording).values == run(recording).values).all()
+    assert model.bundle == replace(run.bundle, license="CC-BY-NC-SA-4.0")
+    (row,) = json.loads(command(main, recording, "--format", "json")[1])
+    assert row["license"] == "CC-BY-NC-SA-4.0"
+
+
 @pytest.fixture(scope="module")
 def installed(shared: Shared, adaptive_run: Path) -> Path:
     """The bin folder of an environment with a wheel that has a model."""
@@ -170,7 +191,8 @@ def install_with_model(run: Path, folder: Path) -> None:
     copy_source(source)
     if not (source / "export/shipped/ravdess-small-1").exists():
         ship(run, source / "export/shipped/ravdess-small-1")
-    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, source]  # by way of the sdist
+    # by way of the sdist, as it is published
+    build: list[str | Path] = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, source]
     done = subprocess.run(build, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     install_wheel(next(folder.glob("*.whl")), folder / "environment")
@@ -185,7 +207,7 @@ def test_a_wheel_with_a_model_predicts_at_once(installed: Path, voices: Path, tm
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COV"))}
 
     def output(*arguments: object) -> str:
-        command = [installed / "ser-predict", *map(str, arguments)]
+        command = [str(installed / "ser-predict"), *map(str, arguments)]
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout

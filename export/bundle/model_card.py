@@ -150,8 +150,8 @@ def _loading(bundle: Bundle) -> str:
        (probabilities,) = session.run(None, {{"images": images}})
        bundle = json.loads(session.get_modelmeta().custom_metadata_map["ser_images.bundle"])
 
-4. PyTorch, from `model.safetensors`: `ser-train {bundle.architecture} --weights model.safetensors` trains from these
-   weights, and `safetensors.torch.load_file` reads them.
+4. PyTorch, from `model.safetensors` if it is included: `safetensors.torch.load_file` reads the weights, and
+   `ser-train {bundle.architecture} --weights model.safetensors` trains from them.
 5. Plain fastai, from `learner.pkl` if it is included: `load_learner("learner.pkl")`. Loading a pickle can run any code:
    do it only if you trust its author.
 
