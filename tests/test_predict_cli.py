@@ -70,6 +70,13 @@ def test_a_folder_and_one_bad_file_among_good_ones(
     assert error.count("\n") == 1
 
 
+def test_a_name_with_the_code_of_an_emoji_stays_as_it_is(
+    command: Command, voices: Path, tiny_run: Path, tmp_path: Path
+) -> None:
+    path = shutil.copy(recording(voices), tmp_path / "a:smile:.wav")
+    assert command(main, "file", path, "--model", tiny_run)[1].startswith(f"{path}  ")
+
+
 def rows_of(out: str, kind: str) -> list[dict[str, Any]]:
     if kind == "json":
         return list(json.loads(out))
