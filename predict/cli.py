@@ -45,7 +45,7 @@ app = new_app("file", renamed={"--form": "--model-format"}, version=licences)
 
 @app.callback()
 def _predict() -> None:
-    """Predict emotions: ser-predict clip.wav --model RUN, or ser-predict live --model RUN."""
+    """Predict emotions: ser-predict clip.wav, or ser-predict live; with a model of your own: --model RUN."""
 
 
 @app.command()

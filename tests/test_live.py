@@ -72,6 +72,7 @@ def test_live_labels_are_those_of_the_recorded_sound(
         assert window["label"] == prediction.label
         assert window["confidence"] == pytest.approx(prediction.confidence, abs=1e-3)
         assert (window["model"], window["spec"]) == (model.bundle.model_id, model.spec.hash)
+        assert window["license"] == ""
     segments = [segment for window in windows for segment in window["segments"]]
     expected = list(model.timeline(record))
     assert len(expected) == 3

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ser_images.data.common.errors import require_between
+from ser_images.export.bundle.licence import licence_of_model
 from ser_images.predict.adaptation.choice import AdaptationChoice
 from ser_images.predict.adaptation.tracker import SpeakerTracker
 from ser_images.predict.image_model import ImageModel
@@ -72,6 +73,7 @@ class LiveResult:
             "dropped": dropped,
             "model": model.bundle.model_id,
             "spec": model.spec.hash,
+            "license": licence_of_model(model.bundle),
             **self._adaptation(),
         }
 
