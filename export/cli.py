@@ -121,6 +121,22 @@ def compare(
 
 
 @app.command()
+def license(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    identifier: Annotated[str, typer.Argument(help="SPDX identifier, such as CC-BY-4.0.")],
+) -> None:
+    """State the licence of a run's model.
+
+    It is written into the bundle, the model card and each model file. Without it, a model has the licence of its
+    corpora, where they have one in common.
+    """
+    from ser_images.export.licensing import state_license
+
+    state_license(run, identifier)
+    typer.echo(f"{run}: licensed {identifier}")
+
+
+@app.command()
 def verify(model: ModelName) -> None:
     """Check the files of a model, and that its model works.
 

@@ -75,7 +75,7 @@ def to_frontend(run: Path, recordings: Sequence[Path]) -> tuple[int, float]:
 def to_int8(run: Path, image_set: ImageSet) -> Comparison:
     """Write `model.int8.onnx`: ranges from training images, accuracy from validation images."""
     files, bundle = open_bundle(run)
-    _require_folder(run)
+    require_folder(run)
     if ONNX not in files:
         raise UserError(f"{run / ONNX}: missing; write it first with ser-export {run} --to onnx --images …")
     calibration, _ = _subset(files, bundle, image_set, "train", CALIBRATION_IMAGES)
@@ -106,11 +106,12 @@ def _sound(path: Path, bundle: Bundle) -> Samples:
 
 def _network(run: Path) -> tuple[BundleFiles, Bundle, Any]:
     files, bundle = open_bundle(run)
-    _require_folder(run)
+    require_folder(run)
     return files, bundle, read_network(files, bundle)
 
 
-def _require_folder(run: Path) -> None:
+def require_folder(run: Path) -> None:
+    """Raise UserError where a run is no folder that can be written into."""
     if not run.is_dir():
         raise UserError(f"{run}: a zip, and further formats are written into a folder; unpack it first")
     for file in run.iterdir():  # what is written here must not go through a link to elsewhere

@@ -21,6 +21,13 @@ def weights_bytes(network: Any, bundle_json: str | None = None) -> bytes:
     return save(state, {_BUNDLE_KEY: bundle_json} if bundle_json else None)
 
 
+def with_bundle(content: bytes, bundle_json: str) -> bytes:
+    """The same weights with another bundle in the header."""
+    from safetensors.torch import load, save
+
+    return save(load(content), {_BUNDLE_KEY: bundle_json})
+
+
 def model_id(network: Any) -> str:
     """Twelve hexadecimal digits of the SHA-256 of the weights."""
     return hashlib.sha256(weights_bytes(network)).hexdigest()[:12]
