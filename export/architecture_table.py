@@ -24,7 +24,7 @@ class NetworkInfo(NamedTuple):
 NETWORKS: Mapping[str, NetworkInfo] = {
     "resnet34": NetworkInfo("image", "ResNet34, pretrained on ImageNet; 21.3 million parameters"),
     "cnn4": NetworkInfo("image", "four convolutions, for small image sets and CPUs; 0.1 million parameters"),
-    "cnn-tdnn": NetworkInfo("image", "convolutions and attentive pooling, to be a student; 0.6 million parameters"),
+    "cnn-tdnn": NetworkInfo("image", "convolutions and attentive pooling, to be a student; 0.65 million parameters"),
     "cnn1d": NetworkInfo("sequence", "residual convolutions over time; 0.9 million parameters"),
     "bilstm": NetworkInfo("sequence", "two bidirectional LSTM layers; 0.16 million parameters"),
     "cnn-lstm": NetworkInfo("sequence", "two convolutions and an LSTM; 0.19 million parameters"),

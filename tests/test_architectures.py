@@ -39,7 +39,7 @@ from ser_images.train.training.losses import PerHeadCrossEntropy
 WEIGHTS = {
     "resnet34": (128, 21_288_640),
     "cnn4": (128, 100_208),
-    "cnn-tdnn": (80, 592_952),
+    "cnn-tdnn": (80, 651_112),
     "cnn1d": (40, 901_208),
     "bilstm": (40, 155_736),
     "cnn-lstm": (40, 187_352),

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -132,7 +132,6 @@ def _has_onnx(folder: Path) -> bool:
 
 def _require_same_settings(task: _Task, image_set: ImageSet) -> None:
     found = read_provenance(task.out)
-    found["config"] = asdict(TrainConfig.from_dict(found["config"]))  # with the fields that were added since
     split = make_split(image_set.rows, task.protocol, task.fold, task.config.seed)
     expected = provenance(image_set, split, task.protocol, task.fold, task.config, task.command)
     different = [name for name in _IDENTITY if found.get(name) != expected[name]]
