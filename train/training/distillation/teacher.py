@@ -78,7 +78,7 @@ class Teacher:
         training = _training_clips(image_set, split, values, cache.rows)
         blocks = blocks_of(bundle.architecture, values.shape[1])
         if bundle.linear_probe:
-            report(f"teacher {run.name}: fitted again to folds of the training speakers, for their probabilities")
+            report(f"teacher {run.name}: its last layer is fitted again, to folds of the training speakers")
             speakers = _speakers(image_set, cache.rows)
             corpora = image_set.corpora if bundle.corpus_heads else ()
             replace_by_out_of_fold(probabilities, training, values, speakers, blocks, corpora)
