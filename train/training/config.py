@@ -2,19 +2,20 @@
 
 config = TrainConfig("resnet34", epochs=30).resolved()
 
-The one place where options are declared: `ser-train`, recipe files and `train_model` take theirs from here. It imports
-neither NumPy nor torch.
+The one place of the defaults: `ser-train`, recipe files and `train_model` take theirs from here. Help texts and ranges
+are in `config_options.py`. It imports neither NumPy nor torch.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from typing import Any
 
 from ser_images.data.common.errors import UserError
+from ser_images.train.training import config_options as options
+from ser_images.train.training.config_options import AUTO
 from ser_images.train.training.old_options import renamed
-from ser_images.train.training.options import Option, from_mapping, require_valid
+from ser_images.train.training.options import from_mapping, require_valid
 
-AUTO = "auto"
 PRETRAINED_TAGS = ("imagenet", "speech")
 """Pretrained weights that `weights` names: of ImageNet, and of speech networks."""
 _OF_EPOCHS = (
@@ -22,12 +23,11 @@ _OF_EPOCHS = (
     "label_smoothing", "class_weights", "class_weight", "mask", "ema_decay", "monitor", "keep", "patience", "plateau",
 )  # fmt: skip
 """Fields without effect on a linear probe, which has no epochs."""
-_MANY = 10_000
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Every choice of a training; each field declares its help text, its default and its allowed values.
+    """Every choice of a training; each field declares its type, its help text and its allowed values.
 
     Fields whose default is `auto` or None depend on the architecture and its weights: see `resolved`.
 
@@ -35,171 +35,41 @@ class TrainConfig:
         UserError: a value out of range, or two that exclude each other.
     """
 
-    architecture: Annotated[str, Option("Network, such as resnet34 or cnn4; see ser-train networks.")] = "resnet34"
-    weights: Annotated[
-        str,
-        Option(
-            "Initial weights: imagenet, speech (networks for speech), none (random initialisation), the folder or zip "
-            "of a run, a folder of folds (each starts from its own), or a file with a state dict.",
-            auto="imagenet for resnet34, speech for campplus and campplus-whisper, else none",
-        ),
-    ] = AUTO
-    freeze: Annotated[
-        bool | None,
-        Option(
-            "Freeze the backbone; its embeddings are computed once per image and cached.",
-            auto="with --weights speech",
-        ),
-    ] = None
-    linear_probe: Annotated[
-        bool | None,
-        Option(
-            "Fit a regularised linear layer to the embeddings of a frozen, pretrained speech network, in place of "
-            "epochs.",
-            auto="with --weights speech and --freeze",
-        ),
-    ] = None
-    corpus_heads: Annotated[
-        bool | None,
-        Option(
-            "Of a linear probe: a layer for each corpus, mixed by the corpus that a clip sounds like.",
-            auto="with --linear-probe and several corpora",
-        ),
-    ] = None
-    adapt: Annotated[
-        str,
-        Option(
-            "speaker: also train a head that adapts to a speaker's voice, for ser-predict; the plain predictions do "
-            "not change.",
-            choices=(AUTO, "speaker", "none"),
-            auto="speaker with --weights speech, else none",
-        ),
-    ] = AUTO
-    epochs: Annotated[int, Option("Maximum number of epochs.", 1, _MANY)] = 20
-    epoch_over: Annotated[
-        str,
-        Option(
-            "An epoch shows each training clip once, as a randomly chosen variant (clips), or every image (images).",
-            choices=("clips", "images"),
-        ),
-    ] = "clips"
-    teacher: Annotated[
-        str,
-        Option(
-            "A run whose probabilities and embeddings the network learns to imitate (distillation), or a folder of "
-            "folds (each imitates its own)."
-        ),
-    ] = ""
-    teacher_weight: Annotated[
-        float, Option("Weight of the teacher's probabilities in the loss; the labels have the rest to 1.", 0, 1)
-    ] = 0.5
-    embedding_weight: Annotated[
-        float, Option("Weight of the distance from the teacher's embeddings in the loss.", 0, 1000)
-    ] = 5.0
-    batch_size: Annotated[int, Option("Images in a training step.", 2, 4096)] = 32
-    lr: Annotated[float | None, Option("Maximum learning rate, or auto: found by lr_find.", 1e-8, 10, auto=AUTO)] = None
-    backbone_lr: Annotated[
-        float,
-        Option(
-            "Learning rate of the backbone as a fraction of --lr: below 1 to continue from other weights; needs "
-            "--schedule one-cycle or flat.",
-            1e-6, 1,
-        ),
-    ] = 1.0  # fmt: skip
-    lr_suggestion: Annotated[
-        str, Option("Which suggestion of lr_find to use with --lr auto.", choices=("valley", "steep", "minimum"))
-    ] = "valley"
-    schedule: Annotated[
-        str,
-        Option(
-            "Learning rate schedule: one-cycle (Smith 2018), flat, or fine-tune (fastai: one epoch with a frozen "
-            "backbone, then one-cycle with lower learning rates for earlier layers).",
-            choices=(AUTO, "one-cycle", "flat", "fine-tune"),
-            auto="fine-tune with --weights imagenet, else one-cycle",
-        ),
-    ] = AUTO
-    weight_decay: Annotated[float, Option("Decoupled weight decay, as in AdamW.", 0, 10)] = 0.05
-    mixup: Annotated[float, Option("Alpha of mixup (Zhang et al. 2018); 0 disables it.", 0, 10)] = 0.0
-    label_smoothing: Annotated[float, Option("Fraction of the target spread over all labels.", 0, 0.9999)] = 0.1
-    class_weights: Annotated[
-        str,
-        Option("Label weights in the loss: none, or balanced (inverse frequency).", choices=("none", "balanced")),
-    ] = "none"
-    class_weight: Annotated[
-        dict[str, float],
-        Option("A further factor for one label's weight in the loss, LABEL=FACTOR; may be repeated.", 1e-3, 1e3),
-    ] = field(default_factory=dict)
-    balance: Annotated[
-        str,
-        Option(
-            "Give each corpus, speaker or label the same share of the training clips: drawn more often, in a linear "
-            "probe weighted.",
-            choices=("none", "corpus", "speaker", "label"),
-        ),
-    ] = "none"
-    mask: Annotated[
-        float, Option("SpecAugment (Park et al. 2019): maximum width of a mask, as a fraction of the axis.", 0, 0.9999)
-    ] = 0.1
-    masks: Annotated[
-        int | None,
-        Option("SpecAugment: masks per image and axis; 0 disables them.", 0, _MANY, auto="1, 0 with --freeze"),
-    ] = None
-    time_shift: Annotated[
-        float | None,
-        Option(
-            "Maximum random circular shift in time, as a fraction of the width; 0 disables it.",
-            0, 0.9999, auto="0.05, 0 with --freeze",
-        ),
-    ] = None  # fmt: skip
-    shift_bands: Annotated[
-        float,
-        Option("Maximum random shift in frequency, as a fraction of the height; 0 disables it.", 0, 0.9999),
-    ] = 0.0
-    conditions: Annotated[
-        float,
-        Option(
-            "Fraction of the training images shown under random recording conditions: rooms, microphones, noise, "
-            "limited bands; 0 disables them.",
-            0, 1,
-        ),
-    ] = 0.0  # fmt: skip
-    ema_decay: Annotated[
-        float,
-        Option(
-            "Decay per step of an exponential moving average of the weights, which is validated and kept; 0 disables "
-            "it.",
-            0, 0.9999,
-        ),
-    ] = 0.99  # fmt: skip
-    monitor: Annotated[
-        str,
-        Option(
-            "Validation metric that selects the best epoch and stops early.",
-            choices=("valid_loss", "accuracy", "uar"),
-        ),
-    ] = "uar"
-    keep: Annotated[str, Option("Keep the weights of the best or the last epoch.", choices=("best", "last"))] = "best"
-    patience: Annotated[
-        int, Option("Stop after this many epochs without improvement of --monitor; 0: never.", 0, _MANY)
-    ] = 0
-    plateau: Annotated[
-        int,
-        Option(
-            "Divide the learning rate after this many epochs without improvement of --monitor; 0: never; needs "
-            "--schedule flat.",
-            0, _MANY,
-        ),
-    ] = 0  # fmt: skip
-    plateau_factor: Annotated[float, Option("What --plateau divides the learning rate by.", 1.01, 1e6)] = 10.0
-    refit: Annotated[
-        bool | None,
-        Option(
-            "After calibration, train again from the start with the validation clips included; needs --keep last or "
-            "--linear-probe.",
-            auto="with --linear-probe, where test clips are evaluated",
-        ),
-    ] = None
-    seed: Annotated[int, Option("Seed of the split, the initial weights and all random draws.", 0, 2**32 - 1)] = 0
+    architecture: options.Architecture = "resnet34"
+    weights: options.Weights = AUTO
+    freeze: options.Freeze = None
+    linear_probe: options.LinearProbe = None
+    corpus_heads: options.CorpusHeads = None
+    adapt: options.Adapt = AUTO
+    epochs: options.Epochs = 20
+    epoch_over: options.EpochOver = "clips"
+    teacher: options.Teacher = ""
+    teacher_weight: options.TeacherWeight = 0.5
+    embedding_weight: options.EmbeddingWeight = 5.0
+    batch_size: options.BatchSize = 32
+    lr: options.Lr = None
+    backbone_lr: options.BackboneLr = 1.0
+    lr_suggestion: options.LrSuggestion = "valley"
+    schedule: options.Schedule = AUTO
+    weight_decay: options.WeightDecay = 0.05
+    mixup: options.Mixup = 0.0
+    label_smoothing: options.LabelSmoothing = 0.1
+    class_weights: options.ClassWeights = "none"
+    class_weight: options.ClassWeight = field(default_factory=dict)
+    balance: options.Balance = "none"
+    mask: options.Mask = 0.1
+    masks: options.Masks = None
+    time_shift: options.TimeShift = None
+    shift_bands: options.ShiftBands = 0.0
+    conditions: options.Conditions = 0.0
+    ema_decay: options.EmaDecay = 0.99
+    monitor: options.Monitor = "uar"
+    keep: options.Keep = "best"
+    patience: options.Patience = 0
+    plateau: options.Plateau = 0
+    plateau_factor: options.PlateauFactor = 10.0
+    refit: options.Refit = None
+    seed: options.Seed = 0
 
     def __post_init__(self) -> None:
         require_valid(self)
