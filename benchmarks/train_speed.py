@@ -51,7 +51,7 @@ def make_benchmark_learner(folder: Path, config: TrainConfig, scratch: Path, mem
     loaders = data_loaders(
         images, split, normalisation, config.epoch_over, config.batch_size, default_device(), memory=memory
     )
-    return make_learner(loaders, config, images.labels, images.spec, scratch)
+    return make_learner(loaders, config, images.labels, images.spec, normalisation, scratch)
 
 
 def training_speed(learner: Any, batches: int) -> float:

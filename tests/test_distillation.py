@@ -1,6 +1,7 @@
 """Distillation: what a student learns of its teacher, and which teachers are refused."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,32 +35,38 @@ from ser_images.train.training.loaders import data_loaders
 
 
 @pytest.fixture(scope="module")
-def teacher(images: ImageSet, run_folder: Path) -> Teacher:
-    return Teacher.of(run_folder, images, make_split(images.rows, "speaker", 0, 0), lambda _: None)
+def copies(images: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> ImageSet:
+    """A copy, beside which embeddings may be cached."""
+    return ImageSet.read(shutil.copytree(images.folder, tmp_path_factory.mktemp("distillation") / "images"))
 
 
-def test_what_a_teacher_says(images: ImageSet, teacher: Teacher) -> None:
-    assert teacher.probabilities.shape == (len(images.rows), len(images.labels))
+@pytest.fixture(scope="module")
+def teacher(copies: ImageSet, run_folder: Path) -> Teacher:
+    return Teacher.of(run_folder, copies, make_split(copies.rows, "speaker", 0, 0), lambda _: None)
+
+
+def test_what_a_teacher_says(copies: ImageSet, teacher: Teacher) -> None:
+    assert teacher.probabilities.shape == (len(copies.rows), len(copies.labels))
     assert np.allclose(teacher.probabilities.sum(1), 1, atol=1e-5)
-    row = images.rows[7]
-    targets = teacher.of_image(images.folder / row.image)
-    assert torch.equal(targets[: len(images.labels)], torch.from_numpy(teacher.probabilities[7]))
+    row = copies.rows[7]
+    targets = teacher.of_image(copies.folder / row.image)
+    assert torch.equal(targets[: len(copies.labels)], torch.from_numpy(teacher.probabilities[7]))
     dim = teacher.embeddings.shape[1]
-    assert targets.shape == (len(images.labels) + dim,)
-    split = make_split(images.rows, "speaker", 0, 0)
-    originals = [index for index in split.train if images.rows[index].variant == "original"]
+    assert targets.shape == (len(copies.labels) + dim,)
+    split = make_split(copies.rows, "speaker", 0, 0)
+    originals = [index for index in split.train if copies.rows[index].variant == "original"]
     variances = teacher.embeddings[originals].var(0)
     assert (np.diff(variances) <= 1e-6).all()  # the first components first
 
 
-def test_the_targets_are_those_of_the_variant_that_is_drawn(images: ImageSet, teacher: Teacher) -> None:
-    split = make_split(images.rows, "speaker", 0, 0)
-    arguments = (images, split, Normalisation(0.0, 1.0), "clips", 32, torch.device("cpu"))
-    pixels = [tuple(image.ravel().tolist()) for image in load_images(images, images.rows)]
+def test_the_targets_are_those_of_the_variant_that_is_drawn(copies: ImageSet, teacher: Teacher) -> None:
+    split = make_split(copies.rows, "speaker", 0, 0)
+    arguments = (copies, split, Normalisation(0.0, 1.0), "clips", 32, torch.device("cpu"))
+    pixels = [tuple(image.ravel().tolist()) for image in load_images(copies, copies.rows)]
     for _ in range(2):
         batch, _, targets = data_loaders(*arguments, targets=teacher.of_image).one_batch()
         drawn = [pixels.index(tuple((image * 255).round().int().ravel().tolist())) for image in batch]
-        assert len({images.rows[number].variant for number in drawn}) == 2
+        assert len({copies.rows[number].variant for number in drawn}) == 2
         expected = np.concatenate([teacher.probabilities[drawn], teacher.embeddings[drawn]], 1)
         assert np.array_equal(targets.numpy(), expected)
 
@@ -111,8 +118,8 @@ def test_probabilities_of_training_clips_are_those_of_layers_fitted_to_other_spe
 
 
 @pytest.mark.slow
-def test_a_student(command: Command, images: ImageSet, run_folder: Path, tmp_path: Path) -> None:
-    arguments = ("--images", images.folder, "--epochs", 1, "--lr", 1e-3, "--conditions", 0.5)
+def test_a_student(command: Command, copies: ImageSet, run_folder: Path, tmp_path: Path) -> None:
+    arguments = ("--images", copies.folder, "--epochs", 1, "--lr", 1e-3, "--conditions", 0.5)
     options = (*arguments, "--teacher", run_folder, "--keep", "last", "--refit")
     code, out, error = command(main, "cnn-tdnn", *options, "--out", tmp_path / "student")
     assert code == 0, error
@@ -131,22 +138,22 @@ def test_a_student(command: Command, images: ImageSet, run_folder: Path, tmp_pat
     assert f"--teacher {run_folder}: was trained on clips that are tested here" in error
 
 
-def test_teachers_that_do_not_fit(images: ImageSet, run_folder: Path, tmp_path: Path) -> None:
-    split = make_split(images.rows, "speaker", 0, 0)
+def test_teachers_that_do_not_fit(copies: ImageSet, run_folder: Path, tmp_path: Path) -> None:
+    split = make_split(copies.rows, "speaker", 0, 0)
     for changed, message in (
         (
-            replace(images, spec=ImageSpec()),
+            replace(copies, spec=ImageSpec()),
             rf"--teacher {run_folder}: reads images of spec .* \(mel\), and these are of",
         ),
         (
-            replace(images, rows=(replace(images.rows[0], label="bored"), *images.rows[1:])),
+            replace(copies, rows=(replace(copies.rows[0], label="bored"), *copies.rows[1:])),
             "does not know the label bored; give one trained on the same",
         ),
     ):
         with pytest.raises(UserError, match=message):
             Teacher.of(run_folder, changed, split, lambda _: None)
     with pytest.raises(UserError, match="nowhere: no such"):
-        Teacher.of(tmp_path / "nowhere", images, split, lambda _: None)
+        Teacher.of(tmp_path / "nowhere", copies, split, lambda _: None)
     with pytest.raises(UserError, match="--teacher needs a network that is trained"):
         TrainConfig(teacher="runs/first", freeze=True)
     with pytest.raises(UserError, match="--teacher says nothing of mixed images"):

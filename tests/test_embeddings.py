@@ -92,4 +92,5 @@ def test_options_that_exclude_freeze(command: Command, images: ImageSet, tmp_pat
     options = ("--images", images.folder, "--freeze", "--masks", "1", "--out", tmp_path / "run")
     code, _, error = command(main, "cnn4", *options)
     assert code == 2
-    assert error == "error: --freeze computes embeddings once per image: use --masks 0 --time-shift 0 --shift-bands 0\n"
+    line = "--freeze computes embeddings once per image: use --masks 0 --time-shift 0 --shift-bands 0 --conditions 0"
+    assert error == f"error: {line}\n"

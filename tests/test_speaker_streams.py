@@ -183,7 +183,7 @@ def test_one_person_is_assumed_without_speaker_embeddings(command: Command, talk
     code, out, error = command(main, "timeline", talk.path, "--model", adaptive_run, "--adapt", "--format", "csv")
     assert (code, error) == (0, "tiny cannot tell speakers apart: one person is assumed to speak\n")
     _, plain, _ = command(main, "timeline", talk.path, "--model", adaptive_run, "--format", "csv")
-    assert out.splitlines()[0] == plain.splitlines()[0] == "file,start_s,end_s,label,confidence,model,spec"
+    assert out.splitlines()[0] == plain.splitlines()[0] == "file,start_s,end_s,label,confidence,model,spec,license"
     assert out != plain
     model = Model.load(adaptive_run)
     results = list(model.listen([talk.samples], RATE_HZ, adapt=True))
