@@ -3,14 +3,11 @@
 state_license(Path("runs/first"), "CC-BY-4.0")
 """
 
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from ser_images.data.common.errors import UserError
-from ser_images.export.bundle.bundle import BUNDLE, CARD, FRONTEND, INT8, ONNX, WEIGHTS, Bundle
-from ser_images.export.bundle.model_card import model_card
+from ser_images.export.bundle.bundle import BUNDLE, CARD, FRONTEND, INT8, ONNX, WEIGHTS
+from ser_images.export.bundle.run_card import run_card
 from ser_images.export.bundle.run_folder import seal
 from ser_images.export.convert import require_folder
 from ser_images.export.formats.onnx_graph import write_proto
@@ -22,14 +19,14 @@ def state_license(run: Path, license: str) -> None:
     """Write the SPDX identifier of the licence into a run folder; the weights, and so the model's id, stay the same.
 
     Raises:
-        UserError: no run, a zip, no SPDX identifier, or damaged results on other recordings.
+        UserError: no run, a zip, no SPDX identifier, or damaged results beside it.
     """
     import onnx
 
     files, bundle = open_bundle(run)
     require_folder(run)
     bundle = replace(bundle, license=license)
-    contents = {BUNDLE: bundle.to_json().encode(), CARD: _card(run, bundle).encode()}
+    contents = {BUNDLE: bundle.to_json().encode(), CARD: run_card(run, bundle).encode()}
     if WEIGHTS in files:
         contents[WEIGHTS] = with_bundle(files.read(WEIGHTS), bundle.to_json())
     graphs = [name for name in (ONNX, INT8, FRONTEND) if name in files]
@@ -40,16 +37,3 @@ def state_license(run: Path, license: str) -> None:
         part.write_bytes(content)
         part.replace(run / name)
     seal(run, *graphs, *contents)
-
-
-def _card(run: Path, bundle: Bundle) -> str:
-    """The model card, with the results on other recordings that it had."""
-    return model_card(bundle, [_metrics(path) for path in sorted(run.glob("on-*/metrics.json"))])
-
-
-def _metrics(path: Path) -> dict[str, Any]:
-    try:
-        metrics: dict[str, Any] = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error}); remove it, or evaluate again") from error
-    return metrics

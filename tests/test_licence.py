@@ -75,6 +75,9 @@ def test_a_run_is_licensed_in_all_its_files(adaptive_run: Path, tmp_path: Path, 
     other = {"images": "other", "corpora": ["nemo"], "clips": 9, "labels": {}, "uar": 0.5}
     (run / "on-other").mkdir()
     (run / "on-other/metrics.json").write_text(json.dumps(other | {"intervals": {"uar": [0.4, 0.6]}}))
+    (run / "robustness.csv").write_text(
+        "corruption,clips,accuracy,uar,same,refused\nclean,9,0.5,0.5,1,0\nhum,9,0.4,0.321,1,0\n"
+    )
     assert command(export, "license", run, "CC-BY-4.0") == (0, f"{run}: licensed CC-BY-4.0\n", "")
     images = np.random.default_rng(0).integers(0, 255, (3, 32, 32), np.uint8)
     for path, form in ((run, "onnx"), (run, "safetensors"), (run / "model.onnx", None)):
@@ -86,13 +89,14 @@ def test_a_run_is_licensed_in_all_its_files(adaptive_run: Path, tmp_path: Path, 
     card = (run / "README.md").read_text()
     assert "- this model: CC-BY-4.0" in card
     assert "| other (nemo) | 9 |" in card
+    assert "| hum | 40.0% | 32.1% |" in card
     assert command(export, "verify", run)[0] == 0
     code, _, error = command(export, "license", run, "my own\nlicence")
     assert (code, error.count("\n")) == (2, 1)
     assert "expected an SPDX identifier" in error
     assert command(export, "verify", run)[0] == 0
     (run / "on-other/metrics.json").write_text("{")
-    assert command(export, "license", run, "MIT")[2].startswith(f"error: {run}/on-other/metrics.json: not JSON")
+    assert command(export, "license", run, "MIT")[2].startswith(f"error: {run}/on-other/metrics.json: cannot be read (")
     assert command(export, "verify", run)[0] == 0
     assert command(export, run, "--to", "zip")[0] == 0
     code, _, error = command(export, "license", run.with_name("run.zip"), "MIT")

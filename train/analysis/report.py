@@ -11,6 +11,7 @@ import numpy as np
 from ser_images.data.corpora.registry import licence_of
 from ser_images.data.labels import EMOTIONS
 from ser_images.data.protocols import PROTOCOLS
+from ser_images.export.bundle.run_card import read_robustness
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.analysis.mistakes import worst_mistakes
 from ser_images.train.analysis.pages import inputs_of, require_its_spec, write_page
@@ -20,7 +21,6 @@ from ser_images.train.evaluation.groups import groups
 from ser_images.train.evaluation.metrics import confusion
 from ser_images.train.evaluation.published_results import published_results
 from ser_images.train.runs.results import Result, interval_method
-from ser_images.train.runs.robustness_table import read_robustness
 
 _INTERVALS = {"speakers": "95 % interval (bootstrap over speakers)", "binomial": "95 % interval (binomial)"}
 _GROUPS = {"statement": "sentence"}

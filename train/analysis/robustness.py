@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import file_moved_into_place
+from ser_images.export.bundle.run_card import ROBUSTNESS_CSV
 from ser_images.export.formats.onnx import Images, in_batches
 from ser_images.export.models import Model, open_model
 from ser_images.spectrogram_gen.dataset.recordings import read_recording
@@ -25,7 +26,6 @@ from ser_images.train.evaluation.uar import uar
 from ser_images.train.runs.card import update_card
 from ser_images.train.runs.records import write_csv
 from ser_images.train.runs.results import PREDICTIONS, Result
-from ser_images.train.runs.robustness_table import ROBUSTNESS_CSV
 
 NO_SOUND = -1
 """In place of a label: after the corruption, no sound is found in the clip."""

@@ -4,11 +4,9 @@ from pathlib import Path
 
 from ser_images.data.common.folders import file_moved_into_place
 from ser_images.export.bundle.bundle import BUNDLE, CARD
-from ser_images.export.bundle.model_card import model_card
+from ser_images.export.bundle.run_card import run_card
 from ser_images.export.bundle.run_folder import seal
 from ser_images.export.models import open_bundle
-from ser_images.train.runs.results import read_metrics
-from ser_images.train.runs.robustness_table import read_robustness
 
 
 def update_card(run: Path) -> None:
@@ -21,9 +19,7 @@ def update_card(run: Path) -> None:
     """
     if not (run / BUNDLE).is_file():
         return
-    others = [read_metrics(path.parent) for path in sorted(run.glob("on-*/metrics.json"))]
-    _, bundle = open_bundle(run)
-    card = model_card(bundle, others, read_robustness(run))
+    card = run_card(run, open_bundle(run)[1])
     with file_moved_into_place(run / CARD) as file:
         file.write(card)
     seal(run, CARD)

@@ -4,7 +4,7 @@ train_final(Path("runs/all"), ImageSet.read(Path("images")), Path("runs/final"))
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from operator import or_
@@ -17,6 +17,7 @@ from ser_images.data.lineage import Lineage
 from ser_images.data.splits import every_clip, n_folds
 from ser_images.export.bundle.bundle import ESTIMATED_BY
 from ser_images.export.bundle.model_card import ROBUSTNESS
+from ser_images.export.bundle.run_card import ROBUSTNESS_CSV, read_robustness
 from ser_images.export.bundle.run_folder import new_run_folder, write_bundle
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.evaluation.adaptation import ADAPTATION, read_labels
@@ -26,7 +27,6 @@ from ser_images.train.evaluation.predictions import joined
 from ser_images.train.runs.lineage import write_lineage
 from ser_images.train.runs.records import clips_hash, provenance, training_summary
 from ser_images.train.runs.results import Result, config_of_fold
-from ser_images.train.runs.robustness_table import robustness_of
 from ser_images.train.runs.run import add_checked_onnx, bundle_of, training_record, write_records
 from ser_images.train.training.callbacks import Report
 from ser_images.train.training.config import TrainConfig
@@ -37,6 +37,8 @@ from ser_images.train.training.trainer import train_and_evaluate
 
 CHECKED = 200
 """Images that the ONNX file is checked on."""
+_TOLERANCE = 0.005
+"""UAR of the clean recordings may differ so far from that of the run: images are rendered again."""
 
 
 def train_final(
@@ -131,8 +133,23 @@ def _estimated(result: Result) -> Evaluation:
     temperature = choose_temperature(uncalibrated)
     predictions = with_temperature(uncalibrated, temperature)
     metrics = result.metrics
-    if rows := robustness_of(result.path, metrics):
+    if rows := _robustness(result.path, metrics):
         metrics[ROBUSTNESS] = rows
     metrics["calibration"] |= {"temperature": [temperature], "uncertain_below": [threshold(predictions)]}
     labels = [label for fold in result.folds for label in read_labels(fold.folder / ADAPTATION)]
     return Evaluation(temperature, predictions, result.predictions, metrics, labels if "adaptation" in metrics else ())
+
+
+def _robustness(run: Path, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a run's robustness.csv, which must be of the predictions that have these metrics.
+
+    Raises:
+        UserError: a damaged table, or one of other clips or other networks.
+    """
+    rows = read_robustness(run)
+    if rows and (rows[0]["clips"] != metrics["clips"] or abs(rows[0]["uar"] - metrics["uar"]) > _TOLERANCE):
+        raise UserError(
+            f"{run / ROBUSTNESS_CSV}: UAR {rows[0]['uar']:.1%} of {rows[0]['clips']} clean clips, and the run has "
+            f"{metrics['uar']:.1%} of {metrics['clips']}; run ser-train robustness again, or delete the table"
+        )
+    return rows

@@ -14,6 +14,7 @@ import numpy as np
 
 from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.export.bundle.bundle import ESTIMATED_BY
+from ser_images.export.bundle.run_card import read_json
 from ser_images.train.evaluation.adaptation import ADAPTATION, adaptation_metrics, read_labels
 from ser_images.train.evaluation.calibration import Calibrated, calibration
 from ser_images.train.evaluation.metrics import metrics as compute_metrics
@@ -186,17 +187,6 @@ def read_provenance(folder: Path) -> dict[str, Any]:
 def read_metrics(folder: Path) -> dict[str, Any]:
     """The content of a run's `metrics.json`; raises UserError where it is missing or damaged."""
     return _renamed(read_json(folder / "metrics.json"), {"side": "subset"})
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file of a run; raises UserError where it is missing or damaged."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(content, dict):
-            raise ValueError("no object")
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); give a run folder, or train the run again") from error
-    return content
 
 
 def _renamed(content: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

@@ -1,16 +1,32 @@
-"""robustness.csv: the metrics of a run with corrupted sound, as `ser-train robustness` writes them."""
+"""The model card of a run folder, with what was measured after its training: on other recordings, with corrupted sound.
+
+card = run_card(Path("runs/first"), bundle)
+"""
 
 import csv
-from collections.abc import Mapping
+import json
 from pathlib import Path
 from typing import Any
 
 from ser_images.data.common.errors import UserError
+from ser_images.export.bundle.bundle import Bundle
+from ser_images.export.bundle.model_card import model_card
 
 ROBUSTNESS_CSV = "robustness.csv"
 _NUMBERS = {"clips": int, "accuracy": float, "uar": float, "same": float, "refused": int}
-_TOLERANCE = 0.005
-"""Metrics of the clean recordings may differ so far from those of the run: images are rendered again."""
+
+
+def run_card(run: Path, bundle: Bundle) -> str:
+    """The model card of a run folder.
+
+    Args:
+        bundle: of the run, or what it will be.
+
+    Raises:
+        UserError: results that are damaged.
+    """
+    others = [read_json(path) for path in sorted(run.glob("on-*/metrics.json"))]
+    return model_card(bundle, others, read_robustness(run))
 
 
 def read_robustness(run: Path) -> list[dict[str, Any]]:
@@ -36,16 +52,12 @@ def read_robustness(run: Path) -> list[dict[str, Any]]:
         raise UserError(f"{path}: cannot be read ({error!r}); run ser-train robustness again") from error
 
 
-def robustness_of(run: Path, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The rows of a run's robustness.csv, which must be of the predictions that have these metrics.
-
-    Raises:
-        UserError: a damaged table, or one of other clips or other networks.
-    """
-    rows = read_robustness(run)
-    if rows and (rows[0]["clips"] != metrics["clips"] or abs(rows[0]["uar"] - metrics["uar"]) > _TOLERANCE):
-        raise UserError(
-            f"{run / ROBUSTNESS_CSV}: UAR {rows[0]['uar']:.1%} of {rows[0]['clips']} clean clips, and the run has "
-            f"{metrics['uar']:.1%} of {metrics['clips']}; run ser-train robustness again, or delete the table"
-        )
-    return rows
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file of a run; raises UserError where it is missing or damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("no object")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); give a run folder, or train the run again") from error
+    return content
