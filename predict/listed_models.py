@@ -34,7 +34,7 @@ class ListedModel:
         size_mb: of its ONNX, or of its weights where it has none.
         uar: unweighted average recall of its test clips, 0 to 1; None: it comes without results.
         adapted_uar: the same, adapted online to each speaker; None: not measured.
-        licence: an SPDX expression; empty: not known.
+        license: an SPDX expression; empty: not known.
     """
 
     name: str
@@ -46,7 +46,7 @@ class ListedModel:
     labels: tuple[str, ...]
     uar: float | None
     adapted_uar: float | None
-    licence: str
+    license: str
 
 
 def listed_models(folder: Path) -> Iterator[ListedModel]:

@@ -10,8 +10,7 @@ work=${3:-runs/default}
 jobs=${4:-1}
 here=$(dirname "$0")
 
-[ -e "$work/images/manifest.csv" ] || ser-images build "$ravdess" "$nemo" --label-map canonical --feature fbank \
-    --variants 2 --augmentations speed --out "$work/images"
+ser-images build "$ravdess" "$nemo" --label-map canonical --feature fbank --variants 2 --augmentations speed --out "$work/images"
 ser-train campplus-whisper --images "$work/images" --folds all --jobs "$jobs" --out "$work/teacher"
 for seed in 0 1 2; do
     ser-train cnn-tdnn --images "$work/images" --folds all --jobs "$jobs" --seed "$seed" --teacher "$work/teacher" \

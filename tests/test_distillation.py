@@ -21,6 +21,7 @@ from conftest import Command
 from ser_images.data.common.errors import UserError
 from ser_images.data.lineage import Lineage
 from ser_images.data.splits import make_split
+from ser_images.export.architectures import ARCHITECTURES
 from ser_images.export.architectures.speech.pretrained_speech import Block
 from ser_images.export.bundle.bundle import Normalisation
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
@@ -79,11 +80,13 @@ def test_the_loss_is_that_of_labels_probabilities_and_embeddings() -> None:
     loader.n_inp = 1
     head = nn.Sequential(nn.ReLU(), nn.Linear(6, 3))
     network = nn.Sequential(nn.Linear(4, 6), head)
-    distillation = Distillation(3, 5, teacher_weight=0.25, embedding_weight=2)
+    distillation = Distillation(network, 3, 5, teacher_weight=0.25, embedding_weight=2)
     learner = Learner(
-        DataLoaders(loader, loader), network, CrossEntropyLossFlat(), cbs=[distillation], metrics=accuracy,
+        DataLoaders(loader, loader), network, CrossEntropyLossFlat(), metrics=accuracy,
         splitter=lambda model: [list(part.parameters()) for part in model],
     )  # fmt: skip
+    learner.create_opt()  # as a pretrained network has one
+    distillation.add_to(learner)
     hidden = head[0](network[0](inputs))
     logits = head[1](hidden)
     softened = (targets[:, :3].log() / TEMPERATURE).softmax(1)
@@ -152,8 +155,12 @@ def test_teachers_that_do_not_fit(copies: ImageSet, run_folder: Path, tmp_path: 
     ):
         with pytest.raises(UserError, match=message):
             Teacher.of(run_folder, changed, split, lambda _: None)
-    with pytest.raises(UserError, match="nowhere: no such"):
+    with pytest.raises(UserError, match=r"--teacher: .*nowhere: no such"):
         Teacher.of(tmp_path / "nowhere", copies, split, lambda _: None)
+    with pytest.raises(UserError, match=r"^--teacher: a network with an ensemble of last layers cannot be a student"):
+        ensemble = ARCHITECTURES["campplus-whisper"].network(8, 80)
+        assert isinstance(ensemble, nn.Sequential)
+        Distillation(ensemble, 8, 4, 0.5, 5)
     with pytest.raises(UserError, match="--teacher needs a network that is trained"):
         TrainConfig(teacher="runs/first", freeze=True)
     with pytest.raises(UserError, match="--teacher says nothing of mixed images"):

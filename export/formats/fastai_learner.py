@@ -28,18 +28,19 @@ def data_block(
     spec: ImageSpec,
     normalisation: Normalisation,
     get_image: Any = None,
-    get_targets: Sequence[Any] = (),
+    get_targets: Any = None,
 ) -> DataBlock:
     """A DataBlock of (image, label) pairs, without flips and rotations: the axes are time and frequency.
 
     Args:
         get_image: from an item to its image; None: it is the first of a pair.
-        get_targets: from an item to tensors that follow the label.
+        get_targets: from an item to a tensor that follows the label; None: there is none.
     """
     images = ImageBlock(PILImageBW) if spec.bit_depth == 8 else TransformBlock(type_tfms=_sixteen_bit_image)
+    more = [get_targets] if get_targets else []
     return DataBlock(
-        blocks=(images, CategoryBlock(vocab=list(labels), sort=False), *[TransformBlock] * len(get_targets)),
-        getters=[get_image or ItemGetter(0), ItemGetter(1), *get_targets],
+        blocks=(images, CategoryBlock(vocab=list(labels), sort=False), *(TransformBlock for _ in more)),
+        getters=[get_image or ItemGetter(0), ItemGetter(1), *more],
         n_inp=1,
         batch_tfms=[Normalize.from_stats([normalisation.mean], [normalisation.std], cuda=False)],
     )

@@ -23,17 +23,14 @@ def _json(models: Sequence[ListedModel]) -> None:
 
 
 def _csv(models: Sequence[ListedModel]) -> None:
-    names = ["license" if field.name == "licence" else field.name for field in fields(ListedModel)]
-    writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
+    writer = csv.DictWriter(sys.stdout, [field.name for field in fields(ListedModel)], lineterminator="\n")
     writer.writeheader()
     for row in map(_row, models):
         writer.writerow(row | {"labels": " ".join(row["labels"])})
 
 
 def _row(model: ListedModel) -> dict[str, Any]:
-    row = {name: round(value, _DIGITS) if isinstance(value, float) else value for name, value in asdict(model).items()}
-    row["license"] = row.pop("licence")
-    return row
+    return {name: round(value, _DIGITS) if isinstance(value, float) else value for name, value in asdict(model).items()}
 
 
 def _table(models: Sequence[ListedModel]) -> None:
@@ -52,7 +49,7 @@ def _table(models: Sequence[ListedModel]) -> None:
         name = f"{model.name} (default)" if model.default else model.name
         table.add_row(
             Text(name), f"{model.size_mb:.1f}", _percent(model.uar), _percent(model.adapted_uar),
-            model.licence or "not known", Text(", ".join(model.labels)),
+            model.license or "not known", Text(", ".join(model.labels)),
         )  # fmt: skip
     console.print(table)
 

@@ -71,9 +71,6 @@ def make_learner(
     weights = class_weights(config, labels, [label for _, label in dls.train_ds.items])
     loss = PerHeadCrossEntropy(label_smoothing=config.label_smoothing, weight=weights.to(dls.device))
     callbacks = precision(dls.device)
-    if teacher:
-        weights_of_losses = (config.teacher_weight, config.embedding_weight)
-        callbacks.append(Distillation(len(labels), teacher.embeddings.shape[1], *weights_of_losses))
     if config.conditions:
         callbacks.append(RecordingConditions(spec, normalisation, config.conditions))
     if not config.freeze:
@@ -85,6 +82,9 @@ def make_learner(
         config.architecture, config.weights, dls, spec, loss_func=loss, cbs=callbacks, path=folder,
         metrics=[accuracy, skm_to_fastai(uar)], wd=config.weight_decay,
     )  # fmt: skip
+    if teacher:
+        sizes = (len(labels), teacher.embeddings.shape[1])
+        Distillation(learner.model, *sizes, config.teacher_weight, config.embedding_weight).add_to(learner)
     learner.remove_cb(ProgressCallback)
     learner.logger = lambda _: None
     if config.schedule != "fine-tune":

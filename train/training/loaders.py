@@ -63,8 +63,8 @@ def data_loaders(
     if embeddings is None:
         cache = _ImageCache(memory if single_process else 0)
         variant = _RandomVariant(of=cache.of)
-        more = [_TargetsOfDrawn(variant=variant, of=targets)] if targets else []
-        block = data_block(image_set.labels, image_set.spec, normalisation, variant, more)
+        of_drawn = _TargetsOfDrawn(variant=variant, of=targets) if targets else None
+        block = data_block(image_set.labels, image_set.spec, normalisation, variant, of_drawn)
     else:
         blocks = (TransformBlock(), CategoryBlock(vocab=list(image_set.labels), sort=False))
         block = DataBlock(blocks, getters=[_RandomVariant(of=embeddings.of), ItemGetter(1)])

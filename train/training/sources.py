@@ -46,7 +46,7 @@ class Source:
         if path.name == WEIGHTS and (path.parent / BUNDLE).is_file():
             path = path.parent  # the file of a run
         if not (path.is_dir() or path.suffix == ".zip"):
-            if warn:
+            if warn and path.exists():
                 LOGGER.warning(f"{self}: what it was trained on is not known; it must be none of the test clips")
             return Lineage()
         files = BundleFiles.listed(path)

@@ -26,28 +26,35 @@ class Distillation(Callback):
     teacher's, up to their length. Batches hold the teacher's targets behind the labels, as `Teacher.of_image` has them.
 
     Args:
+        network: the student.
         n_labels: of the student.
         dim: of the teacher's embeddings.
         teacher_weight: of its probabilities; the labels have the rest to 1.
         embedding_weight: of the cosine distance of the embeddings.
+
+    Raises:
+        UserError: a student without a single last layer.
     """
 
     order = -5  # takes the targets away before mixup (0) meets them
 
-    def __init__(self, n_labels: int, dim: int, teacher_weight: float, embedding_weight: float) -> None:
+    def __init__(
+        self, network: nn.Sequential, n_labels: int, dim: int, teacher_weight: float, embedding_weight: float
+    ) -> None:
         super().__init__()
+        last = last_layer(network)
+        if not isinstance(last, nn.Linear):
+            raise UserError("--teacher: a network with an ensemble of last layers cannot be a student; give another")
+        self.projection = nn.Linear(last.in_features, dim)
         self.n_labels, self.dim = n_labels, dim
         self.teacher_weight, self.embedding_weight = teacher_weight, embedding_weight
 
-    def after_create(self) -> None:
-        last = last_layer(self.model)
-        if not isinstance(last, nn.Linear):
-            raise UserError(
-                "--teacher: this network has an ensemble of last layers; only a single one can be a student"
-            )
-        self.projection = nn.Linear(last.in_features, self.dim)
-        of_student = self.learn.splitter
-        self.learn.splitter = lambda model: _with(self.projection, of_student(model))
+    def add_to(self, learner: Any) -> None:
+        """Add the callback to the student's learner, whose optimiser then trains the projection, too."""
+        of_student = learner.splitter
+        learner.splitter = lambda model: _with(self.projection, of_student(model))
+        learner.opt = None  # one of a pretrained network was made without the projection
+        learner.add_cb(self)
 
     def before_fit(self) -> None:
         self.projection.to(self.dls.device)

@@ -16,7 +16,7 @@ from scipy.special import softmax
 from sklearn.decomposition import PCA
 from torch import nn
 
-from ser_images.data.common.errors import UserError
+from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.data.splits import Split
 from ser_images.export.adaptation.network import hidden_layers, last_layer
 from ser_images.export.architectures.speech.pretrained_speech import Block
@@ -65,7 +65,8 @@ class Teacher:
         Raises:
             UserError: no run, or one of other labels or images of another spec.
         """
-        files, bundle = open_bundle(run)
+        with prefix_errors("--teacher"):
+            files, bundle = open_bundle(run)
         _require_fitting(run, bundle, image_set)
         learner = plain_learner(read_network(files, bundle), bundle.labels, bundle.spec, bundle.normalisation)
         backbone, head = learner.model.eval()
