@@ -60,8 +60,6 @@ def test_the_telephone_band_is_that_of_the_filter_on_sound(voice: NDArray[np.flo
     expected = band_means_db(power_of(real))
     distances = [float((band_means_db(one[None]) - expected).abs().mean()) for one in limited]
     assert min(distances) < 1.5
-    narrow, _ = CORRUPTIONS["8 kHz"](voice, SPEC.sample_rate_hz)
-    assert narrow.size == voice.size // 2
     cut = [one for one in limited if one[BANDS.hz > 4200].max() < 1e-9 < one[BANDS.hz < 200].max()]
     assert len(cut) > 60
 
@@ -76,9 +74,6 @@ def test_noise_has_the_levels_that_it_is_drawn_from(voice: NDArray[np.float32]) 
     snr = 10 * (BANDS.total(clean) / active.clamp_min(0.1) / BANDS.total(added)).log10()
     assert -1 < float(snr.min()) < 3
     assert 37 < float(snr.max()) < 41
-    real = np.random.default_rng(0).standard_normal(SPEC.n_samples).astype(np.float32)
-    deviation = band_means_db(power_of(real)).std()  # white noise is flat, in images as in theory
-    assert float(deviation) < 0.6
 
 
 def test_a_room_lets_sound_decay() -> None:

@@ -157,9 +157,9 @@ def test_teachers_that_do_not_fit(copies: ImageSet, run_folder: Path, tmp_path: 
             Teacher.of(run_folder, changed, split, lambda _: None)
     with pytest.raises(UserError, match=r"--teacher: .*nowhere: no such"):
         Teacher.of(tmp_path / "nowhere", copies, split, lambda _: None)
+    ensemble = ARCHITECTURES["campplus-whisper"].network(8, 80)
+    assert isinstance(ensemble, nn.Sequential)
     with pytest.raises(UserError, match=r"^--teacher: a network with an ensemble of last layers cannot be a student"):
-        ensemble = ARCHITECTURES["campplus-whisper"].network(8, 80)
-        assert isinstance(ensemble, nn.Sequential)
         Distillation(ensemble, 8, 4, 0.5, 5)
     with pytest.raises(UserError, match="--teacher needs a network that is trained"):
         TrainConfig(teacher="runs/first", freeze=True)
