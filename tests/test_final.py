@@ -71,7 +71,8 @@ def test_its_card_has_the_metrics_of_the_folds_by_group(final: Path, folds: Path
     assert "### By gender and intensity\n" in card
     for name in ("gender", "intensity"):
         for group in found[name]:
-            assert f"| {name}: {group.value} | {group.clips} | {group.accuracy:.1%} | {group.uar:.1%} |\n" in card
+            numbers = f"{group.clips} | {group.accuracy:.1%} | {group.uar:.1%} | {group.ece:.1%}"
+            assert f"| {name}: {group.value} | {numbers} |\n" in card
     assert "### With corrupted sound" not in card
     assert "Noise, reverberation, telephone audio and overlapping speakers were not part of this measurement." in card
 

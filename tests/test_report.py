@@ -30,6 +30,7 @@ from ser_images.train.analysis.report import write_report
 from ser_images.train.analysis.robustness import robustness
 from ser_images.train.cli import main
 from ser_images.train.console import distinct_names, print_comparison
+from ser_images.train.evaluation.calibration import expected_calibration_error
 from ser_images.train.evaluation.groups import groups
 from ser_images.train.evaluation.plots import top_losses
 from ser_images.train.evaluation.published_results import HUMAN_LISTENERS, published_results
@@ -174,7 +175,8 @@ def test_groups_add_up(folds: Path) -> None:
         assert [group.uar for group in several] == sorted(group.uar for group in several)
     women = predictions.where(lambda row: row.gender == "female")
     expected = balanced_accuracy_score(women.targets, women.predicted)
-    assert {group.value: group.uar for group in found["gender"]}["female"] == pytest.approx(expected)
+    group = next(group for group in found["gender"] if group.value == "female")
+    assert (group.uar, group.ece) == (pytest.approx(expected), expected_calibration_error(women))
 
 
 def test_mcnemar(folds: Path) -> None:

@@ -5,10 +5,11 @@ from typing import Any
 
 
 def by_group(metrics: Mapping[str, Any]) -> str:
-    """The table of the metrics by gender, corpus, language and intensity; empty where no clip has several of them."""
+    """The table of the metrics by gender, corpus, language and intensity; empty where clips do not differ in them."""
     groups: Mapping[str, Sequence[Mapping[str, Any]]] = metrics.get("groups", {})
     rows = "".join(
-        f"| {name}: {group['value'] or 'unknown'} | {group['clips']} | {group['accuracy']:.1%} | {group['uar']:.1%} |\n"
+        f"| {name}: {group['value'] or 'unknown'} | {group['clips']} | {group['accuracy']:.1%} | {group['uar']:.1%} | "
+        f"{_calibration_error(group)} |\n"
         for name, several in groups.items()
         for group in several
     )
@@ -17,11 +18,17 @@ def by_group(metrics: Mapping[str, Any]) -> str:
     return f"""
 ### By {_listed(list(groups))}
 
-The UAR of a group is over the labels that its clips have.
+The UAR of a group is over the labels that its clips have. The calibration error is how far confidence and accuracy are
+apart on average, and grows in small groups by chance.
 
-| clips | number | accuracy | UAR |
-|---|---|---|---|
+| clips | number | accuracy | UAR | calibration error |
+|---|---|---|---|---|
 {rows}"""
+
+
+def _calibration_error(group: Mapping[str, Any]) -> str:
+    """Empty for metrics of an earlier version, which lack it."""
+    return f"{group['ece']:.1%}" if "ece" in group else ""
 
 
 def with_corruptions(rows: Sequence[Mapping[str, Any]], estimated: bool) -> str:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ser_images.spectrogram_gen.dataset.image_set import END, START, ManifestRow
+from ser_images.train.evaluation.calibration import expected_calibration_error
 from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.evaluation.uar import uar
 
@@ -17,12 +18,17 @@ _NEVER = ("repetition", START, END)
 
 @dataclass(frozen=True)
 class Group:
-    """Clips that share a value of an attribute."""
+    """Clips that share a value of an attribute.
+
+    Attributes:
+        ece: expected calibration error.
+    """
 
     value: str
     clips: int
     accuracy: float
     uar: float
+    ece: float
 
 
 def groups(predictions: Predictions) -> dict[str, list[Group]]:
@@ -57,4 +63,5 @@ def _attribute(name: str) -> Callable[[ManifestRow], str]:
 def _metrics_by(predictions: Predictions, value_of: Callable[[ManifestRow], str]) -> Iterator[Group]:
     for value in sorted({value_of(row) for row in predictions.rows}):
         these = predictions.where(lambda row, value=value: value_of(row) == value)  # type: ignore[misc]
-        yield Group(value, len(these.rows), float(these.right.mean()), uar(these.targets, these.predicted))
+        accuracy, error = float(these.right.mean()), expected_calibration_error(these)
+        yield Group(value, len(these.rows), accuracy, uar(these.targets, these.predicted), error)
