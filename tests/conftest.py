@@ -31,8 +31,8 @@ SMALL = ImageSpec(n_mels=32, hop_length=1500)
 """Images of 32 x 32, so that a ResNet34 trains on them in seconds."""
 
 if "PYTEST_XDIST_WORKER" not in os.environ:  # the workers inherit it
-    os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="ser-images-state-")
-    os.environ["SER_IMAGES_VOICES"] = tempfile.mkdtemp(prefix="ser-images-voices-")
+    STATE, VOICES = (tempfile.TemporaryDirectory(prefix=f"ser-images-{name}-") for name in ("state", "voices"))
+    os.environ["XDG_STATE_HOME"], os.environ["SER_IMAGES_VOICES"] = STATE.name, VOICES.name
 """The list of runs that a user wrote, and the enrolled voices, are the tests' own, not those of whoever runs them."""
 
 os.environ.pop("COLUMNS", None)  # GNU readline exports the width of the terminal to the workers of pytest-xdist
