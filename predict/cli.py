@@ -29,6 +29,7 @@ from ser_images.predict.cli_options import (
     require_one_speaker_option,
     require_outputs,
     require_plot,
+    with_example,
 )
 from ser_images.predict.cli_voices import enrol, voices
 from ser_images.predict.output.file_names import printable
@@ -50,7 +51,8 @@ def _predict() -> None:
 
 @app.command()
 def file(
-    paths: Annotated[list[Path], typer.Argument(help="Sound files, or folders of them.")],
+    paths: Annotated[list[Path] | None, typer.Argument(help="Sound files, or folders of them.")] = None,
+    example: Annotated[bool, typer.Option("--example", help="Classify the synthesised voice of the package.")] = False,
     model: ModelName = DEFAULT,
     model_format: ModelFormat = None,
     trust_pickle: TrustPickle = False,
@@ -78,6 +80,7 @@ def file(
     from ser_images.predict.output.prediction_formats import FORMATS, write_predictions
 
     require_format(format, FORMATS, out)
+    paths = with_example(paths, example)
     found = recordings(paths)
     inputs = inputs_of(model, *found)
     require_plot(explain)

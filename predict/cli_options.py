@@ -8,6 +8,7 @@ import typer
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import require_replaceable, require_writable
+from ser_images.predict.example import EXAMPLE
 from ser_images.predict.streaming.settings import (
     LIVE_HOP_RANGE_S,
     MARGIN_RANGE,
@@ -63,6 +64,18 @@ def require_plot(path: Path | None) -> None:
     """Raises UserError for the name of a plot that has no suffix of `PLOT_SUFFIXES`."""
     if path and path.suffix.lower() not in PLOT_SUFFIXES:
         raise UserError(f"{path}: expected the name of a plot, with the suffix {', '.join(PLOT_SUFFIXES)}")
+
+
+def with_example(paths: Sequence[Path] | None, example: bool) -> list[Path]:
+    """The recordings of a command, with the synthesised voice of the package where `--example` is given.
+
+    Raises:
+        UserError: neither is given.
+    """
+    found = [*(paths or ()), *([EXAMPLE] if example else ())]
+    if not found:
+        raise UserError("no recording: give sound files or folders of them, or --example")
+    return found
 
 
 def inputs_of(model: str, *recordings: Path) -> list[Path]:

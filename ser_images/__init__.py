@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ser_images.api import load, render
     from ser_images.data.common.errors import UserError
     from ser_images.predict.adaptation.profile import Profile
+    from ser_images.predict.example import EXAMPLE
     from ser_images.predict.live.live_stream import LiveResult
     from ser_images.predict.model import Model
     from ser_images.predict.prediction import Prediction
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ser_images.spectrogram_gen.spec import ImageSpec
 
 __all__ = [
+    "EXAMPLE",
     "ImageSpec",
     "LiveResult",
     "Model",
@@ -36,6 +38,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "EXAMPLE": "predict.example",
     "ImageSpec": "spectrogram_gen.spec",
     "LiveResult": "predict.live.live_stream",
     "Model": "predict.model",
