@@ -14,8 +14,8 @@ ser-images build "$ravdess" "$nemo" --label-map canonical --feature fbank --vari
 ser-train campplus-whisper --images "$work/images" --folds all --jobs "$jobs" --out "$work/teacher"
 for seed in 0 1 2; do
     ser-train cnn-tdnn --images "$work/images" --folds all --jobs "$jobs" --seed "$seed" --teacher "$work/teacher" \
-        --conditions 0.7 --epochs 60 --lr 0.004 --batch-size 64 --ema-decay 0.995 --mask 0.12 --time-shift 0.1 \
-        --keep last --refit --adapt speaker --out "$work/student-$seed"
+        --conditions 0.7 --mask 0.12 --time-shift 0.1 --shift-bands 0.03 \
+        --epochs 60 --lr 0.004 --batch-size 64 --ema-decay 0.995 --keep last --adapt speaker --out "$work/student-$seed"
     python "$here/by_corpus.py" "$work/student-$seed" --out "$work/student-$seed.json"
 done
 [ -e "$work/student-0/robustness.csv" ] || ser-train robustness "$work/student-0" "$ravdess"

@@ -2,13 +2,11 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from ctypes.util import find_library
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +18,9 @@ from ser_images.predict.live.live_stream import LiveStream
 from ser_images.predict.model import Model
 from ser_images.spectrogram_gen.audio import trim
 from ser_images.spectrogram_gen.sound_file import Samples, read_mono
-from virtual_microphone import RATE_HZ, Sound, virtual_microphone
+from virtual_microphone import RATE_HZ, Sound, needs_virtual_microphone, virtual_microphone
 
-PACKAGES_ARE_HERE = all(map(shutil.which, ("pulseaudio", "pactl", "paplay"))) and find_library("portaudio")
-pytestmark = pytest.mark.skipif(
-    "CI" not in os.environ and not PACKAGES_ARE_HERE,
-    reason="pulseaudio, pulseaudio-utils, libasound2-plugins and libportaudio2 are not installed",
-)
+pytestmark = needs_virtual_microphone
 
 
 @pytest.fixture(scope="module")

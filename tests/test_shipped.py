@@ -202,6 +202,11 @@ def test_a_wheel_with_a_model_predicts_at_once(installed: Path, voices: Path, tm
     with ZipFile(next(installed.parent.parent.glob("*.whl"))) as wheel:
         prefix = "ser_images/export/shipped/ravdess-small-1000/"
         assert {name.removeprefix(prefix) for name in wheel.namelist() if name.startswith(prefix)} == FILES
+        information = "ser_images-0.1.0.dist-info/"
+        metadata = wheel.read(f"{information}METADATA").decode().splitlines()
+        licences = {name.removeprefix(f"{information}licenses/") for name in wheel.namelist() if "/licenses/" in name}
+    assert "License-Expression: MIT AND CC-BY-NC-SA-4.0" in metadata
+    assert licences >= {"LICENSE", "NOTICE", "export/shipped/ravdess-small-1000/LICENSE"}
     recording = sorted(voices.rglob("*.wav"))[0]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COV"))}
 

@@ -7,19 +7,28 @@ with virtual_microphone(folder) as sound:
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from ctypes.util import find_library
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import soundfile
 
 from ser_images.spectrogram_gen.sound_file import Samples
 
 RATE_HZ = 48000
+_PACKAGES_ARE_HERE = all(map(shutil.which, ("pulseaudio", "pactl", "paplay"))) and find_library("portaudio")
+needs_virtual_microphone = pytest.mark.skipif(
+    "CI" not in os.environ and not _PACKAGES_ARE_HERE,
+    reason="pulseaudio, pulseaudio-utils, libasound2-plugins and libportaudio2 are not installed",
+)
+_THIS_SOURCE = (sys.executable, "-W", "ignore", "-c", "from ser_images.predict.cli import main; main()")
 
 
 @dataclass(frozen=True)
@@ -39,11 +48,10 @@ class Sound:
         soundfile.write(path, samples, RATE_HZ)
         subprocess.run(["paplay", "--device=vmic", path], env=self.environment, check=True)
 
-    def start(self, *arguments: object) -> "subprocess.Popen[str]":
+    def start(self, *arguments: object, program: Sequence[object] = _THIS_SOURCE) -> "subprocess.Popen[str]":
         """Start `ser-predict` with these arguments; Ctrl-C ends it even where the tests run in a shell's background."""
-        python = ["env", "--default-signal=INT", sys.executable, "-W", "ignore"]
         return subprocess.Popen(
-            [*python, "-c", "from ser_images.predict.cli import main; main()", *map(str, arguments)],
+            ["env", "--default-signal=INT", *map(str, (*program, *arguments))],
             env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
