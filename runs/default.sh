@@ -18,7 +18,8 @@ for seed in 0 1 2; do
         --epochs 60 --lr 0.004 --batch-size 64 --ema-decay 0.995 --keep last --adapt speaker --out "$work/student-$seed"
     python "$here/by_corpus.py" "$work/student-$seed" --out "$work/student-$seed.json"
 done
-[ -e "$work/student-0/robustness.csv" ] || ser-train robustness "$work/student-0" "$ravdess"
+recordings=$(python -c 'import os, sys; print(os.path.commonpath(map(os.path.abspath, sys.argv[1:])))' "$ravdess" "$nemo")
+[ -e "$work/student-0/robustness.csv" ] || ser-train robustness "$work/student-0" "$recordings"
 [ -e "$work/teacher-final" ] || ser-train final "$work/teacher" --images "$work/images" --out "$work/teacher-final"
 [ -e "$work/final" ] || ser-train final "$work/student-0" --teacher "$work/teacher-final" --images "$work/images" \
     --out "$work/final"

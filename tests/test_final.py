@@ -81,7 +81,7 @@ def test_it_takes_over_the_robustness_of_the_folds(
     command: Command, folds: Path, voices: Path, images: ImageSet, tmp_path: Path
 ) -> None:
     runs = Path(shutil.copytree(folds, tmp_path / "folds"))
-    assert command(main, "robustness", runs, voices, "--corruptions", "babble")[0] == 0
+    assert command(main, "robustness", runs, voices, "--corruptions", "babble", "--jobs", 1)[0] == 0
     out = tmp_path / "final"
     train_final(runs, images, out, lambda _: None)
     rows = json.loads((out / "metrics.json").read_text())["robustness"]

@@ -18,6 +18,8 @@ from sklearn.metrics import balanced_accuracy_score
 from conftest import Command, add_tiny_architecture
 from ser_images.data.common.errors import UserError
 from ser_images.data.labels import EMOTIONS
+from ser_images.export.bundle.card_conditions import with_corruptions
+from ser_images.export.bundle.run_card import read_robustness
 from ser_images.export.models import open_model
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.spectrogram_gen.spec import ImageSpec
@@ -27,13 +29,15 @@ from ser_images.train.analysis.corruptions.table import BY_GROUP, CORRUPTIONS
 from ser_images.train.analysis.leaderboard import latency_images
 from ser_images.train.analysis.mistakes import worst_mistakes
 from ser_images.train.analysis.report import write_report
-from ser_images.train.analysis.robustness import robustness
+from ser_images.train.analysis.robustness import robustness, write_robustness
 from ser_images.train.cli import main
 from ser_images.train.console import distinct_names, print_comparison
 from ser_images.train.evaluation.calibration import expected_calibration_error
 from ser_images.train.evaluation.groups import groups
 from ser_images.train.evaluation.plots import top_losses
+from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.evaluation.published_results import HUMAN_LISTENERS, published_results
+from ser_images.train.evaluation.uar import uar
 from ser_images.train.runs.folds import cross_validate
 from ser_images.train.runs.results import Result, interval_method, read_interval
 from ser_images.train.training.config import TrainConfig
@@ -61,7 +65,7 @@ def predictions_of(run: Path) -> list[dict[str, str]]:
 
 @pytest.mark.skipif("CI" not in os.environ and not shutil.which("chromium"), reason="chromium is not installed")
 def test_the_report_in_a_browser(command: Command, folds: Path, voices: Path, images: ImageSet, browser: Any) -> None:
-    command(main, "robustness", folds, voices)
+    command(main, "robustness", folds, voices, "--jobs", 1)
     code, out, error = command(main, "report", folds, "--images", images.folder, "--recordings", voices)
     assert (code, error) == (0, "")
     place = Path(out.strip())
@@ -144,16 +148,36 @@ def test_robustness(folds: Path, voices: Path) -> None:
     assert (rows["nothing"].refused, rows["nothing"].accuracy, rows["nothing"].uar) == (120, 0, 0)
 
 
+def test_robustness_by_corpus(folds: Path, voices: Path, tmp_path: Path) -> None:
+    result = Result.read(folds)
+    several = replace(
+        result, folds=tuple(replace(fold, predictions=of_two_corpora(fold.predictions)) for fold in result.folds)
+    )
+    clean, noisy = robustness(several, voices, {"noise 0 dB SNR": CORRUPTIONS["noise 0 dB SNR"]}, jobs=2)
+    women = result.predictions.where(lambda row: row.gender == "female")
+    assert clean.uar_by_corpus["female"] == pytest.approx(uar(women.targets, women.predicted))
+    write_robustness([clean, noisy], tmp_path)
+    rows = read_robustness(tmp_path)
+    assert [row["uar_by_corpus"] for row in rows] == [clean.uar_by_corpus, noisy.uar_by_corpus]
+    card = with_corruptions(rows, estimated=False)
+    assert "| sound | accuracy | UAR | UAR, female | UAR, male |\n|---|---|---|---|---|\n| clean | " in card
+    assert f" | {noisy.uar:.1%} | {noisy.uar_by_corpus['female']:.1%} | {noisy.uar_by_corpus['male']:.1%} |\n" in card
+
+
+def of_two_corpora(predictions: Predictions) -> Predictions:
+    return replace(predictions, rows=tuple(replace(row, corpus=row.gender) for row in predictions.rows))
+
+
 def test_robustness_is_written(command: Command, run_folder: Path, voices: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(run_folder, tmp_path / "run"))
-    code, out, error = command(main, "robustness", copy, voices)
+    code, out, error = command(main, "robustness", copy, voices, "--jobs", 1)
     assert (code, error) == (0, "")
     with (copy / "robustness.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["corruption"] for row in rows] == list(CORRUPTIONS)
     assert all(row["corruption"] in out for row in rows)
     assert (copy / "robustness.png").stat().st_size > 5000
-    code, _, error = command(main, "robustness", copy, voices, "--corruptions", "room,reversed polarity")
+    code, _, error = command(main, "robustness", copy, voices, "--corruptions", "room,reversed polarity", "--jobs", 1)
     assert (code, error) == (0, "")
     names = [line.split(",")[0] for line in (copy / "robustness.csv").read_text().splitlines()[1:]]
     assert names == [CLEAN, *BY_GROUP["room"], "reversed polarity"]

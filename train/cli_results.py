@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ser_images.spectrogram_gen.cli_options import Jobs
 from ser_images.train.analysis.corruptions.groups import GROUPS
 
 Run = Annotated[Path, typer.Argument(help="Run folder, or a folder with fold-0, fold-1, …")]
@@ -35,7 +36,9 @@ def report(
 
 def robustness(
     run: Run,
-    recordings: Annotated[Path, typer.Argument(help="The folder that its image set was built from.")],
+    recordings: Annotated[
+        Path, typer.Argument(help="The folder that its image set was built from; of several, the one that holds them.")
+    ],
     corruptions: Annotated[
         str,
         typer.Option(
@@ -43,6 +46,7 @@ def robustness(
             show_default="all",
         ),
     ] = "",
+    jobs: Jobs = -1,
 ) -> None:
     """Evaluate a run's test clips with corrupted sound.
 
@@ -61,7 +65,7 @@ def robustness(
     result = Result.read(run)
     require_writable(run)
     with progress_bar("recordings", len(result.predictions.rows)) as progress:
-        rows = robustness(result, recordings, chosen, progress)
+        rows = robustness(result, recordings, chosen, progress, jobs)
     write_robustness(rows, run)
     print_robustness(rows)
     typer.echo(run / "robustness.csv")

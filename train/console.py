@@ -24,10 +24,12 @@ _HEADINGS = ("protocol", "folds", "clips", "accuracy", "UAR", "macro F1", "weigh
 def print_robustness(rows: Sequence[CorruptionResult]) -> None:
     """Print a table with a line per corruption."""
     table = Table(title=f"{rows[0].clips} clips")
-    for heading in ("corruption", "UAR", "accuracy", "same label", "no sound"):
+    corpora = [f"UAR, {corpus}" for corpus in rows[0].uar_by_corpus]
+    for heading in ("corruption", "UAR", *corpora, "accuracy", "same label", "no sound"):
         table.add_column(heading, justify="left" if heading == "corruption" else "right")
     for row in rows:
-        table.add_row(row.corruption, f"{row.uar:.1%}", f"{row.accuracy:.1%}", f"{row.same:.1%}", str(row.refused))
+        fractions = (row.uar, *row.uar_by_corpus.values(), row.accuracy, row.same)
+        table.add_row(row.corruption, *(f"{fraction:.1%}" for fraction in fractions), str(row.refused))
     Console().print(table)
 
 

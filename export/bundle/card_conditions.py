@@ -41,14 +41,21 @@ def with_corruptions(rows: Sequence[Mapping[str, Any]], estimated: bool) -> str:
     if not rows:
         return ""
     of = "The folds' networks on the same clips as above" if estimated else "The same clips as above"
-    table = "".join(f"| {row['corruption']} | {row['accuracy']:.1%} | {row['uar']:.1%} |\n" for row in rows)
+    corpora = list(rows[0].get("uar_by_corpus", ()))
+    table = "".join(
+        f"| {row['corruption']} | {row['accuracy']:.1%} | {row['uar']:.1%} |"
+        + "".join(f" {row['uar_by_corpus'][corpus]:.1%} |" for corpus in corpora)
+        + "\n"
+        for row in rows
+    )
+    headings = "".join(f" UAR, {corpus} |" for corpus in corpora)
     return f"""
 ### With corrupted sound
 
 {of}, by `ser-train robustness`: simple models of noise, other speakers, microphones, rooms and codecs.
 
-| sound | accuracy | UAR |
-|---|---|---|
+| sound | accuracy | UAR |{headings}
+|---|---|---|{"---|" * len(corpora)}
 {table}"""
 
 

@@ -5,6 +5,7 @@ card = run_card(Path("runs/first"), bundle)
 
 import csv
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.bundle.model_card import model_card
 
 ROBUSTNESS_CSV = "robustness.csv"
+UAR_OF_CORPUS = "uar_"
+"""Prefix of the columns with the UAR of one corpus's clips."""
 _NUMBERS = {"clips": int, "accuracy": float, "uar": float, "same": float, "refused": int}
 
 
@@ -46,10 +49,16 @@ def read_robustness(run: Path) -> list[dict[str, Any]]:
         return [
             {"corruption": row.get("corruption") or row["condition"]}  # the column's name up to version 0.1
             | {name: number(row[name]) for name, number in _NUMBERS.items() if name in row}
+            | {"uar_by_corpus": _by_corpus(row)}
             for row in rows
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: cannot be read ({error!r}); run ser-train robustness again") from error
+
+
+def _by_corpus(row: Mapping[str, str]) -> dict[str, float]:
+    names = [name for name in row if name.startswith(UAR_OF_CORPUS)]
+    return {name.removeprefix(UAR_OF_CORPUS): float(row[name]) for name in names}
 
 
 def read_json(path: Path) -> dict[str, Any]:
