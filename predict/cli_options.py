@@ -8,7 +8,7 @@ import typer
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import require_replaceable, require_writable
-from ser_images.predict.example import EXAMPLE
+from ser_images.predict.example import example as example_path
 from ser_images.predict.streaming.settings import (
     LIVE_HOP_RANGE_S,
     MARGIN_RANGE,
@@ -72,7 +72,7 @@ def with_example(paths: Sequence[Path] | None, example: bool) -> list[Path]:
     Raises:
         UserError: neither is given.
     """
-    found = [*(paths or ()), *([EXAMPLE] if example else ())]
+    found = [*(paths or ()), *([example_path()] if example else ())]
     if not found:
         raise UserError("no recording: give sound files or folders of them, or --example")
     return found

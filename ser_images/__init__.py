@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ser_images.api import load, render
     from ser_images.data.common.errors import UserError
     from ser_images.predict.adaptation.profile import Profile
-    from ser_images.predict.example import EXAMPLE
+    from ser_images.predict.example import example
     from ser_images.predict.live.live_stream import LiveResult
     from ser_images.predict.model import Model
     from ser_images.predict.prediction import Prediction
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ser_images.spectrogram_gen.spec import ImageSpec
 
 __all__ = [
-    "EXAMPLE",
     "ImageSpec",
     "LiveResult",
     "Model",
@@ -32,13 +31,13 @@ __all__ = [
     "Segment",
     "Timeline",
     "UserError",
+    "example",
     "load",
     "render",
     "train_model",
 ]
 
 _MODULES = {
-    "EXAMPLE": "predict.example",
     "ImageSpec": "spectrogram_gen.spec",
     "LiveResult": "predict.live.live_stream",
     "Model": "predict.model",
@@ -47,6 +46,7 @@ _MODULES = {
     "Segment": "predict.streaming.segments",
     "Timeline": "predict.streaming.timeline",
     "UserError": "data.common.errors",
+    "example": "predict.example",
     "load": "api",
     "render": "api",
     "train_model": "train.api",

@@ -9,25 +9,25 @@ import soundfile
 import ser_images
 from conftest import Command
 from ser_images.predict.cli import main
-from ser_images.predict.example import EXAMPLE
+from ser_images.predict.example import example
 
 SCRIPT = runpy.run_path(str(Path(__file__).parents[1] / "runs" / "example_sound.py"))
 
 
 def test_it_is_what_its_script_writes() -> None:
-    samples, rate_hz = soundfile.read(EXAMPLE, dtype="float32")
+    samples, rate_hz = soundfile.read(example(), dtype="float32")
     assert rate_hz == 16000
     np.testing.assert_allclose(samples, SCRIPT["example_samples"](), atol=2**-15)
-    assert EXAMPLE.stat().st_size < 40_000
+    assert example().stat().st_size < 40_000
 
 
 def test_it_can_be_predicted_without_a_recording_of_ones_own(command: Command, tiny_run: Path, voices: Path) -> None:
     by_option = command(main, "file", "--example", "--model", tiny_run, "--format", "csv")
-    assert by_option == command(main, "file", ser_images.EXAMPLE, "--model", tiny_run, "--format", "csv")
+    assert by_option == command(main, "file", ser_images.example(), "--model", tiny_run, "--format", "csv")
     assert by_option[0] == 0
     other = next(voices.rglob("*.wav"))
     _, out, _ = command(main, "file", other, "--example", "--model", tiny_run, "--format", "csv")
-    assert [line.split(",")[0] for line in out.splitlines()[1:]] == [str(other), str(EXAMPLE)]
+    assert [line.split(",")[0] for line in out.splitlines()[1:]] == [str(other), str(example())]
 
 
 def test_no_recording_at_all(command: Command, tiny_run: Path) -> None:
