@@ -31,6 +31,7 @@ from ser_images.predict.cli_options import (
     require_plot,
     with_example,
 )
+from ser_images.predict.cli_serve import serve
 from ser_images.predict.cli_voices import enrol, voices
 from ser_images.predict.output.file_names import printable
 from ser_images.predict.streaming.settings import LIVE_HOP_S, MARGIN, MAX_SPEAKERS, TIMELINE_HOP_S
@@ -220,6 +221,7 @@ def _print_utterance(prediction: "Prediction", name: str, model: "Model", jsonl:
 app.command()(models)
 app.command()(enrol)
 app.command()(voices)
+app.command()(serve)
 
 
 @app.command()

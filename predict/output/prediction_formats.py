@@ -26,7 +26,7 @@ def write_predictions(
         top: how many labels are written with their probability; in CSV the fields of the others are empty.
     """
     licence = licence_of_model(bundle)
-    rows = (_row(path, prediction, bundle, licence, top) for path, prediction in predictions)
+    rows = (prediction_row(path, prediction, bundle, licence, top) for path, prediction in predictions)
     if kind == "csv":
         _write_csv(file, rows, bundle)
     elif kind == "jsonl":
@@ -36,7 +36,10 @@ def write_predictions(
         print(json.dumps(list(rows), ensure_ascii=False, indent=2), file=file)
 
 
-def _row(path: Path, prediction: Prediction, bundle: Bundle, licence: str, top: int | None) -> dict[str, Any]:
+def prediction_row(
+    path: Path, prediction: Prediction, bundle: Bundle, licence: str, top: int | None = None
+) -> dict[str, Any]:
+    """The object of one prediction in JSON, for the licence of its model."""
     return {
         "file": printable(path),
         "label": prediction.label,

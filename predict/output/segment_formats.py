@@ -33,8 +33,9 @@ def _csv(found: Timeline, path: Path, bundle: Bundle) -> str:
     return text.getvalue()
 
 
-def _json(found: Timeline, path: Path, bundle: Bundle) -> str:
-    content = {
+def timeline_object(found: Timeline, path: Path, bundle: Bundle) -> dict[str, Any]:
+    """The object of a recording's segments in JSON."""
+    return {
         "file": printable(path),
         "duration_s": round(found.duration_s, _DIGITS),
         "model": bundle.model_id,
@@ -42,7 +43,10 @@ def _json(found: Timeline, path: Path, bundle: Bundle) -> str:
         "license": licence_of_model(bundle),
         "segments": _rows(found),
     }
-    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+
+
+def _json(found: Timeline, path: Path, bundle: Bundle) -> str:
+    return json.dumps(timeline_object(found, path, bundle), ensure_ascii=False, indent=2) + "\n"
 
 
 def _audacity(found: Timeline, *_: Any) -> str:

@@ -1,0 +1,102 @@
+"""The server: one process with one model, until it is stopped.
+
+serve("runs/first", host="127.0.0.1", port=8000)
+"""
+
+import logging
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+import uvicorn
+
+from ser_images.data.common.command_line import LOGGER
+from ser_images.data.common.errors import UserError
+from ser_images.export.model_names import model_path
+from ser_images.export.models import open_model
+from ser_images.predict.arguments import require_single_run
+from ser_images.predict.model import Model
+from ser_images.predict.service.app import create_app
+from ser_images.predict.service.metrics import Metrics
+from ser_images.predict.service.micro_batcher import batched
+from ser_images.predict.service.service import Service
+from ser_images.predict.service.settings import ServiceSettings
+
+STOP_S = 30
+"""How long a stop waits for the requests that were taken."""
+_MAX_BLOCK_BYTES = 1 << 20
+
+
+def serve(
+    model: str, host: str, port: int, settings: ServiceSettings | None = None, format: str | None = None,
+    min_confidence: float = 0.0, any_sound: bool = False,
+) -> None:  # fmt: skip
+    """Serve a model until SIGTERM or Ctrl-C; what was taken by then is answered.
+
+    Args:
+        model, format, min_confidence, any_sound: as for `Model.load`; but a pickle is never loaded.
+        port: 0: any free one, which is printed.
+
+    Raises:
+        UserError: no such model, a pickle, or an address that cannot be used.
+    """
+    _require_no_pickle(model, format)
+    with _bind(host, port) as listener:
+        service = load_service(model, settings or ServiceSettings(), format, min_confidence, any_sound)
+        if not service.settings.token and host not in ("127.0.0.1", "::1", "localhost"):
+            LOGGER.warning("--host %s: everyone who reaches this address may use the service; see --token-file", host)
+        listener.listen()
+        address = f"[{host}]" if ":" in host else host
+        LOGGER.info("http://%s:%d serves %s; Ctrl-C stops", address, listener.getsockname()[1], service.name)
+        _run(service, listener)
+
+
+def load_service(
+    model: str, settings: ServiceSettings, format: str | None = None, min_confidence: float = 0.0,
+    any_sound: bool = False,
+) -> Service:  # fmt: skip
+    """The service of a model, warmed up; arguments as for `serve`."""
+    path, metrics = model_path(model), Metrics()
+    require_single_run(path)
+    bundle, network = open_model(path, format)
+    loaded = Model(bundle, batched(network, metrics.add_batch), min_confidence, any_sound)
+    service = Service(loaded, (Path.cwd() / model).name, settings, metrics)
+    service.warm_up()
+    return service
+
+
+def _require_no_pickle(model: str, format: str | None) -> None:
+    if format == "pickle" or model.lower().endswith(".pkl"):
+        raise UserError(f"{model}: a service loads no pickle; give its run folder, ONNX or safetensors")
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A socket at this address, not yet listening: who connects before the model is loaded is refused."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError) as error:
+        raise UserError(
+            f"--host {host}: no such address; 127.0.0.1 is this machine only, 0.0.0.0 all networks"
+        ) from error
+    listener = socket.socket(family, kind)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise UserError(f"--host {host} --port {port}: {error.strerror}; --port 0 takes any free port") from error
+    return listener
+
+
+def _run(service: Service, listener: socket.socket) -> None:
+    logging.getLogger("uvicorn").handlers = LOGGER.handlers
+    logging.getLogger("uvicorn").propagate = False
+    level = logging.INFO if LOGGER.level <= logging.DEBUG else logging.ERROR  # INFO: a line for each request
+    config = uvicorn.Config(
+        create_app(service), log_config=None, log_level=level,
+        lifespan="off", server_header=False, ws_max_size=_MAX_BLOCK_BYTES, timeout_graceful_shutdown=STOP_S,
+    )  # fmt: skip
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run([listener])
