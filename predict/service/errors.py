@@ -65,13 +65,12 @@ async def _send(connection: HTTPConnection, response: Response) -> Response | No
         await connection.send_denial_response(response)
         return None
     assert isinstance(connection, Request)
-    await _read_rest(connection)
+    if response.status_code != 408 and "expect" not in connection.headers:  # these clients send nothing
+        await _read_rest(connection)
     return response
 
 
 async def _read_rest(request: Request) -> None:
-    if "expect" in request.headers:  # this client waits with its upload
-        return
     with move_on_after(_REST_S):
         try:
             async for _ in request.stream():

@@ -1,0 +1,81 @@
+"""A service in a process of its own, at a free port of loopback.
+
+with running_service(folder, "--model", run) as service:
+    service.post("/v1/predict", path.read_bytes())
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+_CODE = "import sys; sys.argv[0] = 'ser-predict'; from ser_images.predict.cli import main; main()"
+
+
+@dataclass(frozen=True)
+class RunningService:
+    """A service that answers.
+
+    Attributes:
+        url: `http://127.0.0.1:PORT`.
+        temporary: where it keeps its temporary files.
+    """
+
+    url: str
+    process: "subprocess.Popen[str]"
+    temporary: Path
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    @property
+    def leftovers(self) -> list[str]:
+        """Its temporary files; ONNX Runtime 1.31 has one of its own."""
+        return [path.name for path in self.temporary.iterdir() if path.name != ".ses"]
+
+    def post(self, path: str, content: bytes | None = None, **keywords: Any) -> httpx.Response:
+        return httpx.post(self.url + path, content=content, timeout=30, **keywords)
+
+    def get(self, path: str, **keywords: Any) -> httpx.Response:
+        return httpx.get(self.url + path, timeout=30, **keywords)
+
+    def metrics(self, **keywords: Any) -> dict[str, float]:
+        lines = self.get("/metrics", **keywords).text.splitlines()
+        return {name: float(value) for name, _, value in (one.rpartition(" ") for one in lines if one[0] != "#")}
+
+
+@contextmanager
+def running_service(folder: Path, *options: object) -> Iterator[RunningService]:
+    """Start `ser-predict serve` and wait until it answers; it is killed in the end, where it has not ended."""
+    temporary = folder / "temporary"
+    temporary.mkdir(parents=True)
+    command = [sys.executable, "-c", _CODE, "serve", "--port", "0", *map(str, options)]
+    variables = os.environ | {"TMPDIR": str(temporary)}
+    process = subprocess.Popen(command, cwd=folder, env=variables, stderr=subprocess.PIPE, text=True)
+    assert process.stderr
+    lines: list[str] = []
+    with process:
+        try:
+            while not lines or not lines[-1].startswith("http://"):
+                line = process.stderr.readline()
+                assert line, lines
+                lines.append(line)
+            yield RunningService(lines[-1].split()[0], process, temporary)
+        finally:
+            process.kill()
+
+
+def error_of(response: httpx.Response, status: int) -> str:
+    """The message of an answer that is an error in the one shape."""
+    assert response.status_code == status, response.text
+    content = json.loads(response.text)
+    assert list(content) == ["error"]
+    return str(content["error"])
