@@ -86,7 +86,7 @@ def test_help_imports_nothing_heavy(room: str) -> None:
     code = f"import sys, ser_images.{room}.cli; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert f"ser_images.{room}.cli" in modules
-    assert not {"torch", "fastai", "librosa", "numpy", "scipy", "sounddevice"} & set(modules)
+    assert not {"torch", "fastai", "librosa", "numpy", "scipy", "sounddevice", "fastapi", "uvicorn"} & set(modules)
 
 
 @pytest.mark.parametrize("package", ["export/bundle", "predict"])

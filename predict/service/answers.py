@@ -91,3 +91,14 @@ RECORDING: dict[str, Any] = {
     }
 }
 """The request of every endpoint that takes a recording: FastAPI describes only what it reads into memory itself."""
+_BASE64 = {
+    "type": "object",
+    "properties": {
+        "inputs": {"type": "string", "contentEncoding": "base64"},
+        "parameters": {"type": "object", "properties": {"top_k": {"type": "integer", "minimum": 1}}},
+    },
+    "required": ["inputs"],
+}
+_CONTENT = RECORDING["requestBody"]["content"] | {"application/json": {"schema": _BASE64}}
+RECORDING_OR_JSON: dict[str, Any] = {"requestBody": RECORDING["requestBody"] | {"content": _CONTENT}}
+"""The same with the JSON that Hugging Face's client sends with parameters."""

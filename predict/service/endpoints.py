@@ -13,6 +13,7 @@ from ser_images.predict.prediction import Prediction
 from ser_images.predict.service.answers import (
     ERRORS,
     RECORDING,
+    RECORDING_OR_JSON,
     ErrorAnswer,
     PredictionAnswer,
     ScoreAnswer,
@@ -69,7 +70,7 @@ async def timeline(
 @router.post(
     "/models/{name}",
     response_model=list[ScoreAnswer],
-    openapi_extra=RECORDING,
+    openapi_extra=RECORDING_OR_JSON,
     responses={404: {"model": ErrorAnswer, "description": "Another model is served"}},
 )
 async def audio_classification(request: Request, service: CurrentService, name: str) -> JSONResponse:
