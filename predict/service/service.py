@@ -45,8 +45,8 @@ class Service:
         self.ready = True
 
 
-def service_of(connection: HTTPConnection) -> Service:
-    """The service of a request or a web socket."""
+async def service_of(connection: HTTPConnection) -> Service:
+    """The service of a request or a web socket. Dependencies that are no coroutines cost a thread each."""
     service: Service = connection.app.state.service
     return service
 
@@ -55,12 +55,12 @@ CurrentService = Annotated[Service, Depends(service_of)]
 _BEARER = HTTPBearer(auto_error=False, description="Only where the service was started with --token-file.")
 
 
-def require_access(request: Request, service: CurrentService, _: Annotated[object, Security(_BEARER)]) -> None:
+async def require_access(request: Request, service: CurrentService, _: Annotated[object, Security(_BEARER)]) -> None:
     """Raises HTTPException for a request that may not be answered."""
     require_token(request, service.settings.token)
 
 
-def require_live_access(websocket: WebSocket, service: CurrentService) -> None:
+async def require_live_access(websocket: WebSocket, service: CurrentService) -> None:
     """Raises HTTPException for a web socket that may not be opened."""
     require_token(websocket, service.settings.token)
     require_origin(websocket, service.settings.allow_origins)

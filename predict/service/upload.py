@@ -5,12 +5,13 @@ async with uploaded(request, settings) as upload: …
 
 import base64
 import json
+import os
 import shutil
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
+from tempfile import mkstemp
 
 from anyio import fail_after, to_thread
 from fastapi import HTTPException, Request
@@ -35,7 +36,7 @@ class Upload:
     """A file that holds what was sent, and the name that the client gave it, without folders."""
 
     path: Path
-    name: str = UNNAMED
+    name: str
 
 
 @asynccontextmanager
@@ -52,16 +53,15 @@ async def uploaded(request: Request, settings: ServiceSettings, *more_types: str
     kind = _media_type(request)
     if not (kind in (*_RAW, _MULTIPART, *more_types) or kind.startswith(("audio/", "video/"))):
         raise HTTPException(415, f"Content-Type {kind}: expected audio/*, application/octet-stream or {_MULTIPART}")
-    with TemporaryDirectory(prefix="ser-predict-") as folder:
-        upload = Upload(Path(folder) / "upload")
+    with _temporary_file() as path:
         try:
             with fail_after(settings.upload_timeout_s):
-                upload = await (_receive_form if kind == _MULTIPART else _receive_raw)(request, upload, settings)
+                name = await (_receive_form if kind == _MULTIPART else _receive_raw)(request, path, settings)
         except TimeoutError as error:
             raise HTTPException(408, f"the upload took longer than {settings.upload_timeout_s:g} s") from error
-        if not upload.path.stat().st_size:
+        if not path.stat().st_size:
             raise UserError("no content; expected a sound file")
-        yield upload
+        yield Upload(path, name)
 
 
 def require_sound(upload: Upload, settings: ServiceSettings) -> None:
@@ -99,18 +99,28 @@ def decode_json(upload: Upload) -> int | None:
     return top
 
 
+@contextmanager
+def _temporary_file() -> Iterator[Path]:
+    handle, name = mkstemp(prefix="ser-predict-")
+    os.close(handle)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink()
+
+
 def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def _receive_raw(request: Request, upload: Upload, settings: ServiceSettings) -> Upload:
-    with upload.path.open("wb") as file:  # small writes to the page cache: no thread for each
+async def _receive_raw(request: Request, path: Path, settings: ServiceSettings) -> str:
+    with path.open("wb") as file:  # small writes to the page cache: no thread for each
         async for chunk in _limited(request, settings):
             file.write(chunk)
-    return upload
+    return UNNAMED
 
 
-async def _receive_form(request: Request, upload: Upload, settings: ServiceSettings) -> Upload:
+async def _receive_form(request: Request, path: Path, settings: ServiceSettings) -> str:
     try:
         form = await MultiPartParser(request.headers, _limited(request, settings), max_files=1, max_fields=10).parse()
     except MultiPartException as error:
@@ -119,8 +129,8 @@ async def _receive_form(request: Request, upload: Upload, settings: ServiceSetti
         sent = next((value for value in form.values() if isinstance(value, UploadFile)), None)
         if sent is None:
             raise UserError("multipart without a file; expected one, such as curl --form file=@clip.wav sends")
-        await to_thread.run_sync(_save, sent, upload.path)
-        return Upload(upload.path, PurePosixPath((sent.filename or "").replace("\\", "/")).name or UNNAMED)
+        await to_thread.run_sync(_save, sent, path)
+        return PurePosixPath((sent.filename or "").replace("\\", "/")).name or UNNAMED
     finally:
         await form.close()
 
