@@ -10,7 +10,6 @@ RUN python -m venv /opt/ser-images \
 FROM python:3.11-slim
 COPY --from=build /opt/ser-images /opt/ser-images
 ENV PATH=/opt/ser-images/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
-RUN useradd --system --uid 10001 --no-create-home ser
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \

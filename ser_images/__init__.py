@@ -7,6 +7,7 @@ print(model("clip.wav").label)
 The names below are imported when they are first used, so that `import ser_images` is immediate.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,9 @@ _MODULES = {
     "render": "api",
     "train_model": "train.api",
 }
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+"""ONNX Runtime reads it on import: from 1.29 on, its wheels for Linux send names and hashes of models to Microsoft."""
 
 
 def __getattr__(name: str) -> Any:

@@ -38,8 +38,8 @@ class RunningService:
 
     @property
     def leftovers(self) -> list[str]:
-        """Its temporary files; ONNX Runtime 1.31 has one of its own."""
-        return [path.name for path in self.temporary.iterdir() if path.name != ".ses"]
+        """Its temporary files."""
+        return [path.name for path in self.temporary.iterdir()]
 
     def post(self, path: str, content: bytes | None = None, **keywords: Any) -> httpx.Response:
         return httpx.post(self.url + path, content=content, timeout=30, **keywords)

@@ -1,5 +1,6 @@
 """ser-predict serve: mistakes are one line; and the commands of the documentation."""
 
+import json
 import re
 import socket
 import subprocess
@@ -10,12 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import typer
+import yaml  # type: ignore[import-untyped]
 
 from conftest import Command
-from ser_images.predict.cli import main
+from ser_images.predict.cli import app, main
 from service_process import running_service
 
-PAGE = Path(__file__).parent.parent / "docs/how-to/serve.md"
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs/how-to/serve.md"
 
 
 @pytest.fixture
@@ -84,3 +88,14 @@ def test_the_examples_of_the_documentation(tiny_run: Path, voices: Path, tmp_pat
             assert done.returncode == 0, done.stdout + done.stderr
             assert '"error"' not in done.stdout
             assert done.stdout.strip()
+
+
+def test_the_container_starts_with_options_that_exist() -> None:
+    service = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["ser-images"]
+    entry = re.search(r"^ENTRYPOINT (\[.+\])$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert entry
+    program, command, *options = json.loads(entry[1])
+    assert (program, command) == ("ser-predict", "serve")
+    known = {name for parameter in typer.main.get_command(app).commands[command].params for name in parameter.opts}  # type: ignore[attr-defined]
+    assert {word for word in [*options, *service["command"]] if word.startswith("--")} <= known
+    assert service["read_only"] is True

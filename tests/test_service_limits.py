@@ -179,7 +179,7 @@ def test_live_streams_that_are_refused(service: RunningService) -> None:
             pass
         assert caught.value.response.status_code == status
         assert list(json.loads(caught.value.response.body)) == ["error"]
-    page = {"additional_headers": {"Origin": ORIGIN}, "subprotocols": ["ser-images", f"bearer.{TOKEN}"]}
+    page: dict[str, Any] = {"additional_headers": {"Origin": ORIGIN}, "subprotocols": ["ser-images", f"bearer.{TOKEN}"]}
     with live(service, **page) as first:
         assert first.subprotocol == "ser-images"
         with pytest.raises(InvalidStatus, match="503"), live(service):

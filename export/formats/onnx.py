@@ -111,7 +111,6 @@ def _needed_only() -> Any:
 def _session(source: Path | bytes, fast_start: bool) -> Any:
     import onnxruntime
 
-    onnxruntime.disable_telemetry_events()  # from 1.31 on, wheels for Linux can send events to the manufacturer
     options = onnxruntime.SessionOptions()
     if fast_start:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED

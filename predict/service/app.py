@@ -61,7 +61,7 @@ async def metrics(service: CurrentService) -> Response:
 
 def _add_page(app: FastAPI, service: Service) -> None:
     """The page at /, or where there is none, what to open instead."""
-    if PAGE.is_dir():
+    if (PAGE / "index.html").is_file():
         app.mount("/", StaticFiles(directory=PAGE, html=True))
         return
 

@@ -40,8 +40,9 @@ class Service:
         metrics.add_gauge("ser_live_streams", "Open live streams", lambda: self.streams.taken)
 
     def warm_up(self) -> None:
-        """Classify the example once, so that no request waits for what is loaded on first use."""
+        """Classify the example, so that no request waits for what is loaded on first use."""
         self.model(example())
+        self.model.timeline(example())
         self.ready = True
 
 
