@@ -95,8 +95,8 @@ def _run(service: Service, listener: socket.socket) -> None:
     logging.getLogger("uvicorn").propagate = False
     level = logging.INFO if LOGGER.level <= logging.DEBUG else logging.ERROR  # INFO: a line for each request
     config = uvicorn.Config(
-        create_app(service), log_config=None, log_level=level,
-        lifespan="off", server_header=False, ws_max_size=_MAX_BLOCK_BYTES, timeout_graceful_shutdown=STOP_S,
+        create_app(service), log_config=None, log_level=level, lifespan="off", server_header=False,
+        ws_max_size=_MAX_BLOCK_BYTES, ws_per_message_deflate=False, timeout_graceful_shutdown=STOP_S,
     )  # fmt: skip
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run([listener])
