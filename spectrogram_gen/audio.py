@@ -14,7 +14,8 @@ MIN_SOUND_S = 0.1
 """Sound shorter than this, silence left out, is a click, not speech: a short syllable lasts longer."""
 SILENCE_DBFS = -90.0
 """A recording below this level is silence: the last of 16 bits lies at -90.3 dBFS."""
-_BLOCK_S = 0.01
+TRIM_BLOCK_S = 0.01
+"""Silence at the ends is trimmed in blocks of this length."""
 
 
 def prepare(samples: Samples, rate_hz: int, spec: ImageSpec) -> Samples:
@@ -55,7 +56,7 @@ def active_range(samples: Samples, rate_hz: int, trim_db: float) -> tuple[int, i
     Raises:
         UserError: nothing above `SILENCE_DBFS`.
     """
-    block = max(1, round(_BLOCK_S * rate_hz))
+    block = max(1, round(TRIM_BLOCK_S * rate_hz))
     whole = samples[: samples.size // block * block].reshape(-1, block)
     power = np.einsum("ij,ij->i", whole, whole) / block
     if power.max(initial=0.0) < 10 ** (SILENCE_DBFS / 10):

@@ -27,7 +27,8 @@ MAX_SAMPLES = 1 << 30
 """Mono samples that `read_mono` reads at most, 4 GiB: six hours at 48 kHz."""
 _BLOCK_VALUES = 1 << 24  # samples of all channels that are decoded at once, 64 MiB: memory follows content, not headers
 _CUT_SHORT = re.compile(r"data : (?P<promised>\d+) \(should be (?P<there>\d+)\)")  # in libsndfile's log of a WAV
-_UNKNOWN_LENGTH = 0x7FFFFFFF  # writers to a pipe do not know the length and put this or more into the header
+UNKNOWN_LENGTH = 0x7FFFFFFF
+"""Writers to a pipe do not know the length and put this or more into the header."""
 
 
 def read_mono(path: Path, start_s: float = 0.0, end_s: float | None = None) -> tuple[Samples, int]:
@@ -181,4 +182,4 @@ def _why_unreadable(path: Path, error: Exception) -> str:
 
 def _is_cut_short(log: str) -> bool:
     match = _CUT_SHORT.search(log)
-    return match is not None and int(match["there"]) < int(match["promised"]) < _UNKNOWN_LENGTH
+    return match is not None and int(match["there"]) < int(match["promised"]) < UNKNOWN_LENGTH

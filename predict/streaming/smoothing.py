@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ser_images.export.formats.onnx import Probabilities
 
-_KERNEL = np.array((0.25, 0.5, 0.25), np.float32)
+KERNEL = np.array((0.25, 0.5, 0.25), np.float32)
+"""Weights of the window before, the window and the one after it."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class LabelSmoother:
 
     def _smooth(self, current: Probabilities, after: Probabilities) -> Smoothed:
         before = current if self._before is None else self._before
-        probabilities = np.stack([before, current, after], axis=1) @ _KERNEL
+        probabilities = np.stack([before, current, after], axis=1) @ KERNEL
         return Smoothed(probabilities, apply_hysteresis(probabilities, self._margin, self._label))
 
 

@@ -22,8 +22,9 @@ SPEECH = 0.5
 MIN_SPEECH_S = 0.15
 SLOWDOWN, MIN_SLOWED_SPEECH_S = 1.5, 0.5
 """Slowed speech has to last longer: a bowed instrument gave 0.15 s of it, music 0.4 s, the screams at least 0.9 s."""
-_LEVEL_DBFS = -20.0
-_BEFORE_S, _AFTER_S = 0.5, 0.25
+LEVEL_DBFS = -20.0
+"""Level of what the image shows, before the check."""
+BEFORE_S, AFTER_S = 0.5, 0.25
 """Sound around the part that is shown: the detector needs a moment to recognise speech."""
 
 
@@ -38,12 +39,12 @@ def has_speech(samples: Samples, rate_hz: int, spec: ImageSpec) -> bool:
 
 
 def _shown(samples: Samples, rate_hz: int, spec: ImageSpec) -> Samples:
-    """What the image shows and some sound around it, at `_LEVEL_DBFS`."""
+    """What the image shows and some sound around it, at `LEVEL_DBFS`."""
     start, end = active_range(samples, rate_hz, spec.trim_db)
     excess = max(0, end - start - round(spec.duration_s * rate_hz))
     start, end = start + excess // 2, end - (excess - excess // 2)
-    level = normalize_rms(samples, _LEVEL_DBFS, samples[start:end])
-    return level[max(0, start - round(_BEFORE_S * rate_hz)) : end + round(_AFTER_S * rate_hz)]
+    level = normalize_rms(samples, LEVEL_DBFS, samples[start:end])
+    return level[max(0, start - round(BEFORE_S * rate_hz)) : end + round(AFTER_S * rate_hz)]
 
 
 def _speaks(sound: Samples, rate_hz: int, slowdown: float, min_speech_s: float) -> bool:

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 
 from ser_images.predict.streaming.voice_activity import BLOCK_S
 
+BEGIN, END = 0.3, 0.1
+MIN_SILENCE_S, MIN_SPEECH_S = 0.9, 0.15
+"""Defaults of `SpeechSegmenter`."""
+
 
 @dataclass(frozen=True)
 class SpeechSegment:
@@ -30,8 +34,9 @@ class SpeechSegmenter:
     """
 
     def __init__(
-        self, begin: float = 0.3, end: float = 0.1, min_silence_s: float = 0.9, min_speech_s: float = 0.15
-    ) -> None:
+        self, begin: float = BEGIN, end: float = END, min_silence_s: float = MIN_SILENCE_S,
+        min_speech_s: float = MIN_SPEECH_S,
+    ) -> None:  # fmt: skip
         self._begin, self._end, self._min_silence_s, self._min_speech_s = begin, end, min_silence_s, min_speech_s
         self._now_s = 0.0
         self._start_s: float | None = None

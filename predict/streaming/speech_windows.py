@@ -28,7 +28,8 @@ from ser_images.predict.streaming.windows import Window, WindowPlan
 from ser_images.spectrogram_gen.audio import active_range
 from ser_images.spectrogram_gen.sound_file import Samples
 
-_KEPT_S = 2.0  # speech detection lags, and a window begins before its speech
+KEPT_S = 2.0
+"""Sound that is kept before the next window: speech detection lags, and a window begins before its speech."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +114,7 @@ class SpeechWindows:
         speaking = self._segmenter.current
         if speaking:
             yield self._classify(speaking)
-        self._audio.forget(self._plan.needed_from_s(speaking, self.end_s) - _KEPT_S)
+        self._audio.forget(self._plan.needed_from_s(speaking, self.end_s) - KEPT_S)
 
     def _classify(self, speech: SpeechSegment) -> SpeechPart:
         windows: list[ClassifiedWindow] = []

@@ -19,9 +19,8 @@ from ser_images.spectrogram_gen.sound_file import Samples
 RATE_HZ, BLOCK = 16000, 512
 """Silero VAD works at 16 kHz, on 32 ms at a time. https://github.com/snakers4/silero-vad"""
 BLOCK_S = BLOCK / RATE_HZ
-_LEVEL_DBFS = -14.0
-_MAX_GAIN_DB = 45.0
-_RELEASE_DB_PER_S = 10.0
+LEVEL_DBFS, MAX_GAIN_DB, RELEASE_DB_PER_S = -14.0, 45.0, 10.0
+"""Level that a stream is brought to, by how much at most, and how fast the gain recovers after loud sound."""
 
 
 class SpeechDetector:
@@ -48,8 +47,8 @@ class SpeechDetector:
         return [self._probability(block) for block in resampled[:whole].reshape(-1, BLOCK)]
 
     def _probability(self, block: Samples) -> float:
-        self._envelope_dbfs = max(dbfs(block), self._envelope_dbfs - _RELEASE_DB_PER_S * BLOCK_S)
-        gain_db = min(_LEVEL_DBFS - self._envelope_dbfs, _MAX_GAIN_DB)
+        self._envelope_dbfs = max(dbfs(block), self._envelope_dbfs - RELEASE_DB_PER_S * BLOCK_S)
+        gain_db = min(LEVEL_DBFS - self._envelope_dbfs, MAX_GAIN_DB)
         amplified = np.clip(block * np.float32(10 ** (gain_db / 20)), -1, 1)
         return self._vad(amplified)
 

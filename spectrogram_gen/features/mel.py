@@ -32,7 +32,7 @@ def log_mel(samples: Samples, spec: ImageSpec) -> Matrix:
 
 def power_spectrogram(samples: Samples, spec: ImageSpec) -> Matrix:
     """Power in each bin of the Fourier transform, shape (1 + n_fft // 2, n_frames); frames are centred."""
-    spectrum = ducc0.fft.r2c(frame_samples(samples, spec) * _spec_constants(spec).window, axes=(1,))
+    spectrum = ducc0.fft.r2c(frame_samples(samples, spec) * spec_constants(spec).window, axes=(1,))
     return np.ascontiguousarray((spectrum.real**2 + spectrum.imag**2).T)
 
 
@@ -43,7 +43,7 @@ def frame_samples(samples: Samples, spec: ImageSpec) -> Samples:
 
 
 def _apply_mel_filters(power: Matrix, spec: ImageSpec) -> Matrix:
-    parts = _spec_constants(spec)
+    parts = spec_constants(spec)
     mel = np.add.reduceat(parts.weights[:, None] * power[parts.bins], parts.starts, axis=0)
     return decibels(mel)
 
@@ -53,7 +53,7 @@ def decibels(power: Matrix) -> Matrix:
     return 10 * np.log10(np.maximum(power, np.float32(POWER_FLOOR)))
 
 
-class _SpecConstants(NamedTuple):
+class SpecConstants(NamedTuple):
     """The window and the mel filters of a spec; of the filters, only the non-zero weights, band by band."""
 
     window: Samples
@@ -63,12 +63,13 @@ class _SpecConstants(NamedTuple):
 
 
 @lru_cache(maxsize=8)
-def _spec_constants(spec: ImageSpec) -> _SpecConstants:
+def spec_constants(spec: ImageSpec) -> SpecConstants:
+    """The window and the mel filters of a spec, computed once."""
     filters = mel_filters(spec)
     used = filters > 0
     used[~used.any(axis=1), 0] = True  # a band narrower than a bin is empty: it sums one weight of 0
     starts = np.concatenate([[0], np.cumsum(used.sum(axis=1))[:-1]])
-    return _SpecConstants(window(spec).astype(np.float32), filters[used], np.nonzero(used)[1], starts)
+    return SpecConstants(window(spec).astype(np.float32), filters[used], np.nonzero(used)[1], starts)
 
 
 def window(spec: ImageSpec) -> NDArray[np.float64]:

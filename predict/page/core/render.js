@@ -1,0 +1,40 @@
+import { padOrTrim, prepare } from "./audio.js";
+import { MelSpectrogram } from "./mel.js";
+
+/** @typedef {Uint8Array | Uint16Array} Grey grey values of an image, row after row from the top */
+
+/** Sound to the image of a spec, as spectrogram_gen/render.py makes it. */
+export class Renderer {
+  /** @param {import("./constants.js").Constants} constants */
+  constructor(constants) {
+    this._constants = constants;
+    this._spectrogram = new MelSpectrogram(constants);
+  }
+
+  /**
+   * @param {Float32Array} samples mono, full scale 1
+   * @param {number} rateHz
+   * @returns {Grey} shape (n_rows, n_frames)
+   * @throws {import("./errors.js").UserError} silence, or too little sound
+   */
+  render(samples, rateHz) {
+    const sound = padOrTrim(prepare(samples, rateHz, this._constants), this._constants.spec.n_samples);
+    return this._toGrey(this._spectrogram.decibels(sound));
+  }
+
+  /**
+   * @param {Float32Array} matrix in dB, the lowest row first
+   * @returns {Grey}
+   */
+  _toGrey(matrix) {
+    const { n_rows: rows, n_frames: frames, max_db: maxDb, range_db: rangeDb, white, bit_depth: bits } = this._constants.spec;
+    const grey = new (bits === 8 ? Uint8Array : Uint16Array)(rows * frames);
+    for (let row = 0; row < rows; row++) {
+      for (let frame = 0; frame < frames; frame++) {
+        const value = ((matrix[row * frames + frame] - (maxDb - rangeDb)) * white) / rangeDb;
+        grey[(rows - 1 - row) * frames + frame] = Math.round(Math.min(white, Math.max(0, value)));
+      }
+    }
+    return grey;
+  }
+}
