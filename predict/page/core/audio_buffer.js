@@ -53,7 +53,8 @@ export class AudioBuffer {
   forget(beforeS) {
     let excess = Math.min(Math.max(0, this._index(beforeS) - this._first), this._end - this._first);
     this._first += excess;
-    while (excess && excess >= this._chunks[0].length) excess -= /** @type {Float32Array} */ (this._chunks.shift()).length;
+    while (excess && excess >= this._chunks[0].length)
+      excess -= /** @type {Float32Array} */ (this._chunks.shift()).length;
     if (excess) this._chunks[0] = this._chunks[0].subarray(excess);
   }
 

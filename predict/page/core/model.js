@@ -1,5 +1,5 @@
 import { activeRange } from "./audio.js";
-import { requireBetween } from "./errors.js";
+import { prefixErrors, requireBetween } from "./errors.js";
 import { Network } from "./network.js";
 import { Prediction } from "./prediction.js";
 import { Renderer } from "./render.js";
@@ -66,6 +66,17 @@ export class Model {
   prediction(values, fields = {}) {
     const { constants, minConfidence } = this;
     return new Prediction({ constants, labels: constants.model.labels, values, minConfidence, ...fields });
+  }
+
+  /**
+   * The prediction for a file, whose name its errors begin with.
+   *
+   * @param {import("./wav_file.js").WavFile} file
+   * @throws {import("./errors.js").UserError} as `WavFile.readAll` and `classify`
+   */
+  async classifyFile(file) {
+    const samples = await file.readAll();
+    return prefixErrors(file.name, () => this.classify(samples, file.rateHz));
   }
 
   /**

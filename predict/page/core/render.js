@@ -27,7 +27,14 @@ export class Renderer {
    * @returns {Grey}
    */
   _toGrey(matrix) {
-    const { n_rows: rows, n_frames: frames, max_db: maxDb, range_db: rangeDb, white, bit_depth: bits } = this._constants.spec;
+    const {
+      n_rows: rows,
+      n_frames: frames,
+      max_db: maxDb,
+      range_db: rangeDb,
+      white,
+      bit_depth: bits,
+    } = this._constants.spec;
     const grey = new (bits === 8 ? Uint8Array : Uint16Array)(rows * frames);
     for (let row = 0; row < rows; row++) {
       for (let frame = 0; frame < frames; frame++) {

@@ -75,7 +75,10 @@ export class StreamClassifier {
   async current(nowS) {
     const classified = await this._windows.current(nowS);
     if (classified === null) return null;
-    const { window: { startS, endS }, probabilities } = classified;
+    const {
+      window: { startS, endS },
+      probabilities,
+    } = classified;
     return {
       startS,
       endS,

@@ -15,7 +15,7 @@ export class WavFile {
    */
   constructor(blob, name, header, maxSamples) {
     this._blob = blob;
-    this._name = name;
+    this.name = name;
     this._header = header;
     this._maxSamples = maxSamples;
   }
@@ -31,9 +31,7 @@ export class WavFile {
     const header = await headerOf(blob, name, limits.unknown_length);
     requireCredible(header, name, limits);
     if (header.cutShort) {
-      throw new UserError(
-        `${name}: cut short (its header promises more sound than it holds); copy or record it again`,
-      );
+      throw new UserError(`${name}: cut short (its header promises more sound than it holds); copy or record it again`);
     }
     const file = new WavFile(blob, name, header, limits.max_samples);
     if (file.frames === 0) throw new UserError(`${name}: holds no samples; record it again`);
@@ -79,7 +77,7 @@ export class WavFile {
   async readAll() {
     if (this.frames > this._maxSamples) {
       const hours = fixed(this._maxSamples / this.rateHz / 3600, 1);
-      throw new UserError(`${this._name}: longer than ${hours} hours; cut it into parts`);
+      throw new UserError(`${this.name}: longer than ${hours} hours; cut it into parts`);
     }
     const whole = new Float32Array(this.frames);
     let at = 0;
@@ -99,7 +97,7 @@ export class WavFile {
     const slice = this._blob.slice(start + from * this._frameBytes, start + to * this._frameBytes);
     const mono = decodeMono(await slice.arrayBuffer(), this._header);
     if (!mono.every(Number.isFinite)) {
-      throw new UserError(`${this._name}: holds samples that are not numbers (NaN or infinite); export it again`);
+      throw new UserError(`${this.name}: holds samples that are not numbers (NaN or infinite); export it again`);
     }
     return mono;
   }

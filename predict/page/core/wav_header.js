@@ -44,12 +44,13 @@ export async function readHeader(blob, unknownLength) {
  */
 async function findChunks(blob) {
   let format, sizeInDs64;
-  for (let at = 12; at + 8 <= blob.size; ) {
+  for (let at = 12; at + 8 <= blob.size;) {
     const head = await bytes(blob, at, 8);
     const [name, size] = [text(head, 0), head.getUint32(4, true)];
     if (name === "ds64") sizeInDs64 = Number((await bytes(blob, at + 16, 8)).getBigUint64(0, true));
     if (name === "fmt ") format = await bytes(blob, at + 8, Math.min(size, 40));
-    if (name === "data") return { format, data: { start: at + 8, size: size === IN_DS64 ? (sizeInDs64 ?? size) : size } };
+    if (name === "data")
+      return { format, data: { start: at + 8, size: size === IN_DS64 ? (sizeInDs64 ?? size) : size } };
     at += 8 + size + (size % 2);
   }
   return { format };

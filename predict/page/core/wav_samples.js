@@ -25,7 +25,8 @@ export function decodeMono(bytes, { channels, bits, float }) {
   const mono = new Float32Array(bytes.byteLength / (width * channels));
   for (let frame = 0, at = 0; frame < mono.length; frame++) {
     let sum = 0;
-    for (let channel = 0; channel < channels; channel++, at += width) sum = Math.fround(sum + Math.fround(decode(view, at)));
+    for (let channel = 0; channel < channels; channel++, at += width)
+      sum = Math.fround(sum + Math.fround(decode(view, at)));
     mono[frame] = sum / channels;
   }
   return mono;
