@@ -2,7 +2,7 @@
 
 Path("model.json").write_text(json.dumps(page_constants(bundle)))
 
-The page, predict/page/core, has no such number of its own: what is changed here is changed there.
+The page, predict/page/core, reads them from there: what is changed in this package is changed in the page.
 """
 
 from dataclasses import asdict

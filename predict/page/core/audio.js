@@ -7,10 +7,10 @@
 
 import { UserError } from "./errors.js";
 import { fixed, roundHalfEven } from "./python_numbers.js";
-import { resample } from "./resampler.js";
+import { resampledMiddle } from "./resampler.js";
 
 /**
- * Trimmed, resampled and normalised samples.
+ * What an image shows: trimmed, resampled, cropped and normalised samples, at most `n_samples`.
  *
  * @param {Float32Array} samples
  * @param {number} rateHz
@@ -26,8 +26,8 @@ export function prepare(samples, rateHz, constants) {
         `${fixed(1000 * audio.min_sound_s, 0)} ms; give a longer recording`,
     );
   }
-  const resampled = resample(samples.subarray(start, end), rateHz, spec.sample_rate_hz);
-  return normalizeRms(resampled, spec.level_dbfs, centerCrop(resampled, spec.n_samples));
+  const shown = resampledMiddle(samples.subarray(start, end), rateHz, spec.sample_rate_hz, spec.n_samples);
+  return normalizeRms(shown, spec.level_dbfs, shown);
 }
 
 /**
@@ -94,32 +94,30 @@ export function meanSquare(samples) {
   return sum / samples.length;
 }
 
-/**
- * @param {Float32Array} samples
- */
+/** @param {Float32Array} samples */
 export function clip(samples) {
   return samples.map((value) => Math.min(1, Math.max(-1, value)));
 }
 
 /**
- * Exactly `size` samples: padded with zeros or cropped, evenly at both ends.
+ * Exactly `size` samples, padded with zeros evenly at both ends.
  *
  * @param {Float32Array} samples
  * @param {number} size
  */
-export function padOrTrim(samples, size) {
-  const padded = new Float32Array(size);
-  padded.set(centerCrop(samples, size), Math.floor(Math.max(0, size - samples.length) / 2));
-  return padded;
+export function padded(samples, size) {
+  const whole = new Float32Array(size);
+  whole.set(samples, Math.floor((size - samples.length) / 2));
+  return whole;
 }
 
 /**
- * At most `size` samples, from the middle.
- *
- * @param {Float32Array} samples
- * @param {number} size
+ * @param {Float32Array} a
+ * @param {Float32Array} b
  */
-export function centerCrop(samples, size) {
-  const start = Math.floor(Math.max(0, samples.length - size) / 2);
-  return samples.subarray(start, start + size);
+export function joined(a, b) {
+  const whole = new Float32Array(a.length + b.length);
+  whole.set(a);
+  whole.set(b, a.length);
+  return whole;
 }

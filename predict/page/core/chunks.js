@@ -1,5 +1,5 @@
+import { joined } from "./audio.js";
 import { roundHalfEven } from "./python_numbers.js";
-import { joined } from "./voice_activity.js";
 
 /** Blocks of any size to chunks of one size, so that results do not depend on how a stream was cut. */
 export class Chunker {

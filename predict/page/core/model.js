@@ -10,7 +10,12 @@ import { hasSpeech } from "./speech_check.js";
  * @typedef {import("./inference.js").Inference} Inference
  */
 
-/** A trained network for sound; samples are mono, full scale 1. */
+/**
+ * A trained network for sound; samples are mono, full scale 1.
+ *
+ * const model = new Model(await (await fetch("model.json")).json(), new OnnxInference(ort, { network, vad }));
+ * const prediction = await model.classifyFile(await WavFile.open(file, file.name, model.constants));
+ */
 export class Model {
   /**
    * @param {Constants} constants
@@ -64,8 +69,7 @@ export class Model {
    * @param {Partial<import("./prediction.js").PredictionFields>} fields
    */
   prediction(values, fields = {}) {
-    const { constants, minConfidence } = this;
-    return new Prediction({ constants, labels: constants.model.labels, values, minConfidence, ...fields });
+    return new Prediction(this.constants, values, { minConfidence: this.minConfidence, ...fields });
   }
 
   /**

@@ -1,9 +1,6 @@
 /**
  * @typedef {object} PredictionFields
- * @property {readonly string[]} labels
- * @property {Float32Array} values their probabilities
  * @property {number} minConfidence below it the label is `uncertain`
- * @property {import("./constants.js").Constants} constants
  * @property {number} [chosen] index of the label; otherwise the most probable one
  * @property {number} [durationS] length of the sound
  * @property {number} [classifiedS] how much of it, silence at both ends left out, the image shows
@@ -13,10 +10,14 @@
 
 /** The result of classifying one sound, as predict/prediction.py. */
 export class Prediction {
-  /** @param {PredictionFields} fields */
-  constructor({ constants, labels, values, minConfidence, chosen, durationS, classifiedS, cropped, speech }) {
+  /**
+   * @param {import("./constants.js").Constants} constants
+   * @param {Float32Array} values probabilities of the model's labels
+   * @param {PredictionFields} fields
+   */
+  constructor(constants, values, { minConfidence, chosen, durationS, classifiedS, cropped, speech }) {
     this._words = constants.prediction;
-    this.labels = labels;
+    this.labels = constants.model.labels;
     this.values = values;
     this.minConfidence = minConfidence;
     this.durationS = durationS;

@@ -25,7 +25,8 @@ export function roundHalfEven(x) {
 export function fixed(x, digits) {
   const away = x.toFixed(digits);
   const halfway = Math.abs((x * 2 ** (digits + 1)) % 2) === 1;
-  return halfway && Number(away.at(-1)) % 2 === 1 ? (x * (1 - Number.EPSILON)).toFixed(digits) : away;
+  const lastDigit = Number(away.at(-1));
+  return halfway && lastDigit % 2 === 1 ? `${away.slice(0, -1)}${lastDigit - 1}` : away;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { padOrTrim, prepare } from "./audio.js";
+import { padded, prepare } from "./audio.js";
 import { MelSpectrogram } from "./mel.js";
 
 /** @typedef {Uint8Array | Uint16Array} Grey grey values of an image, row after row from the top */
@@ -18,8 +18,8 @@ export class Renderer {
    * @throws {import("./errors.js").UserError} silence, or too little sound
    */
   render(samples, rateHz) {
-    const sound = padOrTrim(prepare(samples, rateHz, this._constants), this._constants.spec.n_samples);
-    return this._toGrey(this._spectrogram.decibels(sound));
+    const sound = prepare(samples, rateHz, this._constants);
+    return this._toGrey(this._spectrogram.decibels(padded(sound, this._constants.spec.n_samples)));
   }
 
   /**
@@ -27,18 +27,12 @@ export class Renderer {
    * @returns {Grey}
    */
   _toGrey(matrix) {
-    const {
-      n_rows: rows,
-      n_frames: frames,
-      max_db: maxDb,
-      range_db: rangeDb,
-      white,
-      bit_depth: bits,
-    } = this._constants.spec;
-    const grey = new (bits === 8 ? Uint8Array : Uint16Array)(rows * frames);
+    const { spec } = this._constants;
+    const { n_rows: rows, n_frames: frames, white } = spec;
+    const grey = new (spec.bit_depth === 8 ? Uint8Array : Uint16Array)(rows * frames);
     for (let row = 0; row < rows; row++) {
       for (let frame = 0; frame < frames; frame++) {
-        const value = ((matrix[row * frames + frame] - (maxDb - rangeDb)) * white) / rangeDb;
+        const value = (white * (matrix[row * frames + frame] - spec.max_db + spec.range_db)) / spec.range_db;
         grey[(rows - 1 - row) * frames + frame] = Math.round(Math.min(white, Math.max(0, value)));
       }
     }

@@ -1,12 +1,8 @@
 /**
- * Resampling by a windowed sinc of linear phase, without delay. Its filter is soxr's of quality HQ, which the Python
- * package resamples with: flat to 0.91 of the lower Nyquist frequency, -120 dB from that frequency on.
+ * Resampling by a windowed sinc of linear phase, without delay.
  */
 
-const CUTOFF = 0.9569; // of the lower Nyquist frequency: -6 dB
-const HALF_LENGTH = 96; // samples at the lower rate
-const KAISER_BETA = 12.9;
-const MAX_PHASES = 1024; // more are interpolated from these, at an error of -118 dB
+import { filterOf } from "./resampling_filter.js";
 
 /**
  * The samples at another rate; their number is rounded.
@@ -19,6 +15,24 @@ export function resample(samples, fromHz, toHz) {
   return new Resampler(fromHz, toHz).feed(samples, true);
 }
 
+/**
+ * The middle of what `resample` returns, at most `size` samples; takes no longer for a long recording.
+ *
+ * @param {Float32Array} samples
+ * @param {number} fromHz
+ * @param {number} toHz
+ * @param {number} size
+ */
+export function resampledMiddle(samples, fromHz, toHz, size) {
+  const [up, down] = ratio(fromHz, toHz);
+  const start = Math.floor(Math.max(0, total(samples.length, up, down) - size) / 2);
+  const margin = filterOf(up, down).half + 1;
+  const skipped = Math.max(0, Math.floor(((start * down) / up - margin) / down)); // times `down` of the samples
+  const end = Math.ceil(((start + size) * down) / up) + margin;
+  const resampled = resample(samples.subarray(skipped * down, end), fromHz, toHz);
+  return resampled.subarray(start - skipped * up, start - skipped * up + size);
+}
+
 /** A stream at another rate; the size of its blocks does not matter. */
 export class Resampler {
   /**
@@ -26,10 +40,10 @@ export class Resampler {
    * @param {number} toHz
    */
   constructor(fromHz, toHz) {
-    const divisor = greatestCommonDivisor(fromHz, toHz);
-    this._up = toHz / divisor;
-    this._down = fromHz / divisor;
-    this._filter = filterOf(this._up, this._down);
+    const [up, down] = ratio(fromHz, toHz);
+    this._up = up;
+    this._down = down;
+    this._filter = filterOf(up, down);
     this._pending = new Float64Array(this._filter.half); // zeros before the stream
     this._first = -this._filter.half; // index in the stream of the first pending sample
     this._given = 0;
@@ -46,21 +60,12 @@ export class Resampler {
     const { half } = this._filter;
     const received = this._first + this._pending.length + samples.length;
     this._pending = joined(this._pending, samples, last ? half : 0);
-    const ready = last ? this._total(received) : this._total(received - half - 1);
+    const ready = total(last ? received : received - half - 1, this._up, this._down);
     const resampled = new Float32Array(Math.max(0, ready - this._given));
     for (let k = 0; k < resampled.length; k++) resampled[k] = this._sampleAt(this._given + k);
     this._given += resampled.length;
     this._forget();
     return resampled;
-  }
-
-  /**
-   * How many samples at the new rate as many at the old one are; half counts as one, as in soxr.
-   *
-   * @param {number} samples
-   */
-  _total(samples) {
-    return Math.floor((2 * Math.max(0, samples) * this._up + this._down) / (2 * this._down));
   }
 
   /** @param {number} index */
@@ -100,61 +105,26 @@ export class Resampler {
   }
 }
 
-/** @typedef {{taps: Float64Array, half: number, phases: number}} Filter (phases + 1, 2 * half) taps, `half` even */
-
-/** @type {Map<string, Filter>} */
-const filters = new Map();
-
 /**
- * @param {number} up
- * @param {number} down
- * @returns {Filter}
- */
-function filterOf(up, down) {
-  const key = `${up}/${down}`;
-  const filter = filters.get(key) ?? newFilter(up, down);
-  filters.set(key, filter);
-  return filter;
-}
-
-/**
- * @param {number} up
- * @param {number} down
- * @returns {Filter}
- */
-function newFilter(up, down) {
-  const scale = Math.min(1, up / down); // cutoff in units of the input's Nyquist frequency
-  const half = 2 * Math.ceil(HALF_LENGTH / scale / 2);
-  const phases = Math.min(up, MAX_PHASES);
-  const taps = new Float64Array((phases + 1) * 2 * half);
-  for (let phase = 0; phase <= phases; phase++) {
-    for (let k = 0; k < 2 * half; k++) {
-      const at = (k - half + 1 - phase / phases) * scale;
-      taps[phase * 2 * half + k] = scale * CUTOFF * sinc(CUTOFF * at) * kaiser(at / HALF_LENGTH);
-    }
-  }
-  return { taps, half, phases };
-}
-
-/** @param {number} x */
-function sinc(x) {
-  return x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x);
-}
-
-/** @param {number} x -1 to 1 in the window */
-function kaiser(x) {
-  return Math.abs(x) < 1 ? besselI0(KAISER_BETA * Math.sqrt(1 - x * x)) / besselI0(KAISER_BETA) : 0;
-}
-
-/**
- * The modified Bessel function of the first kind and order 0, by its power series.
+ * How many samples at the new rate as many at the old one are; half counts as one, as in soxr.
  *
- * @param {number} x
+ * @param {number} samples
+ * @param {number} up
+ * @param {number} down
  */
-function besselI0(x) {
-  let [sum, term] = [1, 1];
-  for (let k = 1; term > sum * 1e-17; k++) sum += term *= (x / (2 * k)) ** 2;
-  return sum;
+function total(samples, up, down) {
+  return Math.floor((2 * Math.max(0, samples) * up + down) / (2 * down));
+}
+
+/**
+ * The rates without common divisors: [new, old].
+ *
+ * @param {number} fromHz
+ * @param {number} toHz
+ */
+function ratio(fromHz, toHz) {
+  const divisor = greatestCommonDivisor(fromHz, toHz);
+  return [toHz / divisor, fromHz / divisor];
 }
 
 /**

@@ -39,7 +39,7 @@ export class SegmentBuilder {
    * @param {Float32Array} probabilities
    */
   feed(window, probabilities) {
-    const last = this._window ?? window;
+    const last = this._window ?? window; // the smoother is one window late
     const closed = this._smoother.feed(probabilities).flatMap((smoothed) => this._extend(smoothed, last));
     this._window = window;
     return closed;
@@ -60,8 +60,7 @@ export class SegmentBuilder {
    */
   preview(probabilities) {
     const { probabilities: values, label: chosen } = this._smoother.preview(probabilities);
-    const { labels } = this._constants.model;
-    return new Prediction({ constants: this._constants, labels, values, minConfidence: this._minConfidence, chosen });
+    return new Prediction(this._constants, values, { minConfidence: this._minConfidence, chosen });
   }
 
   /**

@@ -1,4 +1,4 @@
-import { amplify, clip, meanSquare } from "./audio.js";
+import { amplify, clip, joined, meanSquare } from "./audio.js";
 import { Resampler } from "./resampler.js";
 
 /** @typedef {import("./constants.js").Constants} Constants */
@@ -95,15 +95,4 @@ export class SpeechDetector {
  */
 export function dbfs(samples, silenceDbfs) {
   return samples.length ? Math.max(silenceDbfs, 10 * Math.log10(meanSquare(samples))) : silenceDbfs;
-}
-
-/**
- * @param {Float32Array} a
- * @param {Float32Array} b
- */
-export function joined(a, b) {
-  const whole = new Float32Array(a.length + b.length);
-  whole.set(a);
-  whole.set(b, a.length);
-  return whole;
 }

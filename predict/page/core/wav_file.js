@@ -39,7 +39,7 @@ export class WavFile {
   }
 
   get rateHz() {
-    return this._header.rate_hz;
+    return this._header.rateHz;
   }
 
   /** Samples of each channel. */
@@ -122,7 +122,7 @@ async function headerOf(blob, name, unknownLength) {
  * @param {string} name
  * @param {import("./constants.js").SoundFileConstants} limits
  */
-function requireCredible({ rate_hz: rateHz, channels }, name, limits) {
+function requireCredible({ rateHz, channels }, name, limits) {
   const { min_rate_hz: minHz, max_rate_hz: maxHz, max_channels: most } = limits;
   if (minHz <= rateHz && rateHz <= maxHz && 1 <= channels && channels <= most) return;
   throw new UserError(

@@ -2,7 +2,7 @@
  * The header of a WAV file: RIFF, RF64 and BW64, PCM and float, WAVE_FORMAT_EXTENSIBLE.
  *
  * @typedef {object} WavHeader
- * @property {number} rate_hz
+ * @property {number} rateHz
  * @property {number} channels
  * @property {number} bits of a sample
  * @property {boolean} float
@@ -16,7 +16,7 @@ const FLOAT = 3;
 const EXTENSIBLE = 0xfffe;
 const IN_DS64 = 0xffffffff; // of a size: RF64 has it in the chunk ds64
 
-/** What a file is not; its message completes "not a WAV file". */
+/** Why a file cannot be read as WAV. */
 export class HeaderError extends Error {}
 
 /**
@@ -64,7 +64,7 @@ function parseFormat(chunk) {
   const bits = chunk.getUint16(14, true);
   const known = { [PCM]: [8, 16, 24, 32], [FLOAT]: [32, 64] }[kind] ?? [];
   if (!known.includes(bits)) throw new HeaderError(`format ${kind} of ${bits} bits, expected PCM or float`);
-  return { rate_hz: chunk.getUint32(4, true), channels: chunk.getUint16(2, true), bits, float: kind === FLOAT };
+  return { rateHz: chunk.getUint32(4, true), channels: chunk.getUint16(2, true), bits, float: kind === FLOAT };
 }
 
 /**
