@@ -46,7 +46,8 @@ export function activeRange(samples, rateHz, { audio, spec }) {
   if (most < 10 ** (audio.silence_dbfs / 10)) {
     if (samples.length < audio.min_sound_s * rateHz) return [0, samples.length];
     throw new UserError(
-      `silence (nothing above ${fixed(audio.silence_dbfs, 0)} dBFS); check the recording, or the microphone and its level`,
+      `silence (nothing above ${fixed(audio.silence_dbfs, 0)} dBFS); ` +
+        "check the recording, or the microphone and its level",
     );
   }
   const isLoud = (/** @type {number} */ value) => value >= most * 10 ** (-spec.trim_db / 10);

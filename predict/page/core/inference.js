@@ -6,8 +6,9 @@
  * @typedef {Uint8Array | Uint16Array | Float32Array | BigInt64Array} TensorData
  * @typedef {{type: TensorType, data: TensorData, dims: readonly number[]}} Tensor
  *
- * @typedef {object} Inference
- * @property {(name: NetworkName, feeds: Record<string, Tensor>, outputs: string[]) => Promise<Record<string, Float32Array>>} run
+ * @typedef {Record<string, Tensor>} Feeds
+ * @typedef {Record<string, Float32Array>} Outputs
+ * @typedef {{run(name: NetworkName, feeds: Feeds, outputs: string[]): Promise<Outputs>}} Inference
  *
  * @typedef {typeof import("onnxruntime-web")} Ort
  */
@@ -29,7 +30,7 @@ export class OnnxInference {
 
   /**
    * @param {NetworkName} name
-   * @param {Record<string, Tensor>} feeds
+   * @param {Feeds} feeds
    * @param {string[]} outputs those to compute
    */
   async run(name, feeds, outputs) {

@@ -1,6 +1,6 @@
 /**
- * The filter of the resampler: a sinc in a Kaiser window, a row of taps for each phase. It is soxr's of quality HQ, which
- * the Python package resamples with: flat to 0.91 of the lower Nyquist frequency, -130 dB from that frequency on.
+ * The filter of the resampler: a sinc in a Kaiser window, a row of taps for each phase. It is flat to 0.91 of the lower
+ * Nyquist frequency and -130 dB from that frequency on, nearly as soxr's of quality HQ, which the Python package uses.
  *
  * @typedef {{taps: Float64Array, half: number, phases: number}} Filter (phases + 1, 2 * half) taps, `half` even
  */

@@ -1,6 +1,6 @@
 import { argmax } from "./prediction.js";
 
-/** @typedef {{probabilities: Float32Array, label: number}} Smoothed a window after smoothing, and the index of its label */
+/** @typedef {{probabilities: Float32Array, label: number}} Smoothed a window, and the index of its label */
 
 /** Windows of one speech segment to smoothed labels, one window late, as predict/streaming/smoothing.py. */
 export class LabelSmoother {
