@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from ser_images.predict.streaming.voice_activity import BLOCK_S
 
-BEGIN, END = 0.3, 0.1
-MIN_SILENCE_S, MIN_SPEECH_S = 0.9, 0.15
-"""Defaults of `SpeechSegmenter`."""
+BEGIN, END, MIN_SILENCE_S, MIN_SPEECH_S = 0.3, 0.1, 0.9, 0.15
+"""Defaults of `SpeechSegmenter`; see its arguments."""
 
 
 @dataclass(frozen=True)

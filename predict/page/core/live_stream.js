@@ -5,7 +5,7 @@ import { LiveResult } from "./live_result.js";
 import { StreamClassifier } from "./stream_classifier.js";
 import { dbfs } from "./voice_activity.js";
 
-/** Blocks of sound to live results, one per hop, as predict/live/live_stream.py. A call waits for the one before. */
+/** Blocks of sound to live results, one per hop, as predict/live/live_stream.py. Await each call before the next. */
 export class LiveStream {
   /**
    * @param {import("./model.js").Model} model

@@ -15,8 +15,8 @@ import { SpeechWindows } from "./speech_windows.js";
  */
 
 /**
- * Blocks of sound to segments of emotion, without speakers, as predict/streaming/stream_classifier.py. A call waits for
- * the one before.
+ * Blocks of sound to segments of emotion, without speakers, as predict/streaming/stream_classifier.py. Await each call
+ * before the next.
  */
 export class StreamClassifier {
   /**
@@ -75,13 +75,10 @@ export class StreamClassifier {
   async current(nowS) {
     const classified = await this._windows.current(nowS);
     if (classified === null) return null;
-    const {
-      window: { startS, endS },
-      probabilities,
-    } = classified;
+    const { window, probabilities } = classified;
     return {
-      startS,
-      endS,
+      startS: window.startS,
+      endS: window.endS,
       prediction: this._model.prediction(probabilities),
       smoothed: this._builder.preview(probabilities),
     };
