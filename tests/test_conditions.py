@@ -76,6 +76,22 @@ def test_noise_has_the_levels_that_it_is_drawn_from(voice: NDArray[np.float32]) 
     assert 37 < float(snr.max()) < 41
 
 
+def test_noise_varies_as_real_noise_does() -> None:
+    """Over frames, bands and in time: where values are drawn one by one, a network learns to ignore just those."""
+    real = power_of(np.random.default_rng(1).standard_normal(SPEC.n_samples, dtype=np.float32))
+    for found, expected in zip(fluctuations(BANDS.noise), fluctuations(real[0]), strict=True):
+        torch.testing.assert_close(found, expected, rtol=0.2, atol=0.1)
+
+
+def fluctuations(power: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of eight groups of bands (rows, frames): standard deviation in dB, and correlation of neighbouring frames."""
+    decibels = 10 * power.log10()
+    centred = decibels - decibels.mean(1, keepdim=True)
+    variance = centred.square().mean(1)
+    correlation = (centred[:, 1:] * centred[:, :-1]).mean(1) / variance
+    return variance.sqrt().unflatten(0, (8, -1)).mean(1), correlation.unflatten(0, (8, -1)).mean(1)
+
+
 def test_a_room_lets_sound_decay() -> None:
     torch.manual_seed(0)
     click = torch.zeros(200, 80, 100)

@@ -9,12 +9,13 @@ and every epoch draws other conditions. What is approximate in them (no phases, 
 All functions take power (n, rows, frames), white being 1, the highest band first, and return the same shape.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch.nn.functional import conv1d, interpolate, pad
 
-from ser_images.spectrogram_gen.features.mel import band_edges_hz
+from ser_images.spectrogram_gen.features.mel import band_edges_hz, log_mel
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 REVERBERATION_S = (0.1, 0.8)
@@ -25,6 +26,7 @@ _DECAY_S = 0.4
 SNR_DB = (0.0, 40.0)
 _NOISE_TILT_DB = 20.0
 """Noise falls or rises by up to so much from the lowest to the highest band."""
+_NOISE_S = 60.0
 _COLOUR_DB = 4.0
 """Standard deviation of the random frequency responses of microphones and noises."""
 _BABBLE = 0.15
@@ -46,17 +48,20 @@ class Bands:
     Attributes:
         hz: their peaks, shape (rows,).
         widths: relative to their mean, shape (rows,): a band's power is a density.
+        noise: the power of white noise, shape (rows, frames), each row of mean 1. It is real noise: values drawn one by
+            one look different, since neighbouring bands and frames overlap and wide bands vary less.
     """
 
     hz: torch.Tensor
     widths: torch.Tensor
+    noise: torch.Tensor
 
     @classmethod
     def of(cls, spec: ImageSpec) -> "Bands":
         """Those of a spec whose rows are mel bands."""
         edges = torch.from_numpy(band_edges_hz(spec)[::-1].copy()).float()
         widths = edges[:-2] - edges[2:]
-        return cls(edges[1:-1], widths / widths.mean())
+        return cls(edges[1:-1], widths / widths.mean(), _white_noise(spec))
 
     def total(self, power: torch.Tensor) -> torch.Tensor:
         """The total power of each image, shape (n, 1, 1)."""
@@ -91,7 +96,7 @@ def add_noise(power: torch.Tensor, bands: Bands) -> torch.Tensor:
     heights = torch.linspace(_NOISE_TILT_DB, 0, rows, device=power.device)[:, None]
     tilt = _uniform(n, -1, 1, power)[:, None, None] * heights
     spectrum = 10 ** (tilt / 10) * _colour(power)
-    noise = spectrum * torch.empty_like(power).exponential_()  # the power of one frame of noise varies so
+    noise = spectrum * _random_parts(bands.noise.to(power.device), power)
     babble = torch.rand(n, 1, 1, device=power.device) < _BABBLE
     noise = torch.where(babble, _other_voices(power), noise)
     energy = power.sum(1, keepdim=True)
@@ -113,6 +118,21 @@ def limit_band(power: torch.Tensor, bands: Bands) -> torch.Tensor:
     above = (hz / high).log2().clamp_min(0) * slope
     below = torch.where(telephone, (_TELEPHONE_HZ[0] / hz).log2().clamp_min(0) * _GENTLE_DB, 0)
     return power * (10 ** (-(above + below) / 10))[:, :, None]
+
+
+def _white_noise(spec: ImageSpec) -> torch.Tensor:
+    """As `Bands.noise`: `_NOISE_S` of it, or that of two images."""
+    long = replace(spec, duration_s=max(_NOISE_S, 2 * spec.duration_s))
+    samples = np.random.default_rng(0).standard_normal(long.n_samples, dtype=np.float32)
+    power = torch.from_numpy(10 ** (log_mel(samples, long)[::-1] / 10))
+    return power / power.mean(1, keepdim=True)
+
+
+def _random_parts(noise: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """A random part of the noise for each image, shape (n, rows, frames)."""
+    n, _, frames = like.shape
+    starts = torch.randint(noise.shape[1] - frames, (n, 1), device=noise.device)
+    return noise[:, starts + torch.arange(frames, device=noise.device)].transpose(0, 1)
 
 
 def _other_voices(power: torch.Tensor) -> torch.Tensor:
