@@ -152,7 +152,24 @@ def test_corpora_with_few_speakers_or_clips() -> None:
     probe = fit_probe(nameless, BLOCKS, len(LABELS))
     assert choose_by_speakers("mlp", probe.regularisation, 1.0, LABELS) == AdapterChoice(10.0, Shrinkage(), 1.0)
     predictions = Predictions(nameless.rows, LABELS, np.full((len(nameless.rows), len(LABELS)), 1 / len(LABELS)))
-    assert choose_on_validation("mlp", clips, nameless, predictions) == AdapterChoice(10.0, Shrinkage(), 1.0)
+    network = nn.Sequential(nn.Identity(), nn.Linear(DIM, len(LABELS)))
+    assert choose_on_validation("mlp", network, clips, nameless, predictions) == AdapterChoice(None, Shrinkage(), 1.0)
+    ensemble = nn.Sequential(nn.Identity(), nn.ModuleList([network[1]]))
+    assert choose_on_validation("mlp", ensemble, clips, nameless, predictions) == AdapterChoice(10.0, Shrinkage(), 1.0)
+
+
+def test_the_speaker_head_of_a_trained_network_is_its_last_layer() -> None:
+    """A speaker like all speakers together gets the plain logits; another one those of the clips moved there."""
+    clips = simulated()
+    network = nn.Sequential(nn.Identity(), nn.Linear(DIM, len(LABELS)))
+    adapter = fit_adapter(AdapterChoice(None, Shrinkage(), 1.0), "mlp", network, clips, len(LABELS))
+    head, bias = adapter.network.speaker_head, torch.tensor(adapter.adaptation.bias)
+    means = np.stack([clips.values[clips.speakers == speaker].mean(0) for speaker in np.unique(clips.speakers)])
+    values, population, first = map(torch.from_numpy, (clips.values, means.mean(0), means[0]))
+    with torch.inference_mode():
+        torch.testing.assert_close(head(population), torch.zeros(len(LABELS)), atol=1e-5, rtol=0)
+        torch.testing.assert_close(head(values) - head(population) + bias, network(values))
+        torch.testing.assert_close(head(values) - head(first) + bias, network(values - first + population))
 
 
 def test_clips_without_a_speaker_are_not_part_of_a_speaker_head() -> None:

@@ -4,12 +4,12 @@ choice = choose_by_speakers("campplus", probe.regularisation, temperature, label
 adapter = fit_adapter(choice, "campplus", network, train, n_labels, speaker_embedding)
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch import nn
 
-from ser_images.export.adaptation.network import AdaptiveNetwork
+from ser_images.export.adaptation.network import AdaptiveNetwork, SpeakerHead, last_layer
 from ser_images.export.adaptation.parameters import Shrinkage, SpeakerAdaptation
 from ser_images.export.architectures.speech.campplus import SAME_SPEAKER, SpeakerEmbedding
 from ser_images.train.evaluation.adaptation import AdaptedLabel, evaluate
@@ -19,7 +19,13 @@ from ser_images.train.training.adapter_choice import SHRINKAGES, AdapterChoice, 
 from ser_images.train.training.embedded import Embedded
 from ser_images.train.training.linear_layer import speaker_folds
 from ser_images.train.training.linear_probe import Regularisation, blocks_of
-from ser_images.train.training.speaker_head import Centred, fit_speaker_head, speaker_outputs
+from ser_images.train.training.speaker_head import (
+    Bias,
+    Centred,
+    fit_speaker_head,
+    own_speaker_head,
+    speaker_outputs,
+)
 
 
 @dataclass(frozen=True)
@@ -50,23 +56,38 @@ def choose_by_speakers(
     blocks = blocks_of(name, clips.values.shape[1])
     plain = with_temperature(regularisation.predictions(labels), temperature).probabilities[named]
     folds = [
-        HeldOut(Centred.of(clips[fit], blocks, corpora), clips[rest], plain[rest])
+        HeldOut(_fitted(Centred.of(clips[fit], blocks, corpora), len(labels)), clips[rest], plain[rest])
         for fit, rest in (speaker_folds(clips.speakers) if named.size else ())
     ]
     return choose(folds, labels, SHRINKAGES)
 
 
-def choose_on_validation(name: str, train: Embedded, validation: Embedded, predictions: Predictions) -> AdapterChoice:
-    """Regularisation and temperature for a network that was trained, on its validation speakers; default shrinkage.
+def choose_on_validation(
+    name: str, network: nn.Sequential, train: Embedded, validation: Embedded, predictions: Predictions
+) -> AdapterChoice:
+    """Temperature for a network that was trained, on its validation speakers; default shrinkage.
 
-    It knows its training clips by heart, so folds of them would say nothing.
+    Its speaker head is its own last layer; where its head is an ensemble of classifiers, one that is fitted, with the
+    best regularisation for the validation speakers. It knows its training clips by heart: folds of them say nothing.
 
     Args:
         name: of the architecture.
         predictions: plain, of the validation clips.
     """
-    centred = Centred.of(train[train.of_speakers], blocks_of(name, train.values.shape[1]))
-    return choose([HeldOut(centred, validation, predictions.probabilities)], predictions.labels, [Shrinkage()])
+    clips, labels, plain = train[train.of_speakers], predictions.labels, predictions.probabilities
+    if isinstance(last_layer(network), nn.Linear):
+        own = HeldOut(lambda _: own_speaker_head(network, clips), validation, plain)
+        return choose([own], labels, [Shrinkage()], [None])
+    centred = Centred.of(clips, blocks_of(name, train.values.shape[1]))
+    return choose([HeldOut(_fitted(centred, len(labels)), validation, plain)], labels, [Shrinkage()])
+
+
+def _fitted(centred: Centred, n_labels: int) -> Callable[[float | None], tuple[SpeakerHead, Bias]]:
+    def fit(c: float | None) -> tuple[SpeakerHead, Bias]:
+        assert c is not None
+        return centred.fit(n_labels, c)
+
+    return fit
 
 
 def fit_adapter(
@@ -86,8 +107,11 @@ def fit_adapter(
         speaker_embedding: tells speakers apart; None: there is none.
         corpora: as of `choose_by_speakers`.
     """
-    dim = train.values.shape[1]
-    head, bias = fit_speaker_head(train[train.of_speakers], blocks_of(name, dim), n_labels, choice.c, corpora)
+    dim, clips = train.values.shape[1], train[train.of_speakers]
+    if choice.c is None:
+        head, bias = own_speaker_head(network, clips)
+    else:
+        head, bias = fit_speaker_head(clips, blocks_of(name, dim), n_labels, choice.c, corpora)
     same_speaker = SAME_SPEAKER if speaker_embedding else None
     adaptation = SpeakerAdaptation(dim, bias, choice.temperature, choice.shrinkage, same_speaker)
     return Adapter(AdaptiveNetwork(network, head, speaker_embedding).eval(), adaptation)

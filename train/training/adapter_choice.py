@@ -3,13 +3,14 @@
 choice = choose(folds, labels, SHRINKAGES)
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ser_images.export.adaptation.network import SpeakerHead
 from ser_images.export.adaptation.parameters import Shrinkage, SpeakerAdaptation
 from ser_images.train.evaluation.adaptation import (
     Indices,
@@ -26,7 +27,7 @@ from ser_images.train.evaluation.predictions import Predictions, joined
 from ser_images.train.evaluation.uar import uar
 from ser_images.train.training.embedded import Embedded
 from ser_images.train.training.linear_layer import CS
-from ser_images.train.training.speaker_head import Centred, speaker_outputs
+from ser_images.train.training.speaker_head import Bias, speaker_outputs
 
 SHRINKAGES = tuple(
     Shrinkage(plain_clips=plain, diversity_power=power) for plain, power in product((3.0, 5.0, 8.0), (1.0, 2.0))
@@ -41,20 +42,24 @@ class AdapterChoice:
     """What is chosen by speakers whom the speaker head was not fitted to.
 
     Attributes:
-        c: inverse strength of the regularisation of the speaker head.
+        c: inverse strength of the regularisation of the speaker head; None: it is the network's own last layer.
         temperature: of its logits.
     """
 
-    c: float
+    c: float | None
     shrinkage: Shrinkage
     temperature: float
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Clips that a speaker head is fitted to, and clips of other speakers with their plain probabilities."""
+    """Clips of speakers whom speaker heads do not know, with their plain probabilities.
 
-    train: Centred
+    Attributes:
+        fit: the speaker head, and its biases, of a regularisation `c`.
+    """
+
+    fit: Callable[[float | None], tuple[SpeakerHead, Bias]]
     clips: Embedded
     plain: NDArray[np.floating]
 
@@ -65,17 +70,22 @@ class _Fitted:
     adaptation: SpeakerAdaptation
 
 
-def choose(folds: Sequence[HeldOut], labels: Sequence[str], shrinkages: Sequence[Shrinkage]) -> AdapterChoice:
-    """The regularisation, the temperature and the shrinkage that are best for the held-out speakers.
+def choose(
+    folds: Sequence[HeldOut],
+    labels: Sequence[str],
+    shrinkages: Sequence[Shrinkage],
+    cs: Sequence[float | None] = CS,
+) -> AdapterChoice:
+    """The regularisation among `cs`, the temperature and the shrinkage that are best for the held-out speakers.
 
     Best: UAR online in random order and in the worst order, minus what is lost where most clips have one label. The
     middle regularisation and the defaults where no held-out clip names its speaker.
     """
     if not any(row.speaker for fold in folds for row in fold.clips.rows):
-        return AdapterChoice(CS[len(CS) // 2], Shrinkage(), 1.0)
+        return AdapterChoice(cs[len(cs) // 2], Shrinkage(), 1.0)
     choices = {}
-    for c in CS:
-        fitted = [_fit(fold, len(labels), c) for fold in folds]
+    for c in cs:
+        fitted = [_fit(fold, c) for fold in folds]
         temperature = _temperature(fitted, labels)
         for shrinkage in shrinkages:
             numbers = [
@@ -86,11 +96,9 @@ def choose(folds: Sequence[HeldOut], labels: Sequence[str], shrinkages: Sequence
     return max(choices, key=choices.__getitem__)
 
 
-def _fit(fold: HeldOut, n_labels: int, c: float) -> _Fitted:
-    head, bias = fold.train.fit(n_labels, c)
-    return _Fitted(
-        speaker_outputs(fold.clips, fold.plain, head), SpeakerAdaptation(len(fold.train.population_mean), bias)
-    )
+def _fit(fold: HeldOut, c: float | None) -> _Fitted:
+    head, bias = fold.fit(c)
+    return _Fitted(speaker_outputs(fold.clips, fold.plain, head), SpeakerAdaptation(fold.clips.values.shape[1], bias))
 
 
 def _temperature(fitted: Sequence[_Fitted], labels: Sequence[str]) -> float:

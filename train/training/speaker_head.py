@@ -1,4 +1,4 @@
-"""The speaker head: linear classifiers on embeddings minus each speaker's mean.
+"""The speaker head: linear classifiers on embeddings minus each speaker's mean, fitted or the network's own.
 
 head, bias = fit_speaker_head(clips, blocks, n_labels, c=10)
 outputs = speaker_outputs(test_clips, plain, head)
@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ser_images.export.adaptation.network import SpeakerHead
+from ser_images.export.adaptation.network import SpeakerHead, last_layer
 from ser_images.export.architectures.speech.pretrained_speech import Block
 from ser_images.train.evaluation.adaptation import Indices, SpeakerOutputs
 from ser_images.train.training.corpus_heads import fit_layers
@@ -35,6 +35,27 @@ def fit_speaker_head(
         corpora: those that get a layer each; none: one layer for all.
     """
     return Centred.of(clips, blocks, corpora).fit(n_labels, c)
+
+
+def own_speaker_head(network: nn.Sequential, clips: Embedded) -> tuple[SpeakerHead, Bias]:
+    """The last layer of a trained network as its speaker head; clips and result as of `fit_speaker_head`.
+
+    A speaker is moved to where the mean of all speakers is. A network knows its training clips by heart, so a layer
+    fitted to them again is worse than its own, which was trained with augmentation (LOG.md, 2026-11-28).
+    """
+    layer = last_layer(network)
+    assert isinstance(layer, nn.Linear)
+    head = SpeakerHead(layer.in_features, layer.out_features)
+    population_mean = torch.from_numpy(np.mean(_means_of_speakers(clips), 0))
+    with torch.no_grad():
+        head.get_buffer("population_mean").copy_(population_mean)
+        head.linear.weight.copy_(layer.weight)
+        bias = layer.cpu()(population_mean)
+    return head.eval(), tuple(bias.tolist())
+
+
+def _means_of_speakers(clips: Embedded) -> list[NDArray[np.float32]]:
+    return [clips.values[clips.speakers == speaker].mean(0) for speaker in np.unique(clips.speakers)]
 
 
 @dataclass(frozen=True)
@@ -62,14 +83,21 @@ class Centred:
     @classmethod
     def of(cls, clips: Embedded, blocks: Sequence[Block], corpora: Sequence[str] = ()) -> "Centred":
         """The clips, each minus the mean of its speaker's clips; `corpora` as of `fit_speaker_head`."""
-        names, speakers = np.unique(clips.speakers, return_inverse=True)
+        _, speakers = np.unique(clips.speakers, return_inverse=True)
         groups = speakers * (clips.targets.max() + 1) + clips.targets
         whitened = whiten(clips.values, blocks, groups)
-        means = [clips.values[speakers == speaker].mean(0) for speaker in range(len(names))]
         numbers = clips.corpus_numbers(corpora) if corpora else np.zeros(0, np.intp)
         corpus = fit_layer(whitened, numbers, len(corpora), _CORPUS_C) if corpora else None
         centred = [_centred(block, speakers) for block in whitened]
-        return cls(centred, clips.targets, np.mean(means, 0), clips.weights, tuple(corpora), numbers, corpus)
+        return cls(
+            centred,
+            clips.targets,
+            np.mean(_means_of_speakers(clips), 0),
+            clips.weights,
+            tuple(corpora),
+            numbers,
+            corpus,
+        )
 
     def fit(self, n_labels: int, c: float) -> tuple[SpeakerHead, Bias]:
         """As `fit_speaker_head`."""

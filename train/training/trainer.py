@@ -98,7 +98,7 @@ def _choose_adapter(
         return choose_by_speakers(config.architecture, chosen_by, temperature, image_set.labels, corpora)
     train, valid = (_clips(image_set, trained, indices) for indices in (split.train, split.valid))
     train = replace(train, balance=config.balance)
-    return choose_on_validation(config.architecture, train, valid, validation)
+    return choose_on_validation(config.architecture, trained.learner.model, train, valid, validation)
 
 
 def _adapt(
