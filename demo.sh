@@ -1,20 +1,24 @@
 #!/bin/sh
-# From nothing to a prediction, on synthetic voices: recordings, images, a trained network, an unseen speaker's emotion.
+# The model of the package at once; then from nothing to a model of one's own, on synthetic voices: recordings, images, a
+# trained network, an unseen speaker's emotion.
 # Usage: demo.sh FOLDER, with the project's commands on the PATH. Recordings and images of an earlier demo are kept.
 set -eu
 demo=${1:?usage: demo.sh FOLDER}
 rm -rf "$demo/run"
 
-echo "1. Recordings: 40 synthetic speakers, 8 emotions"
+echo "1. At once: the model of the package, and a synthesised voice"
+ser-predict file --example
+echo
+echo "2. Recordings: 40 synthetic speakers, 8 emotions"
 ser-images synthesize "$demo/voices" --actors 40 --repetitions 1
 echo
-echo "2. Images: one log-mel spectrogram per recording"
+echo "3. Images: one log-mel spectrogram per recording"
 ser-images build "$demo/voices" --corpus synthetic --out "$demo/images"
 echo
-echo "3. Training: a small network from random initialisation; 8 speakers are held out for the test"
+echo "4. Training: a small network from random initialisation; 8 speakers are held out for the test"
 ser-train cnn4 --images "$demo/images" --protocol speaker --fold 0 --epochs 30 --lr 0.01 --out "$demo/run"
 echo
-echo "4. Prediction: one recording of a held-out speaker"
+echo "5. Prediction: one recording of a held-out speaker"
 python - "$demo" <<'END'
 """Classify a test recording with the Python API and compare it with its label."""
 
@@ -38,4 +42,4 @@ echo
 echo "recordings          $demo/voices"
 echo "images              $demo/images"
 echo "run with metrics    $demo/run"
-echo "Try: ser-predict live --model $demo/run"
+echo "Try: ser-predict live, or with the network trained here: ser-predict live --model $demo/run"

@@ -1,18 +1,27 @@
 """`pip install ser-images` without extras: prediction, with neither torch nor fastai nor librosa."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import soundfile
+import soxr
 
+import ser_images
 from conftest import Command, Shared
+from ser_images.export.shipped.catalogue import default_model
 from ser_images.predict.cli import main
+from virtual_microphone import RATE_HZ, needs_virtual_microphone, virtual_microphone
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
+OFFLINE = ("unshare", "--net", "--map-root-user")
+"""Runs a program without network (Linux)."""
 HEAVY = ("torch", "torchvision", "fastai", "numba", "librosa", "scipy", "sklearn", "matplotlib", "onnx")
 MAX_MB = 400
 
@@ -73,6 +82,38 @@ def test_it_finds_segments_and_writes_a_zip(environment: Path, tiny_run: Path, v
         done = run(environment, *command)
         assert (done.returncode, done.stderr) == (0, ""), command
         assert done.stdout
+
+
+@pytest.fixture
+def offline(environment: Path) -> tuple[object, ...]:
+    """The program `ser-predict` of the fresh environment, without network."""
+    if not shutil.which(OFFLINE[0]) or subprocess.run([*OFFLINE, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no network namespaces on this system")
+    return (*OFFLINE, environment / "bin" / "ser-predict")
+
+
+@needs_virtual_microphone
+def test_the_default_model_works_at_once_without_network(
+    offline: tuple[object, ...], environment: Path, tmp_path: Path
+) -> None:
+    model = str(default_model())
+    with virtual_microphone(tmp_path) as sound:
+
+        def output(*arguments: object) -> str:
+            done, error = (process := sound.start(*arguments, program=offline)).communicate()
+            assert (process.returncode, error) == (0, "")
+            return done
+
+        (clip,) = json.loads(output("file", "--example", "--format", "json"))
+        (segment,) = json.loads(output("timeline", clip["file"], "--format", "json"))["segments"]
+        live = sound.start("live", "--once", "--jsonl", program=offline)
+        sound.wait_for_a_recorder()
+        sound.play(soxr.resample(soundfile.read(clip["file"])[0], 16000, RATE_HZ))
+        spoken, error = live.communicate(timeout=30)
+        assert (live.returncode, error) == (0, "")
+    assert Path(clip["file"]).is_relative_to(environment), "not the source"
+    assert {clip["model"], json.loads(spoken)["model"]} == {ser_images.load(model).bundle.model_id}
+    assert clip["label"] == segment["label"] == json.loads(spoken)["label"]
 
 
 def test_every_command_explains_itself(environment: Path) -> None:
