@@ -208,6 +208,7 @@ def test_adaptation_is_worth_much_where_voices_differ() -> None:
     probe = fit_probe(train, BLOCKS, len(LABELS))
     choice = choose_by_speakers("mlp", probe.regularisation, 1.0, LABELS)
     assert choice.shrinkage in SHRINKAGES
+    assert choice.c is not None
     head, bias = fit_speaker_head(train, BLOCKS, len(LABELS), choice.c)
     plain = softmax(probe.head(torch.from_numpy(test.values)).detach().numpy(), axis=1)
     found = evaluate(
