@@ -6,6 +6,7 @@ The page, predict/page/core, reads them from there: what is changed in this pack
 """
 
 from dataclasses import asdict
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -48,11 +49,20 @@ def page_constants(bundle: Bundle) -> dict[str, Any]:
         "model": _model(bundle),
         "spec": _spec(bundle.spec),
         "mel": _mel(bundle.spec),
-        "audio": _audio(),
-        "sound_file": _sound_file(),
-        "voice_activity": _voice_activity(),
-        "speech_check": _speech_check(),
-        "speech_segments": _speech_segments(),
+        "audio": _named(audio, "MIN_SOUND_S", "SILENCE_DBFS", "TRIM_BLOCK_S"),
+        "sound_file": _named(sound_file, "MIN_RATE_HZ", "MAX_RATE_HZ", "MAX_CHANNELS", "MAX_SAMPLES", "UNKNOWN_LENGTH"),
+        "voice_activity": _named(voice_activity, "RATE_HZ", "BLOCK", "LEVEL_DBFS", "MAX_GAIN_DB", "RELEASE_DB_PER_S"),
+        "speech_check": _named(
+            speech_check,
+            "SPEECH",
+            "MIN_SPEECH_S",
+            "SLOWDOWN",
+            "MIN_SLOWED_SPEECH_S",
+            "LEVEL_DBFS",
+            "BEFORE_S",
+            "AFTER_S",
+        ),
+        "speech_segments": _named(speech_segments, "BEGIN", "END", "MIN_SILENCE_S", "MIN_SPEECH_S"),
         "streams": _streams(),
         "prediction": {"uncertain": UNCERTAIN, "no_speech": NO_SPEECH, "crop_tolerance_s": CROP_TOLERANCE_S},
     }
@@ -89,68 +99,18 @@ def _float32(values: NDArray[np.float32]) -> list[float]:
     return [float(f"{value:.9g}") for value in values]  # nine digits identify a float32
 
 
-def _audio() -> dict[str, Any]:
-    return {
-        "min_sound_s": audio.MIN_SOUND_S,
-        "silence_dbfs": audio.SILENCE_DBFS,
-        "trim_block_s": audio.TRIM_BLOCK_S,
-    }
-
-
-def _sound_file() -> dict[str, Any]:
-    return {
-        "min_rate_hz": sound_file.MIN_RATE_HZ,
-        "max_rate_hz": sound_file.MAX_RATE_HZ,
-        "max_channels": sound_file.MAX_CHANNELS,
-        "max_samples": sound_file.MAX_SAMPLES,
-        "unknown_length": sound_file.UNKNOWN_LENGTH,
-    }
-
-
-def _voice_activity() -> dict[str, Any]:
-    return {
-        "rate_hz": voice_activity.RATE_HZ,
-        "block": voice_activity.BLOCK,
-        "level_dbfs": voice_activity.LEVEL_DBFS,
-        "max_gain_db": voice_activity.MAX_GAIN_DB,
-        "release_db_per_s": voice_activity.RELEASE_DB_PER_S,
-    }
-
-
-def _speech_check() -> dict[str, Any]:
-    return {
-        "speech": speech_check.SPEECH,
-        "min_speech_s": speech_check.MIN_SPEECH_S,
-        "slowdown": speech_check.SLOWDOWN,
-        "min_slowed_speech_s": speech_check.MIN_SLOWED_SPEECH_S,
-        "level_dbfs": speech_check.LEVEL_DBFS,
-        "before_s": speech_check.BEFORE_S,
-        "after_s": speech_check.AFTER_S,
-    }
-
-
-def _speech_segments() -> dict[str, Any]:
-    return {
-        "begin": speech_segments.BEGIN,
-        "end": speech_segments.END,
-        "min_silence_s": speech_segments.MIN_SILENCE_S,
-        "min_speech_s": speech_segments.MIN_SPEECH_S,
-    }
-
-
 def _streams() -> dict[str, Any]:
     return {
-        "chunk_s": chunks.CHUNK_S,
-        "block_s": timeline.BLOCK_S,
-        "kept_s": speech_windows.KEPT_S,
-        "before_s": windows.BEFORE_S,
-        "after_s": windows.AFTER_S,
+        **_named(chunks, "CHUNK_S"),
+        **_named(timeline, "BLOCK_S"),
+        **_named(speech_windows, "KEPT_S"),
+        **_named(windows, "BEFORE_S", "AFTER_S"),
+        **_named(settings, "TIMELINE_HOP_S", "LIVE_HOP_S", "MARGIN", "TIMELINE_HOP_RANGE_S", "LIVE_HOP_RANGE_S"),
+        **_named(settings, "WINDOW_RANGE_S", "MARGIN_RANGE"),
         "kernel": smoothing.KERNEL.tolist(),
-        "timeline_hop_s": settings.TIMELINE_HOP_S,
-        "live_hop_s": settings.LIVE_HOP_S,
-        "margin": settings.MARGIN,
-        "timeline_hop_range_s": list(settings.TIMELINE_HOP_RANGE_S),
-        "live_hop_range_s": list(settings.LIVE_HOP_RANGE_S),
-        "window_range_s": list(settings.WINDOW_RANGE_S),
-        "margin_range": list(settings.MARGIN_RANGE),
     }
+
+
+def _named(module: ModuleType, *names: str) -> dict[str, Any]:
+    """Constants of a module by their names, which JSON has in small letters; JSON turns tuples into arrays."""
+    return {name.lower(): getattr(module, name) for name in names}

@@ -53,8 +53,7 @@ _MODULES = {
     "train_model": "train.api",
 }
 
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-"""ONNX Runtime reads it on import: from 1.29 on, its wheels for Linux send names and hashes of models to Microsoft."""
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime reads it on import; since 1.29, Linux has it on
 
 
 def __getattr__(name: str) -> Any:

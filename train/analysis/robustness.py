@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import file_moved_into_place
 from ser_images.export.bundle.bundle import Bundle
+from ser_images.export.bundle.files import SUMS
 from ser_images.export.bundle.run_card import ROBUSTNESS_CSV, UAR_OF_CORPUS
 from ser_images.export.formats.onnx import Images, in_batches
 from ser_images.export.models import Model, open_model
@@ -62,9 +63,14 @@ class CorruptionResult:
 
 @dataclass(frozen=True)
 class _Clip:
-    """A clip of a fold, to be predicted in a worker process."""
+    """A clip of a fold, to be predicted in a worker process.
+
+    Attributes:
+        changed_ns: when the run's files were sealed: a run may be trained again at the same path.
+    """
 
     run: Path
+    changed_ns: int
     row: ManifestRow
     recordings: Path
 
@@ -98,7 +104,7 @@ def robustness(
     require_jobs(jobs)
     corruptions = {CLEAN: CORRUPTIONS[CLEAN], **corruptions}
     clips = [
-        _Clip(fold.folder, row, recordings)
+        _Clip(fold.folder, (fold.folder / SUMS).stat().st_mtime_ns, row, recordings)
         for fold in result.folds
         for row in fold.predictions.rows
         if row.variant == "original"
@@ -111,14 +117,14 @@ def robustness(
 
 
 def _predict(corruptions: Mapping[str, Corruption], clip: _Clip) -> _Predicted:
-    bundle, model = _opened(clip.run)
+    bundle, model = _opened(clip.run, clip.changed_ns)
     samples, rate_hz = read_recording(clip.recordings, clip.row, clip.run / PREDICTIONS)
     labels = _labels(model, list(_images(samples, rate_hz, bundle.spec, corruptions)))
     return _Predicted(clip.row.corpus, bundle.labels.index(clip.row.label), labels)
 
 
 @lru_cache(maxsize=1)  # clips come fold by fold
-def _opened(run: Path) -> tuple[Bundle, Model]:
+def _opened(run: Path, _changed_ns: int) -> tuple[Bundle, Model]:
     return open_model(run)
 
 

@@ -50,7 +50,7 @@ def own_speaker_head(network: nn.Sequential, clips: Embedded) -> tuple[SpeakerHe
     with torch.no_grad():
         head.get_buffer("population_mean").copy_(population_mean)
         head.linear.weight.copy_(layer.weight)
-        bias = layer.cpu()(population_mean)
+        bias = layer(population_mean.to(layer.weight.device))
     return head.eval(), tuple(bias.tolist())
 
 
