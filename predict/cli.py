@@ -3,7 +3,6 @@
 ser-predict file clip.wav --model runs/first
 """
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,19 +10,21 @@ import typer
 
 from ser_images.data.common.command_line import command_line, new_app
 from ser_images.export.shipped.catalogue import DEFAULT
+from ser_images.predict.cli_live import devices, live
 from ser_images.predict.cli_models import licences, models
 from ser_images.predict.cli_options import (
     Adapt,
-    LiveHop,
+    AnySound,
+    Explanation,
     Margin,
     MinConfidence,
     ModelFormat,
     ModelName,
+    SpeakerRegex,
     TimelineHop,
     Top,
     TrustPickle,
     VoiceName,
-    WindowLength,
     inputs_of,
     require_format,
     require_one_speaker_option,
@@ -34,11 +35,10 @@ from ser_images.predict.cli_options import (
 from ser_images.predict.cli_serve import serve
 from ser_images.predict.cli_voices import enrol, voices
 from ser_images.predict.output.file_names import printable
-from ser_images.predict.streaming.settings import LIVE_HOP_S, MARGIN, MAX_SPEAKERS, TIMELINE_HOP_S
+from ser_images.predict.streaming.settings import MARGIN, MAX_SPEAKERS, TIMELINE_HOP_S
 
 if TYPE_CHECKING:
     from ser_images.predict.model import Model
-    from ser_images.predict.prediction import Prediction
 
 FEW = 20
 """Up to this many recordings, a model that loads faster and predicts a little more slowly is done earlier."""
@@ -59,16 +59,12 @@ def file(
     trust_pickle: TrustPickle = False,
     top: Top = None,
     min_confidence: MinConfidence = 0.0,
-    any_sound: Annotated[bool, typer.Option("--any-sound", help="Classify sound without speech, too.")] = False,
+    any_sound: AnySound = False,
     voice: VoiceName = None,
-    speaker_regex: Annotated[
-        str, typer.Option(help="Adapt to each speaker; the expression finds the speaker in a recording's path.")
-    ] = "",
+    speaker_regex: SpeakerRegex = "",
     format: Annotated[str, typer.Option(help="table, csv, json or jsonl.")] = "table",
     out: Annotated[Path | None, typer.Option(help="File for csv, json or jsonl instead of standard output.")] = None,
-    explain: Annotated[
-        Path | None, typer.Option(help="Plot the first recording's image and the parts that decided (Grad-CAM).")
-    ] = None,
+    explain: Explanation = None,
 ) -> None:
     """Classify recordings: every label with its probability. The word file may be left out.
 
@@ -160,78 +156,12 @@ def timeline(
         draw(path, found, plot)
 
 
-@app.command()
-def live(
-    model: ModelName = DEFAULT,
-    model_format: ModelFormat = None,
-    trust_pickle: TrustPickle = False,
-    min_confidence: MinConfidence = 0.0,
-    device: Annotated[str | None, typer.Option(help="Index or part of the name, from ser-predict devices.")] = None,
-    window: WindowLength = None,
-    hop: LiveHop = LIVE_HOP_S,
-    adapt: Adapt = None,
-    voice: VoiceName = None,
-    seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after this many seconds.")] = None,
-    record: Annotated[Path | None, typer.Option(help="Record the sound to this WAV file.")] = None,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="Print a JSON object per result, no display.")] = False,
-    once: Annotated[bool, typer.Option("--once", help="Wait for one utterance, classify it, stop.")] = False,
-) -> None:
-    """Classify speech from the microphone.
-
-    Ctrl-C stops and prints a summary. A model that can tell speakers apart adapts to whoever speaks.
-    """
-    import json
-
-    from ser_images.predict.adaptation.choice import choose_adaptation
-    from ser_images.predict.live.display import display
-    from ser_images.predict.live.microphone import Microphone
-    from ser_images.predict.live.session import listen, one_utterance, require_new_recording
-    from ser_images.predict.model import Model
-
-    if record:
-        require_new_recording(record)
-    loaded = Model.load(model, model_format, trust_pickle, min_confidence)
-    adaptation = choose_adaptation(loaded, adapt, voice)
-    microphone = Microphone(device)
-    if once:
-        prediction = one_utterance(microphone, loaded, seconds, record, adaptation.voice if adaptation else None)
-        _print_utterance(prediction, microphone.name, loaded, jsonl)
-        return
-    if jsonl:
-        summary = listen(
-            microphone, loaded, window, hop, seconds, record,
-            lambda result, dropped: print(json.dumps(result.to_dict(loaded, dropped)), flush=True), adaptation,
-        )  # fmt: skip
-    else:
-        with display(microphone.name, len(loaded.labels)) as show:
-            summary = listen(microphone, loaded, window, hop, seconds, record, show, adaptation)
-    print(summary, file=sys.stderr)
-
-
-def _print_utterance(prediction: "Prediction", name: str, model: "Model", jsonl: bool) -> None:
-    from ser_images.predict.output.console import print_prediction
-    from ser_images.predict.output.prediction_formats import write_predictions
-
-    if jsonl:
-        write_predictions(sys.stdout, "jsonl", model.bundle, [(Path(name), prediction)])
-    else:
-        print_prediction(Path(name), prediction)
-
-
+app.command()(live)
+app.command()(devices)
 app.command()(models)
 app.command()(enrol)
 app.command()(voices)
 app.command()(serve)
-
-
-@app.command()
-def devices() -> None:
-    """List the input devices; * marks the default."""
-    from ser_images.predict.live.microphone import input_devices
-
-    for device in input_devices():
-        mark = "*" if device.default else " "
-        typer.echo(f"{mark} {device.index:>3}  {device.name}  {device.channels} channels, {device.rate_hz} Hz")
 
 
 def _explain(model: "Model", name: str, recording: Path, out: Path) -> None:

@@ -32,6 +32,7 @@ ModelFormat = Annotated[
 ]
 TrustPickle = Annotated[bool, typer.Option(help="Load a pickle from elsewhere: it runs the code in it.")]
 MinConfidence = Annotated[float, typer.Option(min=0, max=1, help="Predictions below this are `uncertain`.")]
+AnySound = Annotated[bool, typer.Option("--any-sound", help="Classify sound without speech, too.")]
 Top = Annotated[int | None, typer.Option(min=1, help="Show only the most probable labels, this many.")]
 
 TimelineHop = Annotated[float, _between(TIMELINE_HOP_RANGE_S, "Seconds from one window to the next.")]
@@ -42,12 +43,19 @@ WindowLength = Annotated[
 Margin = Annotated[
     float, _between(MARGIN_RANGE, "How much more probable another label must be before the label changes.")
 ]
+SpeakerRegex = Annotated[
+    str, typer.Option(help="Adapt to each speaker; the expression finds the speaker in a recording's path.")
+]
 VoiceName = Annotated[str | None, typer.Option(help="Adapt to this voice: a name from ser-predict voices, or a file.")]
 Adapt = Annotated[
     bool | None,
     typer.Option(
         "--adapt/--no-adapt", help="Adapt to each speaker.", show_default="where the model can tell speakers apart"
     ),
+]
+Explanation = Annotated[
+    Path | None,
+    typer.Option("--explain", help="Plot the first recording's image and the parts that decided (Grad-CAM)."),
 ]
 PLOT_SUFFIXES = (".png", ".pdf", ".svg", ".jpg")
 

@@ -9,14 +9,14 @@ from typing import Annotated
 import typer
 
 from ser_images.export.shipped.catalogue import DEFAULT
-from ser_images.predict.cli_options import MinConfidence, ModelName
+from ser_images.predict.cli_options import AnySound, MinConfidence, ModelName
 
 
 def serve(
     model: ModelName = DEFAULT,
     model_format: Annotated[str | None, typer.Option(help="onnx, int8 or safetensors; ONNX by default.")] = None,
     min_confidence: MinConfidence = 0.0,
-    any_sound: Annotated[bool, typer.Option("--any-sound", help="Classify sound without speech, too.")] = False,
+    any_sound: AnySound = False,
     host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0: all networks.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0: any free one.")] = 8000,
     token_file: Annotated[
