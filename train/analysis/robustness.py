@@ -3,38 +3,26 @@
 rows = robustness(Result.read(Path("runs/all")), Path("RAVDESS"))
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import file_moved_into_place
-from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.bundle.files import SUMS
 from ser_images.export.bundle.run_card import ROBUSTNESS_CSV, UAR_OF_CORPUS
-from ser_images.export.formats.onnx import Images, in_batches
-from ser_images.export.models import Model, open_model
-from ser_images.spectrogram_gen.dataset.image_set import ManifestRow
-from ser_images.spectrogram_gen.dataset.recordings import read_recording
-from ser_images.spectrogram_gen.render import render
-from ser_images.spectrogram_gen.sound_file import Samples
-from ser_images.spectrogram_gen.spec import ImageSpec
 from ser_images.spectrogram_gen.workers import in_parallel, require_jobs
 from ser_images.train.analysis import plots
+from ser_images.train.analysis.corrupted_clip import NO_SOUND, CorruptedClip, PredictedClip, predict_clip
 from ser_images.train.analysis.corruptions.groups import CLEAN
 from ser_images.train.analysis.corruptions.table import CORRUPTIONS, Corruption
 from ser_images.train.evaluation.uar import uar
 from ser_images.train.runs.card import update_card
 from ser_images.train.runs.records import write_csv
 from ser_images.train.runs.results import PREDICTIONS, Result
-
-NO_SOUND = -1
-"""In place of a label: after the corruption, no sound is found in the clip."""
 
 
 @dataclass(frozen=True)
@@ -61,29 +49,6 @@ class CorruptionResult:
         return values | {UAR_OF_CORPUS + corpus: value for corpus, value in values.pop("uar_by_corpus").items()}
 
 
-@dataclass(frozen=True)
-class _Clip:
-    """A clip of a fold, to be predicted in a worker process.
-
-    Attributes:
-        changed_ns: when the run's files were sealed: a run may be trained again at the same path.
-    """
-
-    run: Path
-    changed_ns: int
-    row: ManifestRow
-    recordings: Path
-
-
-@dataclass(frozen=True)
-class _Predicted:
-    """A clip's corpus, the index of its label, and of the labels that it gets, shape (corruptions,)."""
-
-    corpus: str
-    target: int
-    labels: NDArray[np.intp]
-
-
 def robustness(
     result: Result,
     recordings: Path,
@@ -104,49 +69,19 @@ def robustness(
     require_jobs(jobs)
     corruptions = {CLEAN: CORRUPTIONS[CLEAN], **corruptions}
     clips = [
-        _Clip(fold.folder, (fold.folder / SUMS).stat().st_mtime_ns, row, recordings)
+        CorruptedClip(fold.folder, (fold.folder / SUMS).stat().st_mtime_ns, row, fold.folder / PREDICTIONS, recordings)
         for fold in result.folds
         for row in fold.predictions.rows
         if row.variant == "original"
     ]
-    predicted: list[_Predicted] = []
-    for one in in_parallel(partial(_predict, corruptions), clips, jobs):
+    predicted: list[PredictedClip] = []
+    for one in in_parallel(partial(predict_clip, corruptions), clips, jobs):
         predicted.append(one)
         progress(len(predicted))
     return _results(list(corruptions), predicted)
 
 
-def _predict(corruptions: Mapping[str, Corruption], clip: _Clip) -> _Predicted:
-    bundle, model = _opened(clip.run, clip.changed_ns)
-    samples, rate_hz = read_recording(clip.recordings, clip.row, clip.run / PREDICTIONS)
-    labels = _labels(model, list(_images(samples, rate_hz, bundle.spec, corruptions)))
-    return _Predicted(clip.row.corpus, bundle.labels.index(clip.row.label), labels)
-
-
-@lru_cache(maxsize=1)  # clips come fold by fold
-def _opened(run: Path, _changed_ns: int) -> tuple[Bundle, Model]:
-    return open_model(run)
-
-
-def _images(
-    samples: Samples, rate_hz: int, spec: ImageSpec, corruptions: Mapping[str, Corruption]
-) -> Iterator[Images | None]:
-    for corrupt in corruptions.values():
-        try:
-            yield np.asarray(render(*corrupt(samples, rate_hz), spec))
-        except UserError:  # silence
-            yield None
-
-
-def _labels(model: Model, images: Sequence[Images | None]) -> NDArray[np.intp]:
-    labels = np.full(len(images), NO_SOUND, np.intp)
-    rendered = {index: image for index, image in enumerate(images) if image is not None}
-    if rendered:
-        labels[list(rendered)] = in_batches(model, np.stack(list(rendered.values()))).argmax(axis=1)
-    return labels
-
-
-def _results(corruptions: Sequence[str], predicted: Sequence[_Predicted]) -> list[CorruptionResult]:
+def _results(corruptions: Sequence[str], predicted: Sequence[PredictedClip]) -> list[CorruptionResult]:
     targets, corpora = np.array([one.target for one in predicted]), np.array([one.corpus for one in predicted])
     clean, *_ = labels = np.stack([one.labels for one in predicted], axis=1)
     found = np.unique(corpora).tolist()
