@@ -11,7 +11,7 @@ from conftest import Command
 from ser_images.data.common.errors import UserError
 from ser_images.data.corpora import find_clips
 from ser_images.data.corpora.named import NamedCorpus
-from ser_images.data.corpora.registry import OURS, corpora_by_name, licence_id_of, licence_of
+from ser_images.data.corpora.registry import OURS, corpora_by_name, language_of, licence_id_of, licence_of
 from ser_images.data.labels import EMOTIONS
 from ser_images.spectrogram_gen.cli import main
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
@@ -87,11 +87,13 @@ def test_labels_are_those_of_ravdess_but_for_boredom() -> None:
     assert labels == {*EMOTIONS, "boredom"}
 
 
-def test_every_published_corpus_names_its_licence_and_its_paper() -> None:
+def test_every_published_corpus_names_its_language_licence_and_paper() -> None:
     for corpus in OURS:
         assert licence_of(corpus.name) == corpus.licence
+        assert corpus.language or corpus.name == "synthetic"
         assert "Cite: " in corpus.licence or corpus.name == "synthetic"
     assert licence_id_of("nemo") == "cc-by-nc-sa-4.0"
+    assert (language_of("nemo"), language_of("emo-db"), language_of("folder")) == ("Polish", "German", "")
     assert (licence_of("folder"), licence_id_of("folder")) == ("", "other")
 
 

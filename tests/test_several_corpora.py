@@ -300,3 +300,14 @@ def test_metrics_by_corpus(images: ImageSet) -> None:
     found = groups(Predictions(tuple(rows), ("angry", "sad"), right))
     assert [(group.value, group.clips, group.uar) for group in found["corpus"]] == [("a", 12, 0.0), ("b", 24, 1.0)]
     assert json.loads(rows[0].attributes) == {}
+
+
+def test_metrics_by_language_of_the_corpora_or_of_the_clips() -> None:
+    from ser_images.train.evaluation.groups import groups
+    from ser_images.train.evaluation.predictions import Predictions
+
+    rows = [*rows_of("nemo", ["x"]), *rows_of("emo-db", ["x"]), *rows_of("a", ["x"])]
+    rows[-1] = replace(rows[-1], attributes='{"language": "Polish"}')
+    right = np.array([[1, 0] if row.label == "angry" else [0, 1] for row in rows], np.float32)
+    found = groups(Predictions(tuple(rows), ("angry", "sad"), right))
+    assert {group.value: group.clips for group in found["language"]} == {"Polish": 13, "German": 12, "": 11}

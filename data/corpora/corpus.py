@@ -11,12 +11,15 @@ class Corpus(Protocol):
 
     Attributes:
         name: as `--corpus` and the manifest have it.
+        language: that is spoken in it, such as `Polish`; empty where it is unknown, or there are several.
         licence: conditions for passing on the corpus or a model trained on it, and whom to cite.
         licence_id: the licence as the Hugging Face Hub names it, such as `cc-by-nc-sa-4.0`, or `other`.
     """
 
     @property
     def name(self) -> str: ...
+    @property
+    def language(self) -> str: ...
     @property
     def licence(self) -> str: ...
     @property

@@ -29,7 +29,7 @@ class NamedCorpus:
         genders: of each speaker, where the names do not say it: `female` or `male`.
         values: what the codes of further groups stand for; codes that are not listed stay as they are.
         example: a file name, for messages.
-        licence, licence_id: as in `Corpus`.
+        language, licence, licence_id: as in `Corpus`.
 
     Raises:
         UserError: a pattern that is no regular expression, or has no group `label`.
@@ -41,6 +41,7 @@ class NamedCorpus:
     genders: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     example: str = ""
+    language: str = ""
     licence: str = ""
     licence_id: str = "other"
 

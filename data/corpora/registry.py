@@ -36,12 +36,14 @@ def corpora_by_name() -> Mapping[str, Corpus]:
         package = entry.dist.name if entry.dist else entry.value
         try:
             corpus: Corpus = entry.load()
-            name, texts = corpus.name, (corpus.licence, corpus.licence_id)
+            name, texts = corpus.name, (corpus.language, corpus.licence, corpus.licence_id)
         except Exception as error:  # whatever a package of somebody else raises
             reason = f"{type(error).__name__}: {error}"
             raise UserError(f"{package}: its corpus {entry.name!r} cannot be loaded ({reason}); remove it") from error
         if name in found or not all(isinstance(text, str) for text in texts):
-            raise UserError(f"{package}: its corpus {name!r} has a name that is taken, or no licence; remove it")
+            raise UserError(
+                f"{package}: its corpus {name!r} has a name that is taken, no language or no licence; remove it"
+            )
         found[name] = corpus
     return MappingProxyType(found)
 
@@ -63,6 +65,12 @@ def licence_id_of(name: str) -> str:
     """The licence of a corpus as the Hugging Face Hub names it; `other` where it is not known."""
     corpus = _known(name)
     return corpus.licence_id if corpus else "other"
+
+
+def language_of(name: str) -> str:
+    """The language of a corpus, empty where it is not known."""
+    corpus = _known(name)
+    return corpus.language if corpus else ""
 
 
 def _known(name: str) -> Corpus | None:

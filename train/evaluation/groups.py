@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ser_images.data.corpora.registry import language_of
 from ser_images.spectrogram_gen.dataset.image_set import END, START, ManifestRow
 from ser_images.train.evaluation.calibration import expected_calibration_error
 from ser_images.train.evaluation.predictions import Predictions
@@ -40,6 +41,7 @@ def groups(predictions: Predictions) -> dict[str, list[Group]]:
         "speaker": lambda row: row.speaker,
         "gender": lambda row: row.gender,
         **{name: _attribute(name) for name in names},
+        "language": lambda row: _attribute("language")(row) or language_of(row.corpus),
     }
     found = {name: list(_metrics_by(predictions, value_of)) for name, value_of in attributes.items()}
     return {

@@ -12,6 +12,7 @@ ASED = NamedCorpus(
     {"n": "neutral", "f": "fearful", "h": "happy", "s": "sad", "a": "angry"},
     values={"gender": {"01": "female", "02": "male"}},
     example="s4-05-02-02-65.wav",
+    language="Amharic",
     licence="ASED is freely available for research (https://github.com/Ethio2021/ASED_V1). Cite: Retta EA et al. "
     "(2023). ACM Transactions on Asian and Low-Resource Language Information Processing 22(1).",
 )

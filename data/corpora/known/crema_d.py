@@ -20,6 +20,7 @@ CREMA_D = NamedCorpus(
     # 1040_ITH_SAD_X.wav is published with one X
     {"level": {"LO": "low", "MD": "medium", "HI": "high", "XX": "unspecified", "X": "unspecified"}},
     example="1001_DFA_ANG_XX.wav",
+    language="English",
     licence="CREMA-D is available under the Open Database License (https://opendatacommons.org/licenses/odbl/). Cite: "
     "Cao H et al. (2014). IEEE Transactions on Affective Computing 5(4): 377-390.",
     licence_id="odbl",

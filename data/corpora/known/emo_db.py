@@ -23,6 +23,7 @@ EMO_DB = NamedCorpus(
         "14": "female", "15": "male", "16": "female",
     },
     example="03a01Fa.wav",
+    language="German",
     licence="EMO-DB is freely available (http://emodb.bilderbar.info). Cite: Burkhardt F et al. (2005). "
     "A database of German emotional speech. Interspeech 2005, 1517-1520.",
 )  # fmt: skip

@@ -17,6 +17,7 @@ NEMO = NamedCorpus(
         "SM0": "male", "TP0": "male", "WR0": "male",
     },
     example="WR0_surprised_64.wav",
+    language="Polish",
     licence="nEMO is licensed CC BY-NC-SA 4.0 (https://creativecommons.org/licenses/by-nc-sa/4.0/). Cite: Christop I "
     "(2024). LREC-COLING 2024, 12111-12116.",
     licence_id="cc-by-nc-sa-4.0",

@@ -25,6 +25,7 @@ RAVDESS = NamedCorpus(
     GENDERS,
     VALUES,
     example="03-01-06-01-02-01-12.wav",
+    language="English",
     licence="RAVDESS is licensed CC BY-NC-SA 4.0 (https://creativecommons.org/licenses/by-nc-sa/4.0/). Cite: "
     "Livingstone SR, Russo FA (2018). PLoS ONE 13(5): e0196391. No commercial use without a licence from its authors.",
     licence_id="cc-by-nc-sa-4.0",

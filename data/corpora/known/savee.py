@@ -13,6 +13,7 @@ SAVEE = NamedCorpus(
     },
     {"DC": "male", "JE": "male", "JK": "male", "KL": "male"},
     example="DC/a01.wav",
+    language="English",
     licence="SAVEE may be used for research only (http://kahlan.eps.surrey.ac.uk/savee/). Cite: Haq S, Jackson PJB "
     "(2010). Multimodal Emotion Recognition. In: Machine Audition, IGI Global, 398-423.",
 )  # fmt: skip

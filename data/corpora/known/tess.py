@@ -17,6 +17,7 @@ TESS = NamedCorpus(
     {"OAF": "female", "YAF": "female"},
     {"speaker": {"OA": "OAF"}},  # OA_bite_neutral.wav is published under this name
     example="OAF_back_angry.wav",
+    language="English",
     licence="TESS is licensed CC BY-NC-ND 4.0 (https://creativecommons.org/licenses/by-nc-nd/4.0/). Cite: "
     "Pichora-Fuller MK, Dupuis K (2020). https://doi.org/10.5683/SP2/E8H2MF.",
     licence_id="cc-by-nc-nd-4.0",

@@ -12,6 +12,7 @@ URDU = NamedCorpus(
     {"A": "angry", "H": "happy", "N": "neutral", "S": "sad"},
     values={"gender": {"M": "male", "F": "female"}},
     example="SM1_F10_A010.wav",
+    language="Urdu",
     licence="URDU may be used for research only (https://github.com/siddiquelatif/URDU-Dataset). Cite: Latif S et al. "
     "(2018). International Conference on Frontiers of Information Technology, 88-93.",
 )
