@@ -1,7 +1,7 @@
 """The page at /: static files, answered from memory with media types that do not depend on the system."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import PurePosixPath
 
 from starlette.requests import Request
@@ -22,7 +22,7 @@ _MEDIA_TYPES = {
     ".wasm": "application/wasm",
 }
 _HEADERS = {
-    "Cache-Control": "no-cache",  # ask again: the answer is 304 while a file is the same
+    "Cache-Control": "no-cache",  # browsers send the ETag: 304 while a file is unchanged
     "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -39,7 +39,7 @@ def page_routes(files: Mapping[str, bytes]) -> list[Route]:
     return [Route("/", _answer(INDEX, files[INDEX])), *routes]
 
 
-def _answer(name: str, content: bytes) -> Callable[[Request], Response]:
+def _answer(name: str, content: bytes) -> Callable[[Request], Awaitable[Response]]:
     media_type = _MEDIA_TYPES.get(PurePosixPath(name).suffix, _TEXT)
     headers = _HEADERS | {"ETag": f'"{hashlib.sha256(content).hexdigest()[:32]}"'}
 
