@@ -1,5 +1,6 @@
 # ser-predict serve in a container: docker build --tag ser-images . && docker run --publish 127.0.0.1:8000:8000 ser-images
 # The model of the package, or one of your own: docker run … --volume ./runs/first:/model:ro ser-images --model /model
+# With the page at /, where make page came before.
 FROM python:3.11-slim AS build
 WORKDIR /source
 COPY . .

