@@ -211,14 +211,20 @@ def make_adaptive(network: "torch.nn.Sequential", grey: "torch.Tensor") -> "tupl
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium, as Debian has it, without a screen."""
+def launch_browser() -> Iterator[Callable[..., Any]]:
+    """`launch_browser(*arguments)`: Chromium, as Debian has it, without a screen."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        yield browser
-        browser.close()
+        path, always = shutil.which("chromium"), ["--no-sandbox", "--disable-background-networking"]
+        yield lambda *arguments: play.chromium.launch(executable_path=path, args=[*always, *arguments])
+
+
+@pytest.fixture(scope="module")
+def browser(launch_browser: Callable[..., Any]) -> Iterator[Any]:
+    browser = launch_browser()
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

@@ -134,6 +134,7 @@ export class LiveView {
   _end(found) {
     this._label.textContent = TEXTS.stopped;
     this._label.classList.add("faint");
+    for (const part of [this._meter.element, this._bars.element, this._latency]) part.remove();
     if (found.segments.length) this._segments.append(downloads(found, TEXTS.liveName, this._constants));
   }
 

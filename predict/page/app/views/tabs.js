@@ -23,12 +23,15 @@ export function tabs(panels) {
       TEXTS.tabs[/** @type {keyof typeof TEXTS.tabs} */ (name)],
     ),
   );
-  const choose = (/** @type {string} */ chosen) => {
+  const show = (/** @type {string} */ chosen) => {
     names.forEach((name, at) => {
       buttons[at].setAttribute("aria-selected", String(name === chosen));
       buttons[at].tabIndex = name === chosen ? 0 : -1;
       panels[name].hidden = name !== chosen;
     });
+  };
+  const choose = (/** @type {string} */ chosen) => {
+    show(chosen);
     history.replaceState(null, "", `#${chosen}`);
   };
   list.addEventListener("keydown", (event) => {
@@ -40,7 +43,7 @@ export function tabs(panels) {
   });
   for (const name of names) asPanel(panels[name], name);
   list.append(...buttons);
-  choose(names.find((name) => `#${name}` === location.hash) ?? names[0]);
+  show(names.find((name) => `#${name}` === location.hash) ?? names[0]);
   return list;
 }
 

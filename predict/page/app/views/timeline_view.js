@@ -8,7 +8,7 @@ import { Player } from "./player.js";
 import { SegmentTable } from "./segment_table.js";
 import { Waveform } from "./waveform.js";
 
-const PIXELS_PER_S = 12; // at least; the waveform scrolls where it is wider than the page
+const PIXELS_PER_S = 24; // at least; the waveform scrolls where it is wider than the page
 const PIXELS_PER_TICK = 90;
 const MAX_PIXELS = 16000; // wider elements are drawn slowly
 
