@@ -36,4 +36,4 @@ need() { # TESTS PACKAGES: install them, or print which tests are skipped withou
     fi
 }
 has_sound || need tests/test_live.py "libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins"
-has_browser || need "the browser's test in tests/test_report.py" chromium
+has_browser || need "tests/test_page.py and the browser's test in tests/test_report.py" chromium

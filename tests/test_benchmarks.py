@@ -14,6 +14,7 @@ WITHOUT_FOLDER = {
     "benchmarks/allocator_speed.py": ["nowhere"],
     "benchmarks/reading_speed.py": ["nowhere"],
     "benchmarks/serve_speed.py": ["nowhere", "--model", "nowhere"],
+    "benchmarks/page_latency.py": ["nowhere"],
     "benchmarks/train_speed.py": ["nowhere"],
     "benchmarks/render_speed.py": ["nowhere"],
     "benchmarks/timeline_speed.py": ["nowhere", "--model", "nowhere"],

@@ -35,7 +35,7 @@ RATE_HZ = 48000
 RATES_HZ = (8000, 16000, 44100, 48000)
 COMPRESSED = ("mp3", "ogg", "flac")
 SUFFIXES = {"csv": ".csv", "json": ".json", "audacity": ".txt", "textgrid": ".TextGrid"}
-TIMEOUT_MS = 30_000
+TIMEOUT_MS = 60_000  # processors may be busy
 KEEP_STREAMS = """
 const { mediaDevices } = navigator, open = mediaDevices.getUserMedia.bind(mediaDevices);
 window.streams = [];

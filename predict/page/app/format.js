@@ -1,7 +1,7 @@
 /** Numbers as text for people. */
 
 /** @param {number} fraction */
-export const percent = (fraction) => `${(100 * fraction).toFixed(fraction < 0.0995 ? 1 : 0)} %`;
+export const percent = (fraction) => `${(100 * fraction).toFixed(fraction < 0.0995 ? 1 : 0)}\u00a0%`;
 
 /** @param {number} value */
 export const decimal = (value) => value.toFixed(1);

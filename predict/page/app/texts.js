@@ -42,7 +42,6 @@ export const TEXTS = {
   classified: (/** @type {string} */ part, /** @type {string} */ whole) =>
     `${part} s of sound classified, of a recording of ${whole} s`,
   waveform: "Waveform",
-  waveformHelp: "The part that was classified is highlighted.",
   image: "What the network reads",
   imageText: (/** @type {string} */ seconds, /** @type {string} */ topHz) =>
     `Spectrogram of ${seconds} s of sound, up to ${topHz} Hz`,
