@@ -25,21 +25,25 @@ export class LiveStream {
     /** @type {import("./segments.js").Segment[]} */
     this._closed = [];
     this._nextS = this._hopS;
+    /** Results that were left out because sound waited. */
+    this.dropped = 0;
   }
 
   /**
-   * The results within these samples.
+   * The results within these samples; where more than a hop of sound waits, they are dropped, not their segments.
    *
    * @param {Float32Array} samples
    * @param {number} arrivedMs when they arrived, of `performance.now`
+   * @param {() => number} waitingS seconds of sound that wait behind them
    */
-  async feed(samples, arrivedMs = performance.now()) {
+  async feed(samples, arrivedMs = performance.now(), waitingS = () => 0) {
     const results = [];
     for (const chunk of this._chunks.feed(samples)) {
       this._lastHop.add(chunk);
       this._closed.push(...(await this._stream.feed(chunk)));
       for (; this._lastHop.endS >= this._nextS; this._nextS += this._hopS) {
-        results.push(await this._result(this._nextS, arrivedMs));
+        if (waitingS() > this._hopS) this.dropped++;
+        else results.push(await this._result(this._nextS, arrivedMs));
       }
       this._lastHop.forget(this._nextS - this._hopS);
     }

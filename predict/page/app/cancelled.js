@@ -1,0 +1,2 @@
+/** The end of a call that was cancelled. */
+export class Cancelled extends Error {}
