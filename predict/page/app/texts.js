@@ -85,7 +85,7 @@ export const TEXTS = {
   atTime: (/** @type {string} */ label, /** @type {string} */ at) => `${label} at ${at}`,
   segmentClosed: (/** @type {string} */ label, /** @type {string} */ start, /** @type {string} */ end) =>
     `${label} from ${start} to ${end}`,
-  latency: (/** @type {number} */ milliseconds) => `${Math.round(milliseconds)} ms per window`,
+  latency: (/** @type {number} */ milliseconds) => `Last window: ${Math.round(milliseconds)} ms after its sound`,
   dropped: (/** @type {number} */ windows) =>
     `This device is too slow: ${windows} ${windows === 1 ? "window was" : "windows were"} dropped. ` +
     "Close other tabs and programs.",

@@ -1,7 +1,7 @@
 import { percent } from "../format.js";
 import { TEXTS } from "../texts.js";
 import { element, fill, note } from "./dom.js";
-import { toElements } from "./markdown.js";
+import { inline, toElements } from "./markdown.js";
 
 /**
  * The content of `model/about.json`.
@@ -53,7 +53,7 @@ function figures({ metrics, protocol }) {
   const known = Object.entries(TEXTS.metrics).filter(([name]) => typeof metrics[name] === "number");
   if (!known.length) return [];
   const rows = known.map(([name, text]) => [text, percent(metrics[name])]);
-  return [element("h2", {}, TEXTS.figures), table([TEXTS.metric, TEXTS.value], rows), note(protocol)];
+  return [element("h2", {}, TEXTS.figures), table([TEXTS.metric, TEXTS.value], rows), element("p", { class: "note" }, ...inline(protocol))];
 }
 
 /** @param {{labels: string[], counts: number[][]}} confusion */

@@ -33,6 +33,7 @@ export class LiveView {
     this._threshold = thresholdField("live-threshold");
     this._control = element("div", { class: "row" });
     this._status = element("p", { role: "status", class: "status" });
+    this._news = element("p", { role: "status", class: "hidden-text" });
     this._alert = element("div", { role: "alert" });
     this._device = note("");
     this._label = element("p", { class: "headline", "aria-label": TEXTS.now }, TEXTS.waiting);
@@ -83,10 +84,11 @@ export class LiveView {
   _start() {
     return element(
       "div",
-      { class: "drop" },
+      { class: "panel" },
       this._control,
       this._threshold.element,
       this._status,
+      this._news,
       this._device,
     );
   }
@@ -151,6 +153,6 @@ export class LiveView {
     }
     this._table.add(segments);
     const texts = segments.map(({ label, startS, endS }) => TEXTS.segmentClosed(label, clock(startS), clock(endS)));
-    this._status.textContent = texts.join("; ");
+    this._news.textContent = texts.join("; ");
   }
 }

@@ -17,7 +17,7 @@ const BUILDERS = {
   heading: ([line]) => element(headingTag(line), {}, ...inline(line.replace(/^#+\s*/, ""))),
   table: toTable,
   list: toList,
-  code: (lines) => element("pre", { tabindex: "0" }, element("code", {}, lines.slice(1, -1).join("\n"))),
+  code: toCode,
   text: (lines) => element("p", {}, ...inline(lines.join(" "))),
 };
 
@@ -37,7 +37,7 @@ function blocks(lines) {
   const found = [];
   let inCode = false;
   for (const line of lines) {
-    const isFence = line.startsWith("```");
+    const isFence = /^\s*```/.test(line);
     const kind = inCode || isFence ? "code" : kindOf(line);
     const last = found[found.length - 1];
     const goesOn = last && kind !== "heading" && (last.kind === kind || (last.kind === "list" && kind === "text"));
@@ -61,6 +61,13 @@ function headingTag(line) {
   return depth === 1 ? "h3" : depth === 2 ? "h4" : "h5";
 }
 
+/** @param {string[]} lines with those of its fences */
+function toCode([fence, ...lines]) {
+  const indent = fence.search("```");
+  const text = lines.slice(0, -1).map((line) => line.slice(indent));
+  return element("pre", { tabindex: "0" }, element("code", {}, text.join("\n")));
+}
+
 /** @param {string[]} lines */
 function toTable(lines) {
   const [head, , ...rows] = lines.map((line) => line.replace(/^\||\|\s*$/g, "").split("|"));
@@ -78,12 +85,16 @@ function toList(lines) {
     if (kindOf(line) === "list") items.push(line.replace(KINDS[3][1], ""));
     else items[items.length - 1] += ` ${line.trim()}`;
   }
-  const tag = /^\s*\d/.test(lines[0]) ? "ol" : "ul";
-  return element(tag, {}, ...items.map((item) => element("li", {}, ...inline(item))));
+  const start = /^\s*(\d+)/.exec(lines[0])?.[1];
+  return element(start ? "ol" : "ul", { start }, ...items.map((item) => element("li", {}, ...inline(item))));
 }
 
-/** @param {string} text */
-function inline(text) {
+/**
+ * Text with what is bold, code or a link in it.
+ *
+ * @param {string} text
+ */
+export function inline(text) {
   return text.split(INLINE).map((part) => {
     const link = /^\[(.+)\]\((.+)\)$/.exec(part) ?? /^<((.+))>$/.exec(part);
     if (part.startsWith("**") && part.endsWith("**") && part.length > 4) return element("strong", {}, part.slice(2, -2));

@@ -2,9 +2,10 @@ import { decimal } from "../format.js";
 import { TEXTS } from "../texts.js";
 import { SPECTROGRAM_COLOURS } from "./colours.js";
 import { element } from "./dom.js";
+import { timeAxis } from "./time_axis.js";
 
 const TICKS_HZ = [125, 250, 500, 1000, 2000, 4000, 8000];
-const TICK_S = 0.5;
+const MIN_GAP = 0.08; // between two ticks, of the height
 
 /**
  * The image of a clip, with its time in the recording and frequencies.
@@ -24,7 +25,7 @@ export function spectrogram({ image, rangeS }, constants) {
     { class: "spectrogram" },
     element("div", { class: "hz-axis", "aria-hidden": "true" }, ...frequencyTicks(bandsHz)),
     canvas,
-    element("div", { class: "time-axis", "aria-hidden": "true" }, ...timeTicks(startS, durationS)),
+    timeAxis(startS, startS + durationS),
   );
 }
 
@@ -61,25 +62,14 @@ export function bandCentres({ mel, spec }) {
 
 /** @param {number[]} bandsHz */
 function frequencyTicks(bandsHz) {
-  const known = TICKS_HZ.filter((hz) => bandsHz[0] <= hz && hz <= bandsHz[bandsHz.length - 1]);
-  return known.map((hz) => {
-    const band = bandsHz.findIndex((centre) => centre >= hz);
-    const tick = element("span", {}, hz >= 1000 ? `${hz / 1000} kHz` : `${hz} Hz`);
-    tick.style.bottom = `${(100 * (band + 0.5)) / bandsHz.length}%`;
-    return tick;
-  });
-}
-
-/**
- * @param {number} startS
- * @param {number} durationS
- */
-function timeTicks(startS, durationS) {
-  const first = Math.max(0, Math.ceil(startS / TICK_S));
-  const count = Math.floor((startS + durationS) / TICK_S) - first + 1;
-  return Array.from({ length: Math.max(0, count) }, (_, k) => {
-    const tick = element("span", {}, `${decimal((first + k) * TICK_S)} s`);
-    tick.style.left = `${(100 * ((first + k) * TICK_S - startS)) / durationS}%`;
-    return tick;
-  });
+  const ticks = [];
+  let free = 0;
+  for (const hz of TICKS_HZ) {
+    const place = (bandsHz.findIndex((centre) => centre >= hz) + 0.5) / bandsHz.length;
+    if (place < Math.max(free, MIN_GAP / 2)) continue;
+    ticks.push(element("span", {}, hz >= 1000 ? `${hz / 1000} kHz` : `${hz} Hz`));
+    ticks[ticks.length - 1].style.bottom = `${100 * place}%`;
+    free = place + MIN_GAP;
+  }
+  return ticks;
 }

@@ -8,7 +8,8 @@ import { Player } from "./player.js";
 import { SegmentTable } from "./segment_table.js";
 import { Waveform } from "./waveform.js";
 
-const PIXELS_PER_S = 12;
+const PIXELS_PER_S = 12; // at least; the waveform scrolls where it is wider than the page
+const PIXELS_PER_TICK = 90;
 const MAX_PIXELS = 16000; // wider elements are drawn slowly
 
 /** @typedef {import("../../core/segments.js").Segment} Segment */
@@ -23,7 +24,9 @@ const MAX_PIXELS = 16000; // wider elements are drawn slowly
 export function timelineView(found, file, constants) {
   const { segments, durationS, overview } = found;
   const { labels } = constants.model;
-  const waveform = new Waveform(overview, durationS);
+  const width = Math.min(MAX_PIXELS, PIXELS_PER_S * durationS);
+  const waveform = new Waveform(overview, durationS, Math.max(8, width / PIXELS_PER_TICK));
+  waveform.element.style.minWidth = `${width}px`;
   const player = new Player(file, (atS) => waveform.showPosition(atS));
   const play = (/** @type {Segment} */ { startS, endS }) => player.play(startS, endS);
   for (const segment of segments) waveform.add(segment.startS, segment.endS, mark(segment, labels, play));
@@ -33,7 +36,7 @@ export function timelineView(found, file, constants) {
     element("p", { class: "file" }, file.name),
     element("h2", { class: "headline", tabindex: "-1" }, heading(segments.length, durationS)),
     overview.clippedSamples >= MIN_CLIPPED_SAMPLES ? element("p", { class: "warning" }, TEXTS.clipped) : null,
-    strip(waveform, durationS),
+    element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": TEXTS.waveform }, waveform.element),
     element(
       "div",
       { class: "row" },
@@ -82,15 +85,4 @@ function mark(segment, labels, play) {
   const text = `${segment.label}, ${clock(segment.startS)}`;
   const attributes = { class: `segment ${labelClass(labels, segment.label)}`, title: text, "aria-hidden": "true" };
   return element("div", { ...attributes, onclick: () => play(segment) }, segment.label);
-}
-
-/**
- * The waveform, which scrolls where the recording is long.
- *
- * @param {Waveform} waveform
- * @param {number} durationS
- */
-function strip(waveform, durationS) {
-  waveform.element.style.minWidth = `${Math.min(MAX_PIXELS, PIXELS_PER_S * durationS)}px`;
-  return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": TEXTS.waveform }, waveform.element);
 }

@@ -1,5 +1,6 @@
 import { TEXTS } from "../texts.js";
 import { element } from "./dom.js";
+import { timeAxis } from "./time_axis.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 100;
@@ -9,12 +10,14 @@ export class Waveform {
   /**
    * @param {import("../worker/overview.js").OverviewResult} overview
    * @param {number} durationS
+   * @param {number} [ticks] of the time, at most
    */
-  constructor({ peaks }, durationS) {
+  constructor({ peaks }, durationS, ticks) {
     this._durationS = durationS;
     this._position = element("div", { class: "position", hidden: true });
     this._parts = element("div", { class: "parts" });
-    this.element = element("div", { class: "waveform" }, drawing(peaks), this._parts, this._position);
+    const sound = element("div", { class: "sound" }, drawing(peaks), this._parts, this._position);
+    this.element = element("div", { class: "waveform" }, sound, timeAxis(0, durationS, ticks));
   }
 
   /**

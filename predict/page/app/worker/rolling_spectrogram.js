@@ -4,7 +4,7 @@ import { Resampler } from "../../core/resampler.js";
 
 const N_FRAMES = 4; // that are computed at once
 const RANGE_DB = 60;
-const LOWEST_PEAK_DB = -70;
+const LOWEST_PEAK_DB = -60;
 const DECAY_DB = 0.1; // of the peak, each time
 
 /** Columns of a live spectrogram as grey values: the bands of the model's images at a level that follows the sound. */
