@@ -6,10 +6,10 @@ The service is a process of its own. Each client sends recordings in turn and co
 for its own recording, which this process made before.
 
 - `recordings_per_s`: answered, and how long an answer took: median and 99th percentile.
-- `bare_windows_per_s`: of ONNX Runtime with batches of that many images, before and after the load;
-  `direct_recordings_per_s`: of a model that as many threads as processors call without HTTP.
+- `bare_windows_per_s`: of ONNX Runtime with batches of that many images; `direct_recordings_per_s`: of a model that as
+  many threads as processors call without HTTP. Both before and after the load, since other work shares the processors.
 - `lost`, `mixed_up`: requests without an answer, and answers for another recording; both should be 0.
-- `memory_mb`: of the service after its first 200 requests, and after all.
+- `memory_mb`: of the service after the load, and after more requests (2,000).
 - `full`: the answers when all clients come at once to a service with a queue of 4, and whether it is ready after that.
 
 Prints JSON.
@@ -46,7 +46,6 @@ from serve_speed import bare_session, per_second
 
 from service_process import RunningService, running_service
 
-WARM_UP_REQUESTS = 200
 MAX_DIFFERENCE = 1e-3
 TIMEOUT_S = 60.0
 
@@ -127,11 +126,11 @@ def measure(run: Path, jobs: Sequence[Job], clients: int, seconds: float, reques
         TemporaryDirectory() as folder,
         running_service(Path(folder), "--model", run.resolve(), "--queue", clients) as service,
     ):
-        run_clients(service, jobs, clients, TIMEOUT_S, math.ceil(WARM_UP_REQUESTS / clients))
-        before_mb, start_s = service.memory_mb(), time.perf_counter()
+        start_s = time.perf_counter()
         answers = run_clients(service, jobs, clients, seconds)
         took_s, times_s = time.perf_counter() - start_s, [answer.seconds for answer in answers]
-        answers += run_clients(service, jobs, clients, 600, max(0, math.ceil((requests - len(answers)) / clients)))
+        before_mb = service.memory_mb()
+        answers += run_clients(service, jobs, clients, math.inf, math.ceil(requests / clients))
         outcomes = Counter(answer.outcome for answer in answers)
         return {
             "recordings": len(jobs),
@@ -165,22 +164,22 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--requests", type=int, default=2000, help="at least, for the memory")
+    parser.add_argument("--requests", type=int, default=2000, help="more requests, for the memory")
     arguments = parser.parse_args()
     paths = recordings([arguments.recordings])
     model, threads = Model.load(arguments.model), os.cpu_count() or 1
     jobs, bare = jobs_of(model, paths[: 4 * arguments.clients]), bare_session(arguments.model)
     batch = np.repeat(model.image(*read_mono(paths[0]))[None], arguments.clients, axis=0)
 
-    def bare_speed() -> float:
-        return arguments.clients * per_second(lambda: bare(batch), 1, arguments.seconds / 12)
+    def without_service() -> tuple[float, float]:
+        seconds = arguments.seconds / 12
+        windows = arguments.clients * per_second(lambda: bare(batch), 1, seconds)
+        return windows, per_second(lambda: model(paths[0]), threads, seconds)
 
-    first = bare_speed()
-    direct = per_second(lambda: model(paths[0]), threads, arguments.seconds / 12)
+    before = without_service()
     found = measure(arguments.model, jobs, arguments.clients, arguments.seconds, arguments.requests)
-    found["bare_windows_per_s"] = [first, bare_speed()]
-    found["direct_recordings_per_s"] = direct
-    found["http/direct"] = found["recordings_per_s"] / direct
+    found["bare_windows_per_s"], found["direct_recordings_per_s"] = zip(before, without_service(), strict=True)
+    found["http/direct"] = found["recordings_per_s"] / statistics.mean(found["direct_recordings_per_s"])
     found["full"] = fill(arguments.model, jobs, arguments.clients)
     print(json.dumps(found, indent=2))
 

@@ -1,4 +1,4 @@
-"""Clients that mean harm, or are broken: huge bodies, a thousand sockets, heads that never end. Linux only: /proc."""
+"""Clients that mean harm, or are broken: huge uploads, a thousand sockets, heads that never end. Linux only: /proc."""
 
 import socket
 import sys
