@@ -58,6 +58,7 @@ COMPATIBILITY = {
     "tests/test_recipes.py": "unknown key",
     "tests/test_service_limits.py": r"response\.body",  # of HTTP
     "tests/test_train_config.py": "old = |value `pictures`",
+    "tests/test_webpage.py": '"pictures"',
 }
 """Lines that read old files and options, or use a word in another sense: a file and what the line contains."""
 
