@@ -24,7 +24,13 @@ from ser_images.train.evaluation.calibration import (
 )
 from ser_images.train.evaluation.metrics import metrics, predict
 from ser_images.train.evaluation.predictions import Predictions
-from ser_images.train.training.adapter import choose_by_speakers, choose_on_validation, evaluate_adapter, fit_adapter
+from ser_images.train.training.adapter import (
+    Adapter,
+    choose_by_speakers,
+    choose_on_validation,
+    evaluate_adapter,
+    fit_adapter,
+)
 from ser_images.train.training.adapter_choice import AdapterChoice
 from ser_images.train.training.allocator import keep_freed_memory
 from ser_images.train.training.callbacks import Report, WithoutValidation
@@ -35,7 +41,7 @@ from ser_images.train.training.embedded import Embedded, embed_clips
 from ser_images.train.training.embeddings import compute_embeddings, frozen_backbone
 from ser_images.train.training.first_weights import for_probing, speaker_embedding_of
 from ser_images.train.training.learner import LRFinderResult, find_lr, fit, make_learner
-from ser_images.train.training.linear_probe import Regularisation, blocks_of, fit_probe, put_in
+from ser_images.train.training.linear_probe import Probe, Regularisation, blocks_of, fit_probe, put_in
 from ser_images.train.training.loaders import compute_normalisation, data_loaders, subset_rows
 from ser_images.train.training.outcome import Evaluation, Trained
 
@@ -72,7 +78,7 @@ def train_and_evaluate(
     trained = _train(replace(job, trainings_after=job.trainings_after + refit), split, config)
     temperature, validation = _validate(trained, image_set, split)
     adapt = config.adapt == "speaker"
-    choice = _choose_adapter(trained, image_set, split, temperature, validation, config) if adapt else None
+    choice = _choose_adapter(trained, image_set, split, validation, config) if adapt else None
     if refit:
         report("training again from the start, with the validation clips included")
         split = split.with_validation_in_train(image_set.rows)
@@ -84,21 +90,43 @@ def train_and_evaluate(
     return trained, evaluation
 
 
-def _choose_adapter(
-    trained: Trained,
+def train_on_all(
     image_set: ImageSet,
     split: Split,
-    temperature: float,
-    validation: Predictions,
     config: TrainConfig,
+    folder: Path,
+    report: Report,
+    choice: AdapterChoice | None = None,
+) -> Trained:
+    """Train on the training clips of a split, where no others are left to validate on.
+
+    Args:
+        folder: as of `train_and_evaluate`.
+        choice: of the adapter; None: there is none, but for a linear probe, which chooses it by its training speakers.
+    """
+    config = config.resolved()
+    trained = _train(_Job(image_set, folder, report, 0), split, config, [WithoutValidation()])
+    if config.adapt != "speaker":
+        return trained
+    if trained.probe:
+        choice = _choose_by_speakers(trained.probe, image_set, config)
+    assert choice, "a network that adapts has an adapter in each fold"
+    clips = _training(image_set, trained, split, config)
+    return replace(trained, adapter=_fit_adapter(choice, trained, image_set, clips, config))
+
+
+def _choose_adapter(
+    trained: Trained, image_set: ImageSet, split: Split, validation: Predictions, config: TrainConfig
 ) -> AdapterChoice:
     if trained.probe:
-        corpora = corpora_with_heads(config, image_set)
-        chosen_by = trained.probe.regularisation
-        return choose_by_speakers(config.architecture, chosen_by, temperature, image_set.labels, corpora)
-    train, valid = (_clips(image_set, trained, indices) for indices in (split.train, split.valid))
-    train = replace(train, balance=config.balance)
+        return _choose_by_speakers(trained.probe, image_set, config)
+    train, valid = _training(image_set, trained, split, config), _clips(image_set, trained, split.valid)
     return choose_on_validation(config.architecture, trained.learner.model, train, valid, validation)
+
+
+def _choose_by_speakers(probe: Probe, image_set: ImageSet, config: TrainConfig) -> AdapterChoice:
+    corpora, labels = corpora_with_heads(config, image_set), image_set.labels
+    return choose_by_speakers(config.architecture, probe.regularisation, probe.temperature(labels), labels, corpora)
 
 
 def _adapt(
@@ -110,14 +138,23 @@ def _adapt(
     config: TrainConfig,
 ) -> tuple[Trained, Evaluation]:
     """Training and evaluation with the adapter of the trained network."""
-    train = replace(_clips(image_set, trained, split.train), balance=config.balance)
-    rows = evaluation.predictions.rows
-    scored = embed_clips(trained.learner, image_set, rows, trained.cache)
-    network, n_labels, voices = trained.learner.model, len(image_set.labels), speaker_embedding_of(config)
-    corpora = corpora_with_heads(config, image_set)
-    adapter = fit_adapter(choice, config.architecture, network, train, n_labels, voices, corpora)
+    train = _training(image_set, trained, split, config)
+    scored = embed_clips(trained.learner, image_set, evaluation.predictions.rows, trained.cache)
+    adapter = _fit_adapter(choice, trained, image_set, train, config)
     found = evaluate_adapter(adapter, train, scored, evaluation.predictions, config.seed)
     return replace(trained, adapter=adapter), evaluation.with_adaptation(found)
+
+
+def _fit_adapter(
+    choice: AdapterChoice, trained: Trained, image_set: ImageSet, train: Embedded, config: TrainConfig
+) -> Adapter:
+    network, n_labels, voices = trained.learner.model, len(image_set.labels), speaker_embedding_of(config)
+    corpora = corpora_with_heads(config, image_set)
+    return fit_adapter(choice, config.architecture, network, train, n_labels, voices, corpora)
+
+
+def _training(image_set: ImageSet, trained: Trained, split: Split, config: TrainConfig) -> Embedded:
+    return replace(_clips(image_set, trained, split.train), balance=config.balance)
 
 
 def _clips(image_set: ImageSet, trained: Trained, indices: Iterable[int]) -> Embedded:
@@ -197,9 +234,7 @@ def _validate(trained: Trained, image_set: ImageSet, split: Split) -> tuple[floa
     """
     rows = subset_rows(image_set, split.valid)
     uncalibrated = predict(trained.learner, image_set, rows)
-    temperature = choose_temperature(
-        trained.probe.regularisation.predictions(image_set.labels) if trained.probe else uncalibrated
-    )
+    temperature = trained.probe.temperature(image_set.labels) if trained.probe else choose_temperature(uncalibrated)
     return temperature, predict(trained.learner, image_set, rows, temperature)
 
 
