@@ -34,9 +34,9 @@ def serve(
     max_live: Annotated[int, typer.Option(min=0, help="Live streams at the same time.")] = 4,
     upload_timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that an upload may take.")] = 60,
 ) -> None:
-    """Serve a model over HTTP, for programs and web pages.
+    """Serve a model over HTTP: a page for people, and an API for programs.
 
-    /docs describes the endpoints. A stop by Ctrl-C or SIGTERM answers what was taken first. Needs the extra serve.
+    The page is at /, and /docs describes the endpoints. A stop by Ctrl-C or SIGTERM answers what was taken first. Needs the extra serve.
     """
     from ser_images.predict.service.access import read_token
     from ser_images.predict.service.server import serve

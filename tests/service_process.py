@@ -6,9 +6,11 @@ with running_service(folder, "--model", run) as service:
 
 import json
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +43,23 @@ class RunningService:
         """Its temporary files."""
         return [path.name for path in self.temporary.iterdir()]
 
+    @property
+    def open_files(self) -> int:
+        """How many files and sockets it has open (Linux)."""
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
+    def memory_mb(self, kind: str = "VmRSS") -> float:
+        """Its memory, or with `VmHWM` the most that it had (Linux)."""
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return float(next(line.split()[1] for line in lines if line.startswith(f"{kind}:"))) / 1000
+
+    def begin_upload(self, content: bytes, token: str = "") -> socket.socket:
+        """A connection that has sent the head of a request and half of its content."""
+        client = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        head = f"POST /v1/predict HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nConnection: close"
+        client.sendall(f"{head}\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content[: len(content) // 2])
+        return client
+
     def post(self, path: str, content: bytes | None = None, **keywords: Any) -> httpx.Response:
         return httpx.post(self.url + path, content=content, timeout=30, **keywords)
 
@@ -71,6 +90,15 @@ def running_service(folder: Path, *options: object) -> Iterator[RunningService]:
             yield RunningService(lines[-1].split()[0], process, temporary)
         finally:
             process.kill()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait up to 10 s."""
+    for _ in range(200):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it never happened")
 
 
 def error_of(response: httpx.Response, status: int) -> str:

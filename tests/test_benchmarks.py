@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 WITHOUT_FOLDER = {
     "benchmarks/allocator_speed.py": ["nowhere"],
     "benchmarks/reading_speed.py": ["nowhere"],
+    "benchmarks/serve_load.py": ["nowhere", "--model", "nowhere"],
     "benchmarks/serve_speed.py": ["nowhere", "--model", "nowhere"],
     "benchmarks/page_latency.py": ["nowhere"],
     "benchmarks/train_speed.py": ["nowhere"],

@@ -5,6 +5,7 @@ import re
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
+from statistics import median_high
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ import pytest
 from conftest import Command, Shared, add_tiny_architecture
 from ser_images.data.common.errors import UserError
 from ser_images.data.lineage import Lineage
-from ser_images.data.splits import every_clip
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.bundle.model_card import model_card
+from ser_images.export.bundle.run_folder import seal
 from ser_images.export.models import open_bundle, open_model
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.train.cli import main
@@ -182,9 +183,22 @@ def changed(folds: Path, copy: Path, name: str, **entries: object) -> Path:
     return copy
 
 
-def test_a_split_of_every_clip(images: ImageSet) -> None:
-    split = every_clip(images.rows, "speaker")
-    assert not split.test.size
-    whole = split.with_validation_in_train(images.rows)
-    assert sorted(whole.train) == list(range(len(images.rows)))
-    assert not {images.rows[i].speaker for i in split.train} & {images.rows[i].speaker for i in split.valid}
+def test_it_is_trained_once_by_what_the_folds_chose(final: Path, folds: Path, images: ImageSet) -> None:
+    history = (final / "history.csv").read_text().splitlines()
+    assert history[0] == "epoch,train_loss,seconds", "nothing is left to validate on"
+    assert len(history) == 1 + TINY.epochs
+    recorded = json.loads((final / "run.json").read_text())
+    clips = {name: len(images) for name, images in recorded["clips"].items()}
+    assert clips == {"train": len({row.clip for row in images.rows}), "validation": 0, "test": 0}
+    adaptation, *of_folds = (open_bundle(run)[1].adaptation for run in (final, *sorted(folds.glob("fold-*"))))
+    assert adaptation is not None
+    assert adaptation.temperature == median_high(fold.temperature for fold in of_folds if fold)
+
+
+def test_its_learning_rate_is_the_median_of_what_the_folds_found(folds: Path, images: ImageSet, tmp_path: Path) -> None:
+    found = changed(folds, tmp_path / "found", "run.json", config=asdict(replace(TINY, lr=None)))
+    for number, path in enumerate(sorted(found.glob("fold-*/run.json"))):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"lr": 0.001 * (number + 1)}))
+        seal(path.parent, "run.json")
+    train_final(found, images, tmp_path / "run", lambda _: None)
+    assert json.loads((tmp_path / "run/run.json").read_text())["lr"] == 0.003

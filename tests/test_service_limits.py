@@ -6,8 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import soundfile
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from service_process import RunningService, error_of, running_service
+from service_process import RunningService, error_of, running_service, wait_until
 
 TOKEN = "not-a-secret"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -51,22 +50,6 @@ def sound(seconds: float, rate_hz: int = 4000) -> bytes:
 def post(service: RunningService, content: Any = None, **keywords: Any) -> httpx.Response:
     headers = BEARER | keywords.pop("headers", {})
     return service.post("/v1/predict", content, headers=headers, **keywords)
-
-
-def begin_upload(service: RunningService, content: bytes) -> socket.socket:
-    """A connection that has sent the head of a request and half of its content."""
-    client = socket.create_connection(("127.0.0.1", service.port))
-    head = f"POST /v1/predict HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {len(content)}"
-    client.sendall(f"{head}\r\nConnection: close\r\n\r\n".encode() + content[: len(content) // 2])
-    return client
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(200):
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it never happened")
 
 
 def taken(service: RunningService) -> int:
@@ -113,20 +96,20 @@ def test_a_path_as_file_name_is_a_name(service: RunningService, recording: bytes
 
 
 def test_a_slow_client_and_one_that_goes_away(service: RunningService, recording: bytes) -> None:
-    with begin_upload(service, recording) as slow:
+    with service.begin_upload(recording, TOKEN) as slow:
         wait_until(lambda: taken(service) == 1)
         assert len(service.leftovers) == 1
         answer = slow.makefile("rb").read()
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert answer.endswith(b'{"error":"the upload took longer than 1.5 s"}')
-    begin_upload(service, recording).close()
+    service.begin_upload(recording, TOKEN).close()
     wait_until(lambda: service.leftovers == [] and taken(service) == 0)
     requests = service.metrics(headers=BEARER)
     assert requests['ser_requests_total{endpoint="/v1/predict",status="499"}'] == 1
 
 
 def test_a_full_queue_is_503_and_recovers(service: RunningService, recording: bytes) -> None:
-    clients = [begin_upload(service, recording) for _ in range(PLACES)]
+    clients = [service.begin_upload(recording, TOKEN) for _ in range(PLACES)]
     wait_until(lambda: taken(service) == PLACES)
     refused = post(service, recording)
     assert error_of(refused, 503).startswith(f"no place for another recording, {PLACES} are being processed")
@@ -206,7 +189,7 @@ def test_wrong_blocks_end_a_live_stream(service: RunningService, message: bytes 
 
 
 def test_a_stop_answers_what_was_taken(tiny_run: Path, recording: bytes, tmp_path: Path) -> None:
-    with running_service(tmp_path, "--model", tiny_run) as service, begin_upload(service, recording) as client:
+    with running_service(tmp_path, "--model", tiny_run) as service, service.begin_upload(recording, TOKEN) as client:
         wait_until(lambda: service.metrics()["ser_recordings"] == 1)
         with connect(f"ws://127.0.0.1:{service.port}/v1/live") as stream:
             service.process.send_signal(signal.SIGTERM)

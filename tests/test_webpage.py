@@ -1,51 +1,41 @@
-"""ser-export --to webpage: the folder of the page with a model; and the same files from ser-predict serve."""
+"""ser-export --to webpage: a folder with the files of the page and those of a model."""
 
-import hashlib
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
+import numpy as np
 import onnx
 import pytest
 
-from conftest import SMALL, Command, needs_page
+from conftest import SMALL, Command
 from ser_images.data.common.errors import UserError
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.cli import main
-from ser_images.export.formats.onnx_graph import write_proto
+from ser_images.export.formats.onnx_graph import OPSET, write_proto
 from ser_images.export.shipped.catalogue import default_model
 from ser_images.predict.page_constants import page_constants
+from ser_images.predict.service.server import page_of
 from ser_images.predict.streaming.voice_activity import network_path
 from ser_images.predict.webpage import static_files
 from ser_images.predict.webpage.model_files import model_files
 from ser_images.predict.webpage.site import site_files, write_webpage
 from ser_images.spectrogram_gen.spec import ImageSpec
-from service_process import running_service
 
-ROOT = Path(__file__).parent.parent
 STATIC = {
     "index.html": "<html><head><title>A page</title></head></html>",
-    "style.css": "body {}",
-    "app/main.js": 'import "../core/model.js";',
+    "style.css": "main {}",
+    "app/main.js": 'import "./views/page.js";',
+    "app/views/page.js": 'import "../../core/model.js";',
     "core/model.js": "export {};",
     "NOTICE": "notice",
     **dict.fromkeys(static_files.RUNTIME, "runtime"),
 }
 DEVELOPMENT = ("package.json", "tsconfig.json", "tests/model.test.js", "node_modules/x/index.js", "vendor.sh")
 MODEL = {f"model/{name}" for name in ("model.json", "network.onnx", "vad.onnx", "about.json", "LICENSE")}
-MEDIA_TYPES = {
-    ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".json": "application/json",
-    ".html": "text/html", ".css": "text/css", ".onnx": "application/octet-stream", ".txt": "text/plain",
-    "": "text/plain",
-}  # fmt: skip
 
 
 @pytest.fixture
@@ -172,16 +162,40 @@ def test_a_checkout_without_make_page(
     assert not (tmp_path / "site").exists()
 
 
-def test_models_that_the_page_cannot_use(page: Path, tiny_run: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def of_mfcc(tiny_run: Path, tmp_path: Path) -> Path:
+    """The network as if it had been trained on images of MFCC."""
+    spec = replace(ImageSpec.of_feature("mfcc"), n_coefficients=SMALL.n_mels, hop_length=SMALL.hop_length, bit_depth=8)
     bundle = Bundle.from_json((tiny_run / "bundle.json").read_text())
-    mfcc = replace(ImageSpec.of_feature("mfcc"), n_mels=40, n_coefficients=SMALL.n_mels, hop_length=SMALL.hop_length)
-    graph = onnx.load(tiny_run / "model.onnx")
-    graph.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.UINT16 if mfcc.bit_depth == 16 else 2
-    write_proto(graph, replace(bundle, spec=mfcc), tmp_path / "mfcc.onnx")
+    write_proto(onnx.load(tiny_run / "model.onnx"), replace(bundle, spec=spec), tmp_path / "mfcc.onnx")
+    return tmp_path / "mfcc.onnx"
+
+
+@pytest.fixture
+def of_samples(tiny_run: Path, tmp_path: Path) -> Path:
+    """A graph that takes samples, as `--with-frontend` writes them."""
+    bundle = Bundle.from_json((tiny_run / "bundle.json").read_text())
+    n_samples, n_labels = bundle.spec.n_samples, len(bundle.labels)
+    weights = onnx.numpy_helper.from_array(np.zeros((n_samples, n_labels), np.float32), "weights")
+    values = {"samples": n_samples, "probabilities": n_labels}
+    samples, probabilities = (
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", size]) for name, size in values.items()
+    )
+    node = onnx.helper.make_node("MatMul", ["samples", "weights"], ["probabilities"])
+    graph = onnx.helper.make_graph([node], "samples", [samples], [probabilities], [weights])
+    opset = [onnx.helper.make_opsetid("", OPSET)]
+    write_proto(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8), bundle, tmp_path / "frontend.onnx")
+    return tmp_path / "frontend.onnx"
+
+
+def test_models_that_the_page_cannot_use(
+    page: Path, tiny_run: Path, of_mfcc: Path, of_samples: Path, tmp_path: Path
+) -> None:
     (tmp_path / "runs").mkdir()
     shutil.copytree(tiny_run, tmp_path / "runs/first")
     for path, message in (
-        (tmp_path / "mfcc.onnx", "mfcc.onnx: feature mfcc: the page renders mel and fbank only"),
+        (of_mfcc, "mfcc.onnx: feature mfcc: the page renders mel and fbank only"),
+        (of_samples, "frontend.onnx: its input is samples, and the page renders images itself; give model.onnx"),
         (tiny_run / "model.safetensors", "model.safetensors: no folder and no zip that can be read"),
         (tmp_path / "runs", "runs: a folder of 1 runs"),
         (tmp_path / "nowhere", "nowhere: no such file or folder"),
@@ -191,98 +205,17 @@ def test_models_that_the_page_cannot_use(page: Path, tiny_run: Path, tmp_path: P
     assert not (tmp_path / "site").exists()
 
 
-@pytest.fixture(scope="module")
-def site(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The real page with a tiny network."""
-    return write_webpage(tiny_run, tmp_path_factory.mktemp("webpage") / "site")
+def test_a_service_without_a_page_says_why(page: Path, of_mfcc: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert page_of(of_mfcc, token="") == {}
+    assert f"no page at /: {of_mfcc}: feature mfcc: the page renders" in caplog.text
 
 
-@needs_page
-def test_addresses_are_relative(site: Path) -> None:
-    """So that the page works below any path, and asks no other host for anything."""
-    sources = [path for path in site.rglob("*") if path.suffix in (".html", ".css", ".js", ".svg")]
-    assert {path.parent.relative_to(site).as_posix() for path in sources} == {".", "app", "core"}
-    for path in sources:
-        text = re.sub(r"/\*.*?\*/|(?<![:\"'`])//[^\n]*", "", path.read_text(), flags=re.DOTALL)
-        text = text.replace("http://www.w3.org/2000/svg", "")  # the name of an XML namespace
-        assert re.findall(r"\b(?:https?|wss?):", text) == [], path
-        assert re.findall(r"""(?:from|import|import\(|href=|src=|url\(|fetch\(|URL\()\s*["'`]?/""", text) == [], path
-
-
-@needs_page
-def test_notices_are_complete(site: Path) -> None:
-    notice = (site / "NOTICE").read_text()
-    licence = (ROOT / "LICENSE").read_text()
-    assert notice.endswith(licence.partition("\n\n")[2].partition("\n\n")[2])
-    for owner in ("the ser-images authors", "Microsoft Corporation", "Silero Team", "Michael Hansen"):
-        assert re.search(rf"Copyright \(c\) .*{owner}", notice), owner
-    assert "MIT License\n\nCopyright (c) Microsoft Corporation" in (site / static_files.RUNTIME[2]).read_text()
-    assert (site / static_files.RUNTIME[3]).read_text().startswith("THIRD PARTY SOFTWARE NOTICES")
-
-
-@pytest.fixture(scope="module")
-def static_server(site: Path) -> Iterator[str]:
-    """python -m http.server, with the page below a path."""
-    command = [sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", "0"]
-    with subprocess.Popen(command, cwd=site.parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as it:
-        try:
-            assert it.stdout
-            address = re.search(r"http://[0-9.:]+", it.stdout.readline())
-            assert address
-            yield f"{address[0]}/{site.name}/"
-        finally:
-            it.kill()
-
-
-def require_same_files(site: Path, address: str, *, types: dict[str, str]) -> None:
-    for name in names_in(site):
-        answer = httpx.get(address + name)
-        assert answer.status_code == 200, name
-        assert hashlib.sha256(answer.content).digest() == hashlib.sha256((site / name).read_bytes()).digest(), name
-        suffix = Path(name).suffix
-        assert answer.headers["Content-Type"].partition(";")[0] == types.get(suffix, types[""]), name
-
-
-@needs_page
-def test_any_server_of_files_will_do(site: Path, static_server: str) -> None:
-    types = MEDIA_TYPES | {"": "application/octet-stream"}
-    require_same_files(site, static_server, types=types)
-    assert httpx.get(static_server).content == (site / "index.html").read_bytes()
-
-
-@needs_page
-def test_the_service_answers_the_same_files(site: Path, tiny_run: Path, tmp_path: Path) -> None:
-    with running_service(tmp_path, "--model", tiny_run) as service:
-        require_same_files(site, f"{service.url}/", types=MEDIA_TYPES)
-        home = service.get("/")
-        assert home.content == (site / "index.html").read_bytes()
-        policy = home.headers["Content-Security-Policy"]
-        assert policy.startswith("default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; ")
-        assert home.headers["X-Content-Type-Options"] == "nosniff"
-        assert not {name for name in home.headers if name.startswith("cross-origin")}
-        same = service.get("/core/model.js", headers={"If-None-Match": service.get("/core/model.js").headers["ETag"]})
-        assert (same.status_code, same.content) == (304, b"")
-        assert httpx.head(f"{service.url}/model/network.onnx").headers["Content-Length"] == str(
-            (site / "model/network.onnx").stat().st_size
-        )
-        assert service.get("/package.json").status_code == service.get("/app/../../cli.py").status_code == 404
-        assert service.post("/index.html").status_code == service.get("/v1/predict").status_code == 405
-        assert "Content-Security-Policy" not in service.get("/docs").headers
-
-
-def test_a_service_with_a_token_gives_its_model_to_nobody(tiny_run: Path, tmp_path: Path) -> None:
-    (tmp_path / "token").write_text("not-a-secret")
-    with running_service(tmp_path, "--model", tiny_run, "--token-file", tmp_path / "token") as service:
-        assert service.get("/").json() == {"docs": "/docs", "openapi": "/openapi.json", "model": "/models/tiny_run"}
-        assert service.get("/model/network.onnx").status_code == service.get("/index.html").status_code == 404
-
-
-@needs_page
-def test_the_commands_of_the_documentation(tmp_path: Path, tiny_run: Path, command: Command) -> None:
-    """They need the page, so tests/test_docs.py does not run them."""
-    text = (ROOT / "docs/how-to/webpage.md").read_text()
-    (block,) = re.findall(r"<!-- not run: needs the page -->\n```bash\n(.*?)```", text, re.DOTALL)
-    shutil.copytree(tiny_run, tmp_path / "runs/first")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    subprocess.run(["bash", "-ec", block], cwd=tmp_path, env=os.environ | {"PATH": path}, check=True)
-    assert names_in(tmp_path / "site") == names_in(tmp_path / "default-webpage")
+def test_the_input_of_an_older_network_has_its_own_name(page: Path, tiny_run: Path, tmp_path: Path) -> None:
+    bundle = Bundle.from_json((tiny_run / "bundle.json").read_text())
+    proto = onnx.load(tiny_run / "model.onnx")
+    (old,) = proto.graph.input
+    for node in proto.graph.node:
+        node.input[:] = ["pictures" if name == old.name else name for name in node.input]
+    old.name = "pictures"
+    write_proto(proto, bundle, tmp_path / "old.onnx")
+    assert json.loads(model_files(tmp_path / "old.onnx")["model/model.json"])["model"]["input"] == "pictures"

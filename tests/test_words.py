@@ -46,6 +46,7 @@ COMPATIBILITY = {
     "export/bundle/model_card.py": "ask its owner",
     "export/bench/__init__.py": "side by side",
     "spectrogram_gen/dataset/image_set.py": "the column's name up to version 0.1",
+    "predict/page/index.html": "body>",
     "train/evaluation/predictions.py": "the column's name up to version 0.1",
     "train/runs/records.py": "In format 1",
     "train/runs/results.py": r"_renamed\(",
@@ -57,6 +58,7 @@ COMPATIBILITY = {
     "tests/test_recipes.py": "unknown key",
     "tests/test_service_limits.py": r"response\.body",  # of HTTP
     "tests/test_train_config.py": "old = |value `pictures`",
+    "tests/test_webpage.py": '"pictures"',
 }
 """Lines that read old files and options, or use a word in another sense: a file and what the line contains."""
 

@@ -19,6 +19,7 @@ from ser_images.export.models import open_model
 from ser_images.predict.arguments import require_single_run
 from ser_images.predict.model import Model
 from ser_images.predict.service.app import create_app
+from ser_images.predict.service.connection import Connection
 from ser_images.predict.service.metrics import Metrics
 from ser_images.predict.service.micro_batcher import batched
 from ser_images.predict.service.service import Service
@@ -112,8 +113,9 @@ def _run(service: Service, listener: socket.socket, page: Mapping[str, bytes]) -
     logging.getLogger("uvicorn").propagate = False
     level = logging.INFO if LOGGER.level <= logging.DEBUG else logging.ERROR  # INFO: a line for each request
     config = uvicorn.Config(
-        create_app(service, page), log_config=None, log_level=level, lifespan="off", server_header=False,
-        ws_max_size=_MAX_BLOCK_BYTES, ws_per_message_deflate=False, timeout_graceful_shutdown=STOP_S,
+        create_app(service, page), http=Connection, lifespan="off", log_config=None, log_level=level,
+        server_header=False, timeout_graceful_shutdown=STOP_S, ws_max_size=_MAX_BLOCK_BYTES,
+        ws_per_message_deflate=False,
     )  # fmt: skip
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run([listener])

@@ -9,7 +9,9 @@ from ser_images.data.common.errors import UserError
 
 PAGE = Path(__file__).parent.parent / "page"
 INDEX = "index.html"
-PATTERNS = ("*.html", "*.css", "*.svg", "*.js", "NOTICE", "app/*.js", "app/*/*.js", "core/*.js", "vendor/onnxruntime-web/*")
+PATTERNS = (
+    "*.html", "*.css", "*.svg", "*.js", "NOTICE", "app/*.js", "app/*/*.js", "core/*.js", "vendor/onnxruntime-web/*",
+)  # fmt: skip
 """Beside these, the folder has in a checkout what types and tests of the page need."""
 RUNTIME = (
     "vendor/onnxruntime-web/ort.wasm.bundle.min.mjs", "vendor/onnxruntime-web/ort-wasm-simd-threaded.wasm",

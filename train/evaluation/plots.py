@@ -31,16 +31,16 @@ def confusion_matrix(counts: NDArray[np.int64], labels: Sequence[str]) -> Figure
 
 
 def curves(history: Sequence[Mapping[str, float]]) -> Figure:
-    """Losses and validation metrics over epochs."""
+    """Losses and validation metrics over epochs; the training loss alone of a training without validation."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     losses, metrics = figure.subplots(1, 2)
     epochs = range(1, len(history) + 1)
     for name, axes in (("train_loss", losses), ("valid_loss", losses), ("accuracy", metrics), ("uar", metrics)):
-        axes.plot(epochs, [row[name] for row in history], marker=".", label=name.replace("_", " "))
+        if name in history[0]:
+            axes.plot(epochs, [row[name] for row in history], marker=".", label=name.replace("_", " "))
+            axes.legend()
     losses.set(xlabel="epoch", ylabel="cross entropy (nats)", title="Loss")
     metrics.set(xlabel="epoch", ylabel="accuracy, UAR", title="Validation", ylim=(0, 1))
-    for axes in (losses, metrics):
-        axes.legend()
     return figure
 
 

@@ -15,10 +15,12 @@ from typing import Any
 from ser_images.data.common.errors import UserError
 from ser_images.data.lineage import Lineage
 from ser_images.data.splits import every_clip, n_folds
+from ser_images.export.adaptation.parameters import Shrinkage
 from ser_images.export.bundle.bundle import ESTIMATED_BY
 from ser_images.export.bundle.model_card import ROBUSTNESS
 from ser_images.export.bundle.run_card import ROBUSTNESS_CSV, read_robustness
 from ser_images.export.bundle.run_folder import new_run_folder, write_bundle
+from ser_images.export.models import open_bundle
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.evaluation.adaptation import ADAPTATION, read_labels
 from ser_images.train.evaluation.calibration import choose_temperature, threshold, with_temperature
@@ -28,12 +30,12 @@ from ser_images.train.runs.lineage import write_lineage
 from ser_images.train.runs.records import clips_hash, provenance, training_summary
 from ser_images.train.runs.results import Result, config_of_fold
 from ser_images.train.runs.run import add_checked_onnx, bundle_of, training_record, write_records
+from ser_images.train.training.adapter_choice import AdapterChoice
 from ser_images.train.training.callbacks import Report
 from ser_images.train.training.config import TrainConfig
-from ser_images.train.training.loaders import subset_rows
 from ser_images.train.training.outcome import Evaluation
 from ser_images.train.training.sources import sources_of
-from ser_images.train.training.trainer import train_and_evaluate
+from ser_images.train.training.trainer import train_on_all
 
 CHECKED = 200
 """Images that the ONNX file is checked on."""
@@ -53,7 +55,8 @@ def train_final(
     """Train on every clip as the folds of a cross-validation were trained; write the run folder `out`.
 
     The metrics of the new model cannot be measured, since it knows every clip: it has those of its folds, and says so.
-    Temperature and threshold are chosen on the predictions of the folds for their test clips. The folds' metrics with
+    Temperature and threshold are chosen on the predictions of the folds for their test clips; learning rate, number of
+    epochs and adapter are the median of the folds', which chose them on validation clips. The folds' metrics with
     corrupted sound, where `ser-train robustness` measured them, are taken over, too.
 
     Args:
@@ -72,12 +75,12 @@ def train_final(
     result = Result.read(runs)
     protocol = _protocol(result, image_set)
     config = _config(result, weights, teacher)
-    split = every_clip(image_set.rows, protocol, config.seed)
+    split = every_clip(image_set.rows)
     parent = reduce(or_, (source.lineage() for source in sources_of(config)))
     estimated = _estimated(result)
     started = time.time()
     with new_run_folder(out) as folder:
-        trained, _ = train_and_evaluate(image_set, split, config, folder, report, test=True)
+        trained = train_on_all(image_set, split, config, folder, report, _adapter_choice(result))
         content = provenance(image_set, split, protocol, 0, config, command) | training_record(trained, started)
         content |= {"fold": "all", ESTIMATED_BY: {"folds": len(result.folds), "path": runs.resolve().name}}
         content["lineage"] = write_lineage(folder, Lineage.of(image_set.rows), parent, config)
@@ -85,7 +88,7 @@ def train_final(
         summary = training_summary(content, estimated.metrics)
         bundle = bundle_of(trained, estimated, config, image_set, summary)
         write_bundle(folder, trained.network, bundle)
-    checked = predict(trained.learner, image_set, subset_rows(image_set, split.valid)[:CHECKED], bundle.temperature)
+    checked = predict(trained.learner, image_set, image_set.rows[:CHECKED], bundle.temperature)
     add_checked_onnx(out, trained, checked, bundle, image_set, report)
     report(
         f"estimated by {len(result.folds)} folds: accuracy {estimated.metrics['accuracy']:.1%}, UAR "
@@ -123,7 +126,18 @@ def _config(result: Result, weights: str, teacher: str) -> TrainConfig:
     if of_fold.teacher != config.teacher:
         raise UserError(f"{result.path}: each fold had its own teacher; give one for the final model: --teacher")
     epochs = median_high(len(fold.history) for fold in result.folds) if config.patience else config.epochs
-    return replace(config, refit=True, keep="last", patience=0, plateau=0, epochs=epochs)
+    lr = config.lr or median_high(fold.provenance["lr"] or 0 for fold in result.folds) or None
+    return replace(config, refit=False, keep="last", patience=0, plateau=0, epochs=epochs, lr=lr)
+
+
+def _adapter_choice(result: Result) -> AdapterChoice | None:
+    """The median of what the folds of a network chose; None where they have no adapter."""
+    adaptations = [open_bundle(fold.folder)[1].adaptation for fold in result.folds]
+    temperatures = [adaptation.temperature for adaptation in adaptations if adaptation]
+    if not temperatures:
+        return None
+    cs = [fold.provenance["speaker_head_c"] for fold in result.folds if fold.provenance.get("speaker_head_c")]
+    return AdapterChoice(median_high(cs) if cs else None, Shrinkage(), median_high(temperatures))
 
 
 def _estimated(result: Result) -> Evaluation:

@@ -94,6 +94,7 @@ def training_record(trained: Trained, started: float) -> dict[str, Any]:
     """What `run.json` says of a training that started at this time."""
     return {
         "lr": trained.lr,
+        "speaker_head_c": trained.adapter.choice.c if trained.adapter else None,
         "lr_suggestions": trained.lr_finder.suggestions if trained.lr_finder else {},
         "duration_s": round(time.time() - started, 1),
     }

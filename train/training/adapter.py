@@ -30,10 +30,11 @@ from ser_images.train.training.speaker_head import (
 
 @dataclass(frozen=True)
 class Adapter:
-    """A network with a speaker head, and the numbers that its bundle needs."""
+    """A network with a speaker head, the numbers that its bundle needs, and the choice that it was fitted by."""
 
     network: AdaptiveNetwork
     adaptation: SpeakerAdaptation
+    choice: AdapterChoice
 
 
 def choose_by_speakers(
@@ -114,7 +115,7 @@ def fit_adapter(
         head, bias = fit_speaker_head(clips, blocks_of(name, dim), n_labels, choice.c, corpora)
     same_speaker = SAME_SPEAKER if speaker_embedding else None
     adaptation = SpeakerAdaptation(dim, bias, choice.temperature, choice.shrinkage, same_speaker)
-    return Adapter(AdaptiveNetwork(network, head, speaker_embedding).eval(), adaptation)
+    return Adapter(AdaptiveNetwork(network, head, speaker_embedding).eval(), adaptation, choice)
 
 
 def evaluate_adapter(

@@ -16,6 +16,7 @@ from torch import nn
 from ser_images.export.adaptation.network import last_layer
 from ser_images.export.architectures import architecture
 from ser_images.export.architectures.speech.pretrained_speech import Block, PretrainedSpeech
+from ser_images.train.evaluation.calibration import choose_temperature
 from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.evaluation.uar import uar
 from ser_images.train.training.corpus_heads import fit_head
@@ -58,6 +59,10 @@ class Probe:
     head: nn.Module
     regularisation: Regularisation
     metrics: dict[str, float]
+
+    def temperature(self, labels: Sequence[str]) -> float:
+        """Of its logits, chosen on training clips by layers that were not fitted to their speaker."""
+        return choose_temperature(self.regularisation.predictions(labels))
 
 
 def fit_probe(

@@ -1,20 +1,10 @@
-"""One training: a network, and its calibrated predictions for clips that it was not trained on."""
+"""Trainings and their evaluation: a network, and its calibrated predictions for clips that it was not trained on."""
 
-import shutil
-from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-from fastai.callback.core import Callback
-from fastai.torch_core import default_device, set_seed
 
 from ser_images.data.splits import Split
-from ser_images.export.architectures import architecture
-from ser_images.export.bundle.bundle import Normalisation
-from ser_images.export.formats.fastai_learner import plain_learner
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
 from ser_images.train.evaluation.calibration import (
     Calibrated,
@@ -24,30 +14,23 @@ from ser_images.train.evaluation.calibration import (
 )
 from ser_images.train.evaluation.metrics import metrics, predict
 from ser_images.train.evaluation.predictions import Predictions
-from ser_images.train.training.adapter import choose_by_speakers, choose_on_validation, evaluate_adapter, fit_adapter
+from ser_images.train.training.adapter import (
+    Adapter,
+    choose_by_speakers,
+    choose_on_validation,
+    evaluate_adapter,
+    fit_adapter,
+)
 from ser_images.train.training.adapter_choice import AdapterChoice
-from ser_images.train.training.allocator import keep_freed_memory
 from ser_images.train.training.callbacks import Report, WithoutValidation
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.corpus_heads import corpora_with_heads
-from ser_images.train.training.distillation.teacher import Teacher
 from ser_images.train.training.embedded import Embedded, embed_clips
-from ser_images.train.training.embeddings import compute_embeddings, frozen_backbone
-from ser_images.train.training.first_weights import for_probing, speaker_embedding_of
-from ser_images.train.training.learner import LRFinderResult, find_lr, fit, make_learner
-from ser_images.train.training.linear_probe import Regularisation, blocks_of, fit_probe, put_in
-from ser_images.train.training.loaders import compute_normalisation, data_loaders, subset_rows
+from ser_images.train.training.first_weights import speaker_embedding_of
+from ser_images.train.training.linear_probe import Probe
+from ser_images.train.training.loaders import subset_rows
 from ser_images.train.training.outcome import Evaluation, Trained
-
-
-@dataclass(frozen=True)
-class _Job:
-    """Arguments that both trainings of `refit` share."""
-
-    image_set: ImageSet
-    folder: Path
-    report: Report
-    trainings_after: int
+from ser_images.train.training.single_training import Job, train_once
 
 
 def train_and_evaluate(
@@ -68,11 +51,11 @@ def train_and_evaluate(
     """
     config = config.resolved(test)
     refit = bool(config.refit)
-    job = _Job(image_set, folder, report, trainings_after * (1 + refit))
-    trained = _train(replace(job, trainings_after=job.trainings_after + refit), split, config)
+    job = Job(image_set, folder, report, trainings_after * (1 + refit))
+    trained = train_once(replace(job, trainings_after=job.trainings_after + refit), split, config)
     temperature, validation = _validate(trained, image_set, split)
     adapt = config.adapt == "speaker"
-    choice = _choose_adapter(trained, image_set, split, temperature, validation, config) if adapt else None
+    choice = _choose_adapter(trained, image_set, split, validation, config) if adapt else None
     if refit:
         report("training again from the start, with the validation clips included")
         split = split.with_validation_in_train(image_set.rows)
@@ -84,21 +67,43 @@ def train_and_evaluate(
     return trained, evaluation
 
 
-def _choose_adapter(
-    trained: Trained,
+def train_on_all(
     image_set: ImageSet,
     split: Split,
-    temperature: float,
-    validation: Predictions,
     config: TrainConfig,
+    folder: Path,
+    report: Report,
+    choice: AdapterChoice | None = None,
+) -> Trained:
+    """Train on the training clips of a split, where no others are left to validate on.
+
+    Args:
+        folder: as of `train_and_evaluate`.
+        choice: of the adapter; None: there is none, but for a linear probe, which chooses it by its training speakers.
+    """
+    config = config.resolved()
+    trained = train_once(Job(image_set, folder, report), split, config, [WithoutValidation()])
+    if config.adapt != "speaker":
+        return trained
+    if trained.probe:
+        choice = _choose_by_speakers(trained.probe, image_set, config)
+    assert choice, "a network that adapts has an adapter in each fold"
+    clips = _training(image_set, trained, split, config)
+    return replace(trained, adapter=_fit_adapter(choice, trained, image_set, clips, config))
+
+
+def _choose_adapter(
+    trained: Trained, image_set: ImageSet, split: Split, validation: Predictions, config: TrainConfig
 ) -> AdapterChoice:
     if trained.probe:
-        corpora = corpora_with_heads(config, image_set)
-        chosen_by = trained.probe.regularisation
-        return choose_by_speakers(config.architecture, chosen_by, temperature, image_set.labels, corpora)
-    train, valid = (_clips(image_set, trained, indices) for indices in (split.train, split.valid))
-    train = replace(train, balance=config.balance)
+        return _choose_by_speakers(trained.probe, image_set, config)
+    train, valid = _training(image_set, trained, split, config), _clips(image_set, trained, split.valid)
     return choose_on_validation(config.architecture, trained.learner.model, train, valid, validation)
+
+
+def _choose_by_speakers(probe: Probe, image_set: ImageSet, config: TrainConfig) -> AdapterChoice:
+    corpora, labels = corpora_with_heads(config, image_set), image_set.labels
+    return choose_by_speakers(config.architecture, probe.regularisation, probe.temperature(labels), labels, corpora)
 
 
 def _adapt(
@@ -110,83 +115,36 @@ def _adapt(
     config: TrainConfig,
 ) -> tuple[Trained, Evaluation]:
     """Training and evaluation with the adapter of the trained network."""
-    train = replace(_clips(image_set, trained, split.train), balance=config.balance)
-    rows = evaluation.predictions.rows
-    scored = embed_clips(trained.learner, image_set, rows, trained.cache)
-    network, n_labels, voices = trained.learner.model, len(image_set.labels), speaker_embedding_of(config)
-    corpora = corpora_with_heads(config, image_set)
-    adapter = fit_adapter(choice, config.architecture, network, train, n_labels, voices, corpora)
+    train = _training(image_set, trained, split, config)
+    scored = embed_clips(trained.learner, image_set, evaluation.predictions.rows, trained.cache)
+    adapter = _fit_adapter(choice, trained, image_set, train, config)
     found = evaluate_adapter(adapter, train, scored, evaluation.predictions, config.seed)
     return replace(trained, adapter=adapter), evaluation.with_adaptation(found)
+
+
+def _fit_adapter(
+    choice: AdapterChoice, trained: Trained, image_set: ImageSet, train: Embedded, config: TrainConfig
+) -> Adapter:
+    network, n_labels, voices = trained.learner.model, len(image_set.labels), speaker_embedding_of(config)
+    corpora = corpora_with_heads(config, image_set)
+    return fit_adapter(choice, config.architecture, network, train, n_labels, voices, corpora)
+
+
+def _training(image_set: ImageSet, trained: Trained, split: Split, config: TrainConfig) -> Embedded:
+    return replace(_clips(image_set, trained, split.train), balance=config.balance)
 
 
 def _clips(image_set: ImageSet, trained: Trained, indices: Iterable[int]) -> Embedded:
     return embed_clips(trained.learner, image_set, subset_rows(image_set, indices), trained.cache)
 
 
-def _train(
-    job: _Job,
-    split: Split,
-    config: TrainConfig,
-    callbacks: Sequence[Callback] = (),
-    regularisation: Regularisation | None = None,
-) -> Trained:
-    set_seed(config.seed, reproducible=True)
-    keep_freed_memory()
-    image_set = job.image_set
-    fixed = architecture(config.architecture).normalisation
-    normalisation = fixed or compute_normalisation(image_set, subset_rows(image_set, split.train))
-    make_loaders = partial(
-        data_loaders, image_set, split, normalisation, config.epoch_over, config.batch_size, default_device(),
-        balance=config.balance,
-    )  # fmt: skip
-    if config.linear_probe:
-        return _probe(job, make_loaders(), split, config, normalisation, regularisation)
-    teacher = Teacher.of(Path(config.teacher), image_set, split, job.report) if config.teacher else None
-    settings = (image_set.labels, image_set.spec, normalisation, job.folder, teacher)
-    loaders = make_loaders(targets=teacher.of_image if teacher else None)
-    learner = make_learner(loaders, config, *settings).add_cbs(callbacks)
-    frozen = frozen_backbone(learner, image_set, normalisation, make_loaders, job.report)
-    with frozen if config.freeze else nullcontext() as cache:
-        lr, lr_finder = _lr(learner, config, job.report)
-        history = fit(learner, config, lr, job.report, job.trainings_after)
-    shutil.rmtree(job.folder / "models", ignore_errors=True)
-    plain = plain_learner(learner.model, image_set.labels, image_set.spec, normalisation)
-    return Trained(plain, normalisation, history, lr, lr_finder, cache)
-
-
-def _probe(
-    job: _Job,
-    loaders: Any,
-    split: Split,
-    config: TrainConfig,
-    normalisation: Normalisation,
-    regularisation: Regularisation | None,
-) -> Trained:
-    """A linear probe of the config's frozen backbone."""
-    image_set = job.image_set
-    corpora = corpora_with_heads(config, image_set)
-    network = for_probing(config, image_set.labels, image_set.spec, len(corpora))
-    cache = compute_embeddings(network[0].to(loaders.device).eval(), image_set, normalisation, loaders, job.report)
-    plain = plain_learner(network, image_set.labels, image_set.spec, normalisation)
-    clips = embed_clips(plain, image_set, subset_rows(image_set, split.train), cache)
-    clips = replace(clips, balance=config.balance)
-    blocks = blocks_of(config.architecture, clips.values.shape[1])
-    probe = fit_probe(clips, blocks, len(image_set.labels), corpora, regularisation)
-    put_in(probe, network)
-    names = ("train_loss",) if regularisation else ("train_loss", "valid_loss", "accuracy", "uar")
-    report = "  ".join(f"{name} {probe.metrics[name]:.4f}" for name in names)
-    job.report(f"linear probe, C {probe.regularisation.c:g}: {report}  {probe.metrics['seconds']:.0f} s")
-    return Trained(plain, normalisation, [probe.metrics], None, None, cache, probe)
-
-
-def _refit(job: _Job, first: Trained, enlarged: Split, config: TrainConfig) -> Trained:
+def _refit(job: Job, first: Trained, enlarged: Split, config: TrainConfig) -> Trained:
     """Trained again on training and validation clips, with the learning rate or the regularisation of the first time.
 
     The history is the first's.
     """
     regularisation = first.probe.regularisation if first.probe else None
-    again = _train(job, enlarged, replace(config, lr=first.lr), [WithoutValidation()], regularisation)
+    again = train_once(job, enlarged, replace(config, lr=first.lr), [WithoutValidation()], regularisation)
     return replace(again, history=first.history, lr_finder=first.lr_finder)
 
 
@@ -197,9 +155,7 @@ def _validate(trained: Trained, image_set: ImageSet, split: Split) -> tuple[floa
     """
     rows = subset_rows(image_set, split.valid)
     uncalibrated = predict(trained.learner, image_set, rows)
-    temperature = choose_temperature(
-        trained.probe.regularisation.predictions(image_set.labels) if trained.probe else uncalibrated
-    )
+    temperature = trained.probe.temperature(image_set.labels) if trained.probe else choose_temperature(uncalibrated)
     return temperature, predict(trained.learner, image_set, rows, temperature)
 
 
@@ -213,12 +169,3 @@ def _evaluate(
         "calibration": calibration([Calibrated(predictions, temperature, threshold(validation))]),
     }
     return Evaluation(temperature, validation, predictions, found)
-
-
-def _lr(learner: Any, config: TrainConfig, report: Report) -> tuple[float, LRFinderResult | None]:
-    if config.lr is not None:
-        return config.lr, None
-    result = find_lr(learner)
-    suggestions = ", ".join(f"{name} {lr:.2e}" for name, lr in result.suggestions.items())
-    report(f"learning rate: {suggestions}; using {config.lr_suggestion}")
-    return result.suggestions[config.lr_suggestion], result

@@ -1,0 +1,118 @@
+"""A single training: a network that is fitted to the training clips of a split, not evaluated yet.
+
+trained = train_once(Job(image_set, folder, print), split, config.resolved())
+"""
+
+import shutil
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fastai.callback.core import Callback
+from fastai.torch_core import default_device, set_seed
+
+from ser_images.data.splits import Split
+from ser_images.export.architectures import architecture
+from ser_images.export.bundle.bundle import Normalisation
+from ser_images.export.formats.fastai_learner import plain_learner
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.train.training.allocator import keep_freed_memory
+from ser_images.train.training.callbacks import Report
+from ser_images.train.training.config import TrainConfig
+from ser_images.train.training.corpus_heads import corpora_with_heads
+from ser_images.train.training.distillation.teacher import Teacher
+from ser_images.train.training.embedded import embed_clips
+from ser_images.train.training.embeddings import compute_embeddings, frozen_backbone
+from ser_images.train.training.first_weights import for_probing
+from ser_images.train.training.learner import LRFinderResult, find_lr, fit, make_learner
+from ser_images.train.training.linear_probe import Regularisation, blocks_of, fit_probe, put_in
+from ser_images.train.training.loaders import compute_normalisation, data_loaders, subset_rows
+from ser_images.train.training.outcome import Trained
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a training works on.
+
+    Attributes:
+        folder: temporary files of the training go here.
+        trainings_after: number of equal trainings that follow, to estimate the remaining time.
+    """
+
+    image_set: ImageSet
+    folder: Path
+    report: Report
+    trainings_after: int = 0
+
+
+def train_once(
+    job: Job,
+    split: Split,
+    config: TrainConfig,
+    callbacks: Sequence[Callback] = (),
+    regularisation: Regularisation | None = None,
+) -> Trained:
+    """Train on the training clips of a split.
+
+    Args:
+        regularisation: of a linear probe; None: the best for speakers whom it was not fitted to.
+    """
+    set_seed(config.seed, reproducible=True)
+    keep_freed_memory()
+    image_set = job.image_set
+    fixed = architecture(config.architecture).normalisation
+    normalisation = fixed or compute_normalisation(image_set, subset_rows(image_set, split.train))
+    make_loaders = partial(
+        data_loaders, image_set, split, normalisation, config.epoch_over, config.batch_size, default_device(),
+        balance=config.balance,
+    )  # fmt: skip
+    if config.linear_probe:
+        return _probe(job, make_loaders(), split, config, normalisation, regularisation)
+    teacher = Teacher.of(Path(config.teacher), image_set, split, job.report) if config.teacher else None
+    settings = (image_set.labels, image_set.spec, normalisation, job.folder, teacher)
+    loaders = make_loaders(targets=teacher.of_image if teacher else None)
+    learner = make_learner(loaders, config, *settings).add_cbs(callbacks)
+    frozen = frozen_backbone(learner, image_set, normalisation, make_loaders, job.report)
+    with frozen if config.freeze else nullcontext() as cache:
+        lr, lr_finder = _lr(learner, config, job.report)
+        history = fit(learner, config, lr, job.report, job.trainings_after)
+    shutil.rmtree(job.folder / "models", ignore_errors=True)
+    plain = plain_learner(learner.model, image_set.labels, image_set.spec, normalisation)
+    return Trained(plain, normalisation, history, lr, lr_finder, cache)
+
+
+def _probe(
+    job: Job,
+    loaders: Any,
+    split: Split,
+    config: TrainConfig,
+    normalisation: Normalisation,
+    regularisation: Regularisation | None,
+) -> Trained:
+    """A linear probe of the config's frozen backbone."""
+    image_set = job.image_set
+    corpora = corpora_with_heads(config, image_set)
+    network = for_probing(config, image_set.labels, image_set.spec, len(corpora))
+    cache = compute_embeddings(network[0].to(loaders.device).eval(), image_set, normalisation, loaders, job.report)
+    plain = plain_learner(network, image_set.labels, image_set.spec, normalisation)
+    clips = embed_clips(plain, image_set, subset_rows(image_set, split.train), cache)
+    clips = replace(clips, balance=config.balance)
+    blocks = blocks_of(config.architecture, clips.values.shape[1])
+    probe = fit_probe(clips, blocks, len(image_set.labels), corpora, regularisation)
+    put_in(probe, network)
+    names = ("train_loss",) if regularisation else ("train_loss", "valid_loss", "accuracy", "uar")
+    report = "  ".join(f"{name} {probe.metrics[name]:.4f}" for name in names)
+    job.report(f"linear probe, C {probe.regularisation.c:g}: {report}  {probe.metrics['seconds']:.0f} s")
+    return Trained(plain, normalisation, [probe.metrics], None, None, cache, probe)
+
+
+def _lr(learner: Any, config: TrainConfig, report: Report) -> tuple[float, LRFinderResult | None]:
+    if config.lr is not None:
+        return config.lr, None
+    result = find_lr(learner)
+    suggestions = ", ".join(f"{name} {lr:.2e}" for name, lr in result.suggestions.items())
+    report(f"learning rate: {suggestions}; using {config.lr_suggestion}")
+    return result.suggestions[config.lr_suggestion], result
