@@ -1,5 +1,6 @@
 """The wheel and the sdist: what is in them, and that an installed wheel never hides a user's own modules."""
 
+import json
 import os
 import subprocess
 import sys
@@ -114,3 +115,11 @@ def test_our_commands_run_inside_it(environment: Path, project: Path, command: s
 def test_what_is_tested_is_the_installed_wheel(environment: Path, project: Path) -> None:
     printed = run(project, environment / "python", "-c", "import ser_images.data; print(ser_images.data.__path__[0])")
     assert Path(printed.strip()).is_relative_to(environment.parent)
+
+
+@needs_page
+def test_an_installed_wheel_writes_the_page(environment: Path, tmp_path: Path) -> None:
+    assert run(tmp_path, environment / "ser-export", "default", "--to", "webpage", "--out", "site") == "site\n"
+    listed = json.loads((tmp_path / "site/files.json").read_text())["files"]
+    assert static_files().keys() < set(listed)
+    assert all((tmp_path / "site" / name).is_file() for name in listed)

@@ -56,7 +56,7 @@ def test_notices_are_complete(site: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def static_server(site: Path) -> Iterator[str]:
+def file_server(site: Path) -> Iterator[str]:
     """python -m http.server, with the page below a path."""
     command = [sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", "0"]
     with subprocess.Popen(command, cwd=site.parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as it:
@@ -79,10 +79,10 @@ def require_same_files(site: Path, address: str, *, types: dict[str, str]) -> No
 
 
 @needs_page
-def test_any_server_of_files_will_do(site: Path, static_server: str) -> None:
+def test_any_server_of_files_will_do(site: Path, file_server: str) -> None:
     types = MEDIA_TYPES | {"": "application/octet-stream"}
-    require_same_files(site, static_server, types=types)
-    assert httpx.get(static_server).content == (site / "index.html").read_bytes()
+    require_same_files(site, file_server, types=types)
+    assert httpx.get(file_server).content == (site / "index.html").read_bytes()
 
 
 @needs_page
