@@ -36,7 +36,8 @@ def serve(
 ) -> None:
     """Serve a model over HTTP: a page for people, and an API for programs.
 
-    The page is at /, and /docs describes the endpoints. A stop by Ctrl-C or SIGTERM answers what was taken first. Needs the extra serve.
+    The page is at /, and /docs describes the endpoints. A stop by Ctrl-C or SIGTERM answers what was taken first. Needs
+    the extra serve.
     """
     from ser_images.predict.service.access import read_token
     from ser_images.predict.service.server import serve
