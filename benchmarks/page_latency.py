@@ -128,6 +128,7 @@ def python_times_ms(site: Path, constants: dict[str, Any]) -> list[float]:
     """The same network in ONNX Runtime with one thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors only
     session = onnxruntime.InferenceSession(site / "model/network.onnx", options)
     rows, frames = constants["spec"]["n_rows"], constants["spec"]["n_frames"]
     image = (np.arange(rows * frames) * 7919 % 256).astype(np.uint8).reshape(1, rows, frames)
