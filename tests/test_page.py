@@ -91,15 +91,10 @@ def model() -> Model:
 
 @pytest.fixture(scope="module")
 def site_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of the model of the package, with a confusion matrix, which that model lacks."""
+    """The page of the model of the package."""
     root = tmp_path_factory.mktemp("root")
     (root / SUBPATH).parent.mkdir(parents=True)
-    folder = write_webpage(out=root / SUBPATH)
-    about = json.loads((folder / "model/about.json").read_text())
-    counts = np.eye(len(about["labels"]), dtype=int) + 3
-    about["confusion"] = {"labels": about["labels"], "counts": counts.tolist()}
-    (folder / "model/about.json").write_text(json.dumps(about))
-    return folder
+    return write_webpage(out=root / SUBPATH)
 
 
 @pytest.fixture(scope="module")

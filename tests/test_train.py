@@ -357,7 +357,7 @@ def test_metrics_by_hand(images: ImageSet) -> None:
     found = metrics(predictions)
     assert (found["clips"], found["accuracy"], found["uar"], found["macro_f1"]) == (4, 0.5, 0.5, 0.5)
     assert found["labels"]["calm"] == {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
-    assert confusion(predictions).tolist() == [[1, 1], [1, 1]]
+    assert found["confusion"] == confusion(predictions).tolist() == [[1, 1], [1, 1]]
     assert predictions.losses == pytest.approx([0.10536, 1.60944, 0.91629, 0.35667], abs=1e-5)
     three = replace(predictions, rows=(calm, calm, calm, sad))
     found = metrics(three)

@@ -1,10 +1,8 @@
 """The content of `about.json`: what the page says about its model.
 
-about(bundle, card, confusion)
+about(bundle, card)
 """
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,12 +15,11 @@ _METRICS = ("clips", "accuracy", "uar", "macro_f1", "weighted_f1")
 _GROUP_METRICS = ("accuracy", "uar", "ece")
 
 
-def about(bundle: Bundle, card: str, confusion: str = "") -> dict[str, Any]:
+def about(bundle: Bundle, card: str) -> dict[str, Any]:
     """Model, licence, metrics and model card as a JSON object; what is not known is missing, empty or null.
 
     Args:
         card: in Markdown.
-        confusion: the confusion matrix of a run folder, in CSV.
     """
     metrics = bundle.training.get("metrics") or {}
     return {
@@ -32,7 +29,7 @@ def about(bundle: Bundle, card: str, confusion: str = "") -> dict[str, Any]:
         "labels": list(bundle.labels),
         "metrics": _metrics(metrics),
         "protocol": f"{' '.join(how_measured(bundle.training).split())}." if metrics else "",
-        "confusion": _confusion(confusion) if confusion else None,
+        "confusion": _confusion(bundle, metrics) if "confusion" in metrics else None,
         "groups": {name: _groups(several) for name, several in metrics.get("groups", {}).items()},
         "card": card,
     }
@@ -50,7 +47,6 @@ def _known(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     return {name: values[name] for name in names if name in values}
 
 
-def _confusion(text: str) -> dict[str, Any]:
+def _confusion(bundle: Bundle, metrics: Mapping[str, Any]) -> dict[str, Any]:
     """Rows are true labels, columns predicted ones."""
-    (_, *labels), *rows = csv.reader(io.StringIO(text))
-    return {"labels": labels, "counts": [[int(count) for count in counts] for _, *counts in rows]}
+    return {"labels": list(bundle.labels), "counts": metrics["confusion"]}

@@ -18,9 +18,6 @@ from ser_images.predict.page_constants import page_constants
 from ser_images.predict.streaming.voice_activity import network_path
 from ser_images.predict.webpage.about import about
 
-CONFUSION = "confusion_matrix.csv"
-"""Of a run folder: the numbers of test clips, true labels in rows and predicted ones in columns."""
-
 
 def model_files(path: Path) -> dict[str, bytes]:
     """The content of each file by its path relative to the page.
@@ -43,7 +40,7 @@ def model_files(path: Path) -> dict[str, bytes]:
         "model/model.json": _json(constants),
         "model/network.onnx": files[ONNX],
         "model/vad.onnx": network_path().read_bytes(),
-        "model/about.json": _json(about(bundle, card, files.get(CONFUSION, b"").decode())),
+        "model/about.json": _json(about(bundle, card)),
         "model/LICENSE": files.get(LICENSE) or data_and_licence(bundle).encode(),
     }
 
@@ -52,7 +49,7 @@ def _read(path: Path) -> Mapping[str, bytes]:
     if path.is_file() and path.suffix.lower() == ".onnx":
         return {ONNX: path.read_bytes()}
     files, _ = open_bundle(path)
-    return {name: files.read(name) for name in (ONNX, CARD, LICENSE, CONFUSION) if name in files or name == ONNX}
+    return {name: files.read(name) for name in (ONNX, CARD, LICENSE) if name in files or name == ONNX}
 
 
 def _json(content: Mapping[str, Any]) -> bytes:

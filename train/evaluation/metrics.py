@@ -25,7 +25,7 @@ def predict(learner: Any, image_set: ImageSet, rows: Sequence[ManifestRow], temp
 
 
 def metrics(predictions: Predictions) -> dict[str, Any]:
-    """Accuracy, unweighted average recall, macro and weighted F1, their intervals, and the metrics of each label."""
+    """Accuracy, unweighted average recall and F1 with their intervals, the metrics of each label, and confusion."""
     targets, predicted = predictions.targets, predictions.predicted
     report, speakers = _report(predictions, output_dict=True), _speakers(predictions)
     clips = [row.clip for row in predictions.rows]
@@ -46,6 +46,7 @@ def metrics(predictions: Predictions) -> dict[str, Any]:
             }
             for label in predictions.labels
         },
+        "confusion": confusion(predictions).tolist(),
         **groups_of_card(predictions),
     }
 
