@@ -551,6 +551,8 @@ def test_the_page_works_offline_and_takes_a_new_version(
         page.reload()
         while [name.split()[-1] for name in page.evaluate("caches.keys()")] != ["another"]:
             page.wait_for_timeout(100)
+        page.get_by_role("button", name="Reload").click()
+        ready(page)
     page.reload()
     require_equal(ready(page), clips[0], model, 0.02)
     assert page.evaluate("fetch('NOTICE').then((response) => response.text())") == "changed"

@@ -28,7 +28,7 @@ const recordings = new Recordings(analysis, loaded, recordingView);
 
 try {
   await Promise.all([showAbout(), startLive()]);
-  await cacheForOfflineUse();
+  await cacheForOfflineUse(() => page.showUpdate());
 } catch (error) {
   page.showError(messageOf(error));
 }

@@ -16,6 +16,8 @@ export const TEXTS = {
     `${path} is another file than expected, perhaps an error page of the host; check that the site is complete`,
   noRuntime: (/** @type {string} */ path) =>
     `${path} cannot be run; the host must send .mjs files as text/javascript, and the site must be complete`,
+  updated: "The page was updated.",
+  reload: "Reload",
   bug: (/** @type {string} */ message) => `Unexpected error: ${message}; reload the page`,
 
   drop: "Drop a recording here",

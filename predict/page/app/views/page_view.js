@@ -1,5 +1,5 @@
 import { TEXTS } from "../texts.js";
-import { element, fill } from "./dom.js";
+import { button, element, fill } from "./dom.js";
 import { tabs } from "./tabs.js";
 
 /** The frame of the page: its title, tabs, and whether the model is ready. */
@@ -12,10 +12,11 @@ export class PageView {
     this._live = element("section");
     this._model = element("p", { class: "model", "data-ready": "false" });
     this._alert = element("div", { role: "alert" });
+    this._update = element("div", { role: "status" });
     document.title = TEXTS.title;
     const title = element("h1", {}, TEXTS.title);
     const header = element("header", {}, title, element("p", { class: "promise" }, TEXTS.promise), this._model);
-    const main = element("main", {}, this._alert, recording, this._live, about);
+    const main = element("main", {}, this._alert, this._update, recording, this._live, about);
     header.append(tabs({ recording, live: this._live, about }));
     document.body.replaceChildren(header, main);
   }
@@ -33,6 +34,12 @@ export class PageView {
     this._model.textContent = TEXTS.ready(model.id, model.labels.length);
     this._model.dataset.ready = "true";
     fill(this._live, live);
+  }
+
+  /** Offers to load the new version of the page. */
+  showUpdate() {
+    const reload = button(TEXTS.reload, () => location.reload());
+    fill(this._update, element("p", { class: "row" }, TEXTS.updated, reload));
   }
 
   /** @param {string} message */

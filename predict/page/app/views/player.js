@@ -19,7 +19,7 @@ export class Player {
   async play(startS, endS) {
     this._audio.currentTime = startS;
     this._endS = endS;
-    await this._audio.play();
+    await this._audio.play().catch(() => this.stop()); // stopped before it began
     this._follow();
   }
 

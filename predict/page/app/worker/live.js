@@ -39,7 +39,10 @@ export async function live({ constants, inference }, { port, rateHz, minConfiden
     report({ sound: { columns: spectrogram.feed(data), levelDbfs: dbfs(data, constants.audio.silence_dbfs) } });
     session.add(data);
   };
-  await new Promise((resolve) => signal.addEventListener("abort", resolve));
+  await new Promise((resolve, reject) => {
+    signal.addEventListener("abort", resolve);
+    session.onError = reject;
+  });
   port.close();
   await session.finish();
   return { durationS: session.durationS };
@@ -63,6 +66,8 @@ export class LiveSession {
     this._received = 0;
     /** @type {Promise<void> | null} */
     this._running = null;
+    /** Called with an error of the computation. */
+    this.onError = (/** @type {unknown} */ error) => console.error(error);
   }
 
   /** Length of the stream, without lost sound. */
@@ -79,7 +84,7 @@ export class LiveSession {
     }
     this._queue.push({ samples, arrivedMs: performance.now() });
     this._waiting += samples.length;
-    this._running ??= this._run();
+    this._running ??= this._run().catch((error) => this.onError(error));
   }
 
   /** Processes what waits, and reports the last segments. */
