@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ser_images.data.clip import UNNAMED, SplitRow
 from ser_images.data.common.errors import UserError
+from ser_images.data.common.json_text import parse_json
 from ser_images.data.several import own_name
 
 LINEAGE = "lineage.json"
@@ -80,7 +81,7 @@ class Lineage:
     def from_json(cls, text: str | bytes) -> "Lineage":
         """The lineage that `to_json` wrote; raises UserError for anything else."""
         try:
-            content = json.loads(text)
+            content = parse_json(text)
             sets = {name: content[name] for name in (*_SETS, "models")}
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{LINEAGE}: no lineage of a model ({error})") from error

@@ -3,7 +3,6 @@
 to_onnx(Path("runs/first"), ImageSet.read(Path("images")))
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_images.data.common.errors import UserError, prefix_errors
+from ser_images.data.common.json_text import parse_json
 from ser_images.data.common.paths import resolve_below
 from ser_images.export.bundle.bundle import FRONTEND, INT8, LEARNER, ONNX, WEIGHTS, Bundle
 from ser_images.export.bundle.files import BundleFiles
@@ -128,7 +128,7 @@ def _subset(
     if unknown := set(image_set.labels) - set(bundle.labels):
         raise UserError(f"{folder}: has labels that the run does not have ({', '.join(sorted(unknown))})")
     try:
-        wanted = set(json.loads(files.read("run.json"))["clips"][name])
+        wanted = set(parse_json(files.read("run.json"))["clips"][name])
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{files.path / 'run.json'}: has no list of {name} clips ({error!r})") from error
     rows = [row for row in image_set.rows if row.variant == "original" and {row.clip, row.image} & wanted]

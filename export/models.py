@@ -54,7 +54,9 @@ class CheckedModel:
         Raises:
             UserError: another shape, NaN, infinite or negative values, or a sum other than 1.
         """
-        return self._checked(self.model(images), len(images))
+        with prefix_errors(self.path):
+            found = self.model(images)
+        return self._checked(found, len(images))
 
     @property
     def adaptive(self) -> bool:
@@ -65,7 +67,8 @@ class CheckedModel:
         """All outputs of an adaptive model; raises UserError as `__call__`, and where the model is not adaptive."""
         if self.adaptation is None or not isinstance(self.model, _WithOutputs):
             raise UserError(f"{self.path}: {NOT_ADAPTIVE}")
-        found = self.model.outputs(images)
+        with prefix_errors(self.path):
+            found = self.model.outputs(images)
         self._checked(found.probabilities, len(images))
         n = len(images)
         for name, values, shape in (

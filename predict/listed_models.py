@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from itertools import chain, islice
 from pathlib import Path
 
+from ser_images.data.common.bounded_file import read_bounded
 from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.export.bundle.bundle import BUNDLE, ONNX, WEIGHTS, Bundle
 from ser_images.export.bundle.files import SUMS
@@ -83,7 +84,7 @@ def _listed(name: str, source: str, folder: Path, default: bool = False) -> Iter
     """The model, or nothing and a warning where its bundle cannot be read."""
     try:
         with prefix_errors(folder / BUNDLE):
-            bundle = Bundle.from_json((folder / BUNDLE).read_bytes())
+            bundle = Bundle.from_json(read_bounded(folder / BUNDLE))
         size_mb = next((folder / file).stat().st_size for file in (ONNX, WEIGHTS) if (folder / file).exists()) / 1e6
     except (UserError, OSError, StopIteration) as error:
         LOGGER.warning(f"{name}: not listed ({str(error) or f'it has neither {ONNX} nor {WEIGHTS}'})")

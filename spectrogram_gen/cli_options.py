@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ser_images.data.common.bounded_file import read_text_bounded
 from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.spectrogram_gen.features.table import FEATURES
 
@@ -46,9 +47,6 @@ def spec_of(feature: str, path: Path | None) -> "ImageSpec":
 def _read_spec(path: Path) -> "ImageSpec":
     from ser_images.spectrogram_gen.spec import ImageSpec
 
-    try:
-        text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); give a JSON file such as spec.json") from error
+    text = read_text_bounded(path)
     with prefix_errors(path):
         return ImageSpec.from_changes(text)

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ser_images.data.common.errors import UserError
+from ser_images.data.common.errors import UserError, prefix_errors, require_between
+from ser_images.data.common.json_text import parse_json
 from ser_images.spectrogram_gen.features.table import FEATURES
 
 RENDERER_VERSION = 1
@@ -23,6 +24,16 @@ MEL_BAND_FEATURES = tuple(name for name, feature in FEATURES.items() if feature.
 """The features whose rows are all mel bands."""
 _ADDED_FIELDS: dict[str, Any] = {"feature": "mel", "n_coefficients": 40}
 """Fields added later, with the value that earlier specs imply; left out of JSON at that value, so hashes stay."""
+
+
+MAX_FRAME_SAMPLES = 1 << 25
+"""Of all frames of an image; the windowed frames are in memory at once, 128 MiB."""
+_LIMITS = {
+    "sample_rate_hz": (1000, 768_000), "duration_s": (0.01, 120), "trim_db": (0.1, 200), "level_dbfs": (-100, 20),
+    "n_fft": (2, 1 << 14), "hop_length": (1, 1 << 20), "n_mels": (1, 512), "max_db": (-300, 300),
+    "range_db": (0.1, 300),
+}  # fmt: skip
+"""The least and the highest value of a field, so that an image takes bounded memory and time."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +85,11 @@ class ImageSpec:
     n_coefficients: int = 40
 
     def __post_init__(self) -> None:
-        for field in fields(self):  # 7000 and 7000.0 are one spec, and must have one hash
-            object.__setattr__(self, field.name, field.type(getattr(self, field.name)))  # type: ignore[operator]  # types, not strings
-        positive = ("sample_rate_hz", "duration_s", "trim_db", "n_fft", "hop_length", "n_mels", "range_db")
-        for name in positive:
-            if not getattr(self, name) > 0:
-                raise UserError(f"image spec: {name} is {getattr(self, name)}, expected more than 0")
+        for field in fields(self):
+            self._set(field.name, field.type)
+        for name, (lowest, highest) in _LIMITS.items():
+            with prefix_errors("image spec"):
+                require_between(name, getattr(self, name), lowest, highest)
         if not 0 <= self.min_hz < self.max_hz <= self.sample_rate_hz / 2:
             raise UserError(
                 f"image spec: bands from {self.min_hz} to {self.max_hz} Hz, "
@@ -87,12 +97,25 @@ class ImageSpec:
             )
         if self.n_samples < self.hop_length:
             raise UserError(f"image spec: {self.duration_s} s is shorter than one hop of {self.hop_length} samples")
+        if self.n_frames * self.n_fft > MAX_FRAME_SAMPLES:
+            raise UserError(
+                f"image spec: {self.n_frames} frames of {self.n_fft} samples, expected at most {MAX_FRAME_SAMPLES} "
+                f"samples in all; use a larger hop_length"
+            )
         if self.bit_depth not in (8, 16):
             raise UserError(f"image spec: bit_depth is {self.bit_depth}, expected 8 or 16")
         if self.feature not in FEATURES:
             raise UserError(f"image spec: feature is {self.feature!r}, expected one of {', '.join(FEATURES)}")
         if not 1 <= self.n_coefficients <= self.n_mels and self.feature not in MEL_BAND_FEATURES:
             raise UserError(f"image spec: n_coefficients is {self.n_coefficients}, expected 1 to n_mels, {self.n_mels}")
+
+    def _set(self, name: str, type_: Any) -> None:
+        """Make a value one of its type: 7000 and 7000.0 are one spec, and must have one hash."""
+        value = getattr(self, name)
+        try:
+            object.__setattr__(self, name, type_(value))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise UserError(f"image spec: {name} is {value!r}, expected a number") from error
 
     @property
     def n_samples(self) -> int:
@@ -181,8 +204,8 @@ class ImageSpec:
 
 def _json_object(text: str) -> dict[str, Any]:
     try:
-        values = json.loads(text)
-    except json.JSONDecodeError as error:
+        values = parse_json(text)
+    except ValueError as error:
         raise UserError(f"image spec: not JSON ({error})") from error
     if not isinstance(values, dict):
         raise UserError(f"image spec: a JSON {type(values).__name__}, expected an object")

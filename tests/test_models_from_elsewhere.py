@@ -15,7 +15,7 @@ from conftest import Command
 from ser_images.data.common.errors import UserError
 from ser_images.export.bundle.files import write_sums
 from ser_images.export.cli import main as export_main
-from ser_images.export.formats.external_data import require_self_contained
+from ser_images.export.formats.graph_limits import require_bounded_graph
 from ser_images.export.formats.int8 import write_int8
 from ser_images.export.formats.onnx import BUNDLE_KEY
 from ser_images.export.models import CheckedModel, open_model
@@ -141,11 +141,11 @@ def test_int8_does_not_read_it_either(bundle: Path, tmp_path: Path) -> None:
 
 def test_the_walk_reads_real_models_and_refuses_damaged_ones(run_folder: Path) -> None:
     content = (run_folder / "model.onnx").read_bytes()
-    require_self_contained(content)
-    require_self_contained(run_folder / "model.onnx")
+    require_bounded_graph(content)
+    require_bounded_graph(run_folder / "model.onnx")
     for damaged in (content[:-1], content[: len(content) // 2], b"\xff" * 20, b"text of no model"):
         with pytest.raises(UserError, match="no ONNX that can be loaded"):
-            require_self_contained(damaged)
+            require_bounded_graph(damaged)
 
 
 NO_PROBABILITIES = {

@@ -9,7 +9,7 @@ from ser_images.data.common.errors import UserError
 
 SPEAKER_DIM = 192
 """Size of a speaker embedding, of CAM++."""
-MAX_DIM = 1_000_000
+MAX_DIM = 100_000
 """Of an embedding; those of the networks here have up to some ten thousand."""
 
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ser_images.data.common.errors import UserError
+from ser_images.data.common.json_text import parse_json
 from ser_images.data.labels import scheme_of
 from ser_images.export.adaptation.parameters import SpeakerAdaptation
+from ser_images.export.bundle.training_facts import require_training
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 BUNDLE, CARD = "bundle.json", "README.md"
@@ -24,6 +26,9 @@ ONNX, INT8, FRONTEND, WEIGHTS, LEARNER = (
     "model.onnx", "model.int8.onnx", "model.frontend.onnx", "model.safetensors", "learner.pkl",
 )  # fmt: skip
 FORMAT_VERSION = 4
+MAX_LABELS, MAX_HEADS = 1000, 100
+MAX_WEIGHTS = 10**8
+"""Of the speaker heads of a model; those of the networks here have less than a million."""
 _KEYS_1 = {
     "format_version", "model_id", "architecture", "labels", "label_scheme", "spec", "spec_hash", "normalisation",
     "temperature", "training",
@@ -90,8 +95,7 @@ class Bundle:
             lowest = 0.0 if name == "mean" else 1e-6
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not lowest <= value < 1e6:
                 raise UserError(f"{name} is {value!r}, expected a number of at least {lowest:g}")
-        if not isinstance(self.training, Mapping):
-            raise UserError(f"training is {self.training!r}, expected an object")
+        require_training(self.training)
         if not isinstance(self.linear_probe, bool):
             raise UserError(f"linear_probe is {self.linear_probe!r}, expected true or false")
         heads = self.corpus_heads
@@ -101,6 +105,9 @@ class Bundle:
             raise UserError(f"corpus_heads {list(heads)}: expected at least two corpora, of a linear probe")
         if not isinstance(self.license, str) or not _LICENSE.fullmatch(self.license):
             raise UserError(f"license is {self.license!r}, expected an SPDX identifier, such as CC-BY-NC-SA-4.0")
+        dim = self.adaptation.embedding_dim if self.adaptation else 1
+        if len(self.labels) > MAX_LABELS or len(heads) > MAX_HEADS or dim * len(self.labels) * len(heads) > MAX_WEIGHTS:
+            raise UserError(f"{len(self.labels)} labels, {len(heads)} corpus_heads, embedding_dim {dim}: too many")
         if self.adaptation and len(self.adaptation.bias) != len(self.labels):
             raise UserError(f"adaptation has biases for {len(self.adaptation.bias)} of {len(self.labels)} labels")
 
@@ -128,7 +135,7 @@ class Bundle:
     def from_json(cls, text: str | bytes) -> "Bundle":
         """The bundle that `to_json` wrote; raises UserError where it is damaged, altered or of a newer version."""
         try:
-            content = json.loads(text)
+            content = parse_json(text)
         except ValueError as error:
             raise UserError(f"not JSON ({error})") from error
         version = content.get("format_version") if isinstance(content, dict) else None
@@ -141,12 +148,12 @@ class Bundle:
         try:
             spec = ImageSpec.from_dict(dict(content["spec"]))
             bundle = cls(
-                content["model_id"], content["architecture"], tuple(content["labels"]), spec,
+                content["model_id"], content["architecture"], _texts(content["labels"]), spec,
                 Normalisation(**content["normalisation"]), content["temperature"], content["training"],
                 content.get("linear_probe", False), _adaptation(content.get("adaptation")),
-                _corpus_heads(content.get("corpus_heads", [])), content.get("license", ""),
+                _texts(content.get("corpus_heads", [])), content.get("license", ""),
             )  # fmt: skip
-        except (TypeError, ValueError, KeyError) as error:
+        except (TypeError, ValueError, KeyError, OverflowError) as error:
             raise UserError(f"damaged ({error})") from error
         renderer = spec.renderer_version_of(content["spec_hash"])
         if renderer is None:
@@ -165,7 +172,7 @@ def _adaptation(content: Mapping[str, Any] | None) -> SpeakerAdaptation | None:
     return None if content is None else SpeakerAdaptation.from_dict(content)
 
 
-def _corpus_heads(content: Any) -> tuple[str, ...]:
+def _texts(content: Any) -> tuple[str, ...]:
     if not isinstance(content, list):
-        raise TypeError("corpus_heads: expected a list")
+        raise TypeError(f"{content!r}: expected a list")
     return tuple(content)

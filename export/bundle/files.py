@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from ser_images.data.common.bounded_file import MAX_TEXT_BYTES, open_regular, read_bounded
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.paths import resolve_below
 
@@ -21,8 +22,9 @@ SUMS = "SHA256SUMS"
 MAX_FILE_BYTES = 2**31
 """ONNX, a protocol buffer, can't be larger."""
 MAX_FILES = 200
-MAX_RATIO = 100
+MAX_RATIO, MAX_WEIGHTS_RATIO = 100, 4
 """Uncompressed to compressed; trained weights hardly compress, tables of numbers at most twentyfold."""
+_WEIGHTS_SUFFIXES = (".onnx", ".safetensors", ".pkl")
 _SMALL_BYTES = 2**20
 _CHUNK_BYTES = 2**20
 
@@ -57,7 +59,8 @@ class BundleFiles:
         """The files as `SHA256SUMS` lists them, their bytes not checked yet: see `checked_in_background`."""
         if not path.exists():
             raise UserError(f"{path}: no such file or folder; give the folder of a run, or a bundle")
-        if path.is_file():
+        if not path.is_dir():
+            open_regular(path, 2 * MAX_FILE_BYTES).close()
             _require_safe_zip(path)
         files = cls(path, {})
         if SUMS not in files._names():
@@ -89,7 +92,10 @@ class BundleFiles:
     def local(self, name: str) -> Path | None:
         """The file's own path in a folder, None in a zip; raises UserError as `read`."""
         self._require(name)
-        return self._path(name) if self.path.is_dir() else None
+        if not self.path.is_dir():
+            return None
+        open_regular(self._path(name), _max_bytes(name)).close()
+        return self._path(name)
 
     def size(self, name: str) -> int:
         """Bytes of a file."""
@@ -107,7 +113,10 @@ class BundleFiles:
 
     def _names(self) -> set[str]:
         if self.path.is_dir():
-            return {file.name for file in self.path.iterdir()}
+            try:
+                return {file.name for file in self.path.iterdir()}
+            except OSError as error:
+                raise UserError(f"{self.path}: cannot be read ({error.strerror})") from error
         with zipfile.ZipFile(self.path) as archive:
             return set(archive.namelist())
 
@@ -131,7 +140,7 @@ class BundleFiles:
     @contextmanager
     def _opened(self, name: str) -> Iterator[IO[bytes]]:
         if self.path.is_dir():
-            with self._path(name).open("rb") as file:
+            with open_regular(self._path(name), _max_bytes(name)) as file:
                 yield file
         else:
             with zipfile.ZipFile(self.path) as archive, archive.open(name) as member:
@@ -153,7 +162,7 @@ def write_sums(folder: Path, written: Iterable[str] | None = None) -> None:
     if written is None:
         sums, written = {}, [file.name for file in folder.iterdir() if file.is_file()]
     else:
-        sums = _parse_sums((folder / SUMS).read_bytes(), folder)
+        sums = _parse_sums(read_bounded(folder / SUMS), folder)
     sums |= {name: unchecked._sum(name) for name in written if name != SUMS}
     part = folder / f"{SUMS}.part"
     part.write_text(sums_text(sums), encoding="utf-8")
@@ -166,13 +175,19 @@ def sums_text(sums: Mapping[str, str]) -> str:
 
 
 def _parse_sums(content: bytes, path: Path) -> dict[str, str]:
-    sums = {}
+    sums: dict[str, str] = {}
     for line in content.decode("utf-8", "replace").splitlines():
         digest, _, name = line.partition("  ")
+        if len(sums) == MAX_FILES:
+            raise UserError(f"{path / SUMS}: more than {MAX_FILES} files; give another bundle")
         if len(digest) != 64 or not _is_plain(name) or name in sums:
             raise UserError(f"{path / SUMS}: damaged at {line[:80]!r}; copy the bundle again")
         sums[name] = digest
     return sums
+
+
+def _max_bytes(name: str) -> int:
+    return MAX_FILE_BYTES if name.endswith(_WEIGHTS_SUFFIXES) else MAX_TEXT_BYTES
 
 
 def _is_plain(name: str) -> bool:
@@ -193,8 +208,9 @@ def _require_safe_zip(path: Path) -> None:
             raise UserError(f"{path}: holds {member.filename!r}, expected plain file names without a folder")
         if member.flag_bits & 1:
             raise UserError(f"{path}: {member.filename} is encrypted; give a zip without a password")
-        allowed = _SMALL_BYTES + MAX_RATIO * member.compress_size
-        if member.file_size > min(allowed, MAX_FILE_BYTES):
+        ratio = MAX_WEIGHTS_RATIO if member.filename.endswith(_WEIGHTS_SUFFIXES) else MAX_RATIO
+        allowed = _SMALL_BYTES + ratio * member.compress_size
+        if member.file_size > min(allowed, _max_bytes(member.filename)):
             raise UserError(
                 f"{path}: {member.filename} unpacks from {member.compress_size} to {member.file_size} bytes, "
                 f"more than any bundle's does; not opened"

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ser_images.data.common.errors import UserError
 from ser_images.data.corpora.registry import licence_of
 from ser_images.export.bundle.bundle import ESTIMATED_BY, Bundle
 from ser_images.export.bundle.card_conditions import by_group, with_corruptions
@@ -31,7 +32,17 @@ def model_card(
         elsewhere: metrics on other recordings, as `ser-train evaluate` writes them.
         robustness: metrics with corrupted sound, as `ser-train robustness` writes them; a final model has those of its
             folds in its bundle.
+
+    Raises:
+        UserError: results that `ser-train` did not write.
     """
+    try:
+        return _card(bundle, elsewhere, robustness)
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
+        raise UserError(f"the results of model {bundle.model_id} are damaged ({error!r}); train it again") from error
+
+
+def _card(bundle: Bundle, elsewhere: Sequence[Mapping[str, Any]], robustness: Sequence[Mapping[str, Any]]) -> str:
     metrics = bundle.training.get("metrics") or {}
     rows = robustness or metrics.get(ROBUSTNESS, ())
     parts = (

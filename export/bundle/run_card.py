@@ -4,12 +4,13 @@ card = run_card(Path("runs/first"), bundle)
 """
 
 import csv
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ser_images.data.common.bounded_file import read_bounded
 from ser_images.data.common.errors import UserError
+from ser_images.data.common.json_text import parse_json
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.bundle.model_card import model_card
 
@@ -64,9 +65,9 @@ def _by_corpus(row: Mapping[str, str]) -> dict[str, float]:
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file of a run; raises UserError where it is missing or damaged."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(read_bounded(path))
         if not isinstance(content, dict):
             raise ValueError("no object")
-    except (OSError, ValueError) as error:
+    except (UserError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({error}); give a run folder, or train the run again") from error
     return content

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
+from ser_images.data.common.bounded_file import read_bounded
+from ser_images.data.common.errors import UserError
 from ser_images.export.bundle.files import SUMS
 
 
@@ -14,7 +16,7 @@ def remember(run: Path) -> None:
         _list().parent.mkdir(parents=True, exist_ok=True)
         with _list().open("a") as file:
             file.write(f"{_hash(run)}\n")
-    except OSError:
+    except (OSError, UserError):
         return
 
 
@@ -22,7 +24,7 @@ def is_own_run(run: Path) -> bool:
     """Whether this user wrote the run folder here, and its SHA256SUMS has not changed."""
     try:
         return _hash(run) in _list().read_text().splitlines()
-    except (OSError, UnicodeDecodeError):
+    except (OSError, UserError, UnicodeDecodeError):
         return False
 
 
@@ -31,4 +33,4 @@ def _list() -> Path:
 
 
 def _hash(run: Path) -> str:
-    return hashlib.sha256((run / SUMS).read_bytes()).hexdigest()
+    return hashlib.sha256(read_bounded(run / SUMS)).hexdigest()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ser_images.data.common.errors import UserError
 from ser_images.export.adaptation.parameters import SPEAKER_DIM
 from ser_images.export.bundle.bundle import Bundle
-from ser_images.export.formats.external_data import require_self_contained
+from ser_images.export.formats.onnx_session import open_session, run
 from ser_images.export.formats.outputs import Outputs
 
 BUNDLE_KEY = "ser_images.bundle"
@@ -52,16 +52,18 @@ class OnnxModel:
                 much memory again (on one machine 0.3 s and 140 MB, for 18 ms an image instead of 23).
 
         Raises:
-            UserError: no ONNX, one that ser-images didn't write, one with weights in another file, or one that
-                contradicts its own metadata.
+            UserError: no ONNX, one that ser-images didn't write, one with loops, functions or weights in another
+                file, or one that contradicts its own metadata.
         """
-        require_self_contained(source)
-        session = _session(source, fast_start)
-        text = session.get_modelmeta().custom_metadata_map.get(BUNDLE_KEY)
-        if text is None:
-            raise UserError("an ONNX that ser-images did not write (it has no bundle in its metadata)")
-        bundle = Bundle.from_json(text)
-        return cls(bundle, _require_input_name(session, bundle), session)
+        session = open_session(source, fast_start)
+        try:
+            text = session.get_modelmeta().custom_metadata_map.get(BUNDLE_KEY)
+            if text is None:
+                raise UserError("an ONNX that ser-images did not write (it has no bundle in its metadata)")
+            bundle = Bundle.from_json(text)
+            return cls(bundle, _require_input_name(session, bundle), session)
+        except UnicodeDecodeError as error:  # of any name
+            raise UserError(f"no ONNX that can be loaded ({error})") from error
 
     @property
     def renders(self) -> bool:
@@ -90,40 +92,12 @@ class OnnxModel:
         return np.asarray(probabilities, np.float32)
 
     def _run(self, names: list[str], images: NDArray[Any], optional: dict[str, Any] | None = None) -> list[Any]:
-        found: list[Any] = self._session.run(names, {self.input_name: images, **(optional or {})}, _needed_only())
-        return found
+        return run(self._session, names, {self.input_name: images, **(optional or {})})
 
     def render_in_graph(self, samples: NDArray[np.float32]) -> Images:
         """The images (n, rows, frames) that a graph with samples as its input renders of them."""
-        (images,) = self._session.run([self._session.get_outputs()[1].name], {self.input_name: samples})
+        (images,) = self._run([self._session.get_outputs()[1].name], samples)
         return np.asarray(images, self.bundle.spec.dtype)
-
-
-def _needed_only() -> Any:
-    """Options of a run that computes no other output than those that are asked for."""
-    import onnxruntime
-
-    options = onnxruntime.RunOptions()
-    options.only_execute_path_to_fetches = True
-    return options
-
-
-def _session(source: Path | bytes, fast_start: bool) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    if fast_start:
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    # threads that wait for work sleep: one or two milliseconds an image, for a third less processor time
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # the other format, ONNX Runtime's own, is not what `require_self_contained` checks
-    options.add_session_config_entry("session.load_model_format", "ONNX")
-    options.log_severity_level = 3  # errors only; warnings are about how the graph is built
-    model = source if isinstance(source, bytes) else str(source)
-    try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's errors share no other class
-        raise UserError(f"no ONNX that can be loaded ({str(error).splitlines()[0]})") from error
 
 
 def _require_input_name(session: Any, bundle: Bundle) -> str:

@@ -12,12 +12,18 @@ import pickletools
 import re
 import types
 import zipfile
+import zlib
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ser_images.data.common.bounded_file import open_regular
 from ser_images.data.common.errors import UserError
+from ser_images.export.bundle.files import MAX_FILE_BYTES
 
+MAX_PICKLE_BYTES = 1 << 22
+"""Of the objects of a learner without its weights; that of a large network of torchvision has some hundred KB."""
 _KNOWN_BY_MODULE = {
     "PIL.Image": "Image",
     "__builtin__": "bytes float getattr int long object print reduce set str tuple unicode",
@@ -93,16 +99,25 @@ def require_known_names(path: Path) -> None:
     Raises:
         UserError: it imports a name that no learner of `ser-train` does, or is no archive of `torch.save`.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    with open_regular(path, MAX_FILE_BYTES) as file:
+        content = file.read(MAX_PICKLE_BYTES)
     inner = _pickle_in_archive(path) if content.startswith(b"PK\x03\x04") else None
     names = sorted(set(imported_names(content if inner is None else inner)))
     if unknown := [str(name) for name in names if not is_known(name)]:
         raise UserError(f"{path}: would import {', '.join(unknown)}, as no learner of ser-train does; not loaded")
     if inner is None:
         raise UserError(f"{path}: no learner that fastai exported (not an archive of torch.save); not loaded")
+    _require_bounded_memo(inner, path)
+
+
+def _require_bounded_memo(content: bytes, path: Path) -> None:
+    """Raise UserError where a pickle is damaged, or numbers an object so that the memo grows beyond all its objects."""
+    try:
+        for opcode, argument in _operations(content):
+            if opcode.endswith("PUT") and int(str(argument)) > len(content):
+                raise ValueError(f"an object with number {argument}")
+    except ValueError as error:
+        raise UserError(f"{path}: damaged ({error}); copy the run again") from error
 
 
 def is_known(imported: ImportedName) -> bool:
@@ -113,7 +128,7 @@ def is_known(imported: ImportedName) -> bool:
 
 def imported_names(content: bytes) -> Iterator[ImportedName]:
     """The names that pickles, one after another, would import; `?.?` for one that is computed as it runs."""
-    tail: list[object] = []
+    tail: deque[object] = deque(maxlen=2)  # of the stack: STACK_GLOBAL reads two
     memo: dict[object, object] = {}
     try:
         for opcode, argument in _operations(content):
@@ -154,9 +169,13 @@ def _pickle_in_archive(path: Path) -> bytes:
             pickles = [name for name in names if name.endswith(".pkl")]
             if len(pickles) != 1 or not pickles[0].endswith("data.pkl") or len(set(names)) < len(names):
                 raise UserError(f"{path}: {len(pickles)} pickles in it, expected data.pkl alone; not loaded")
-            return archive.read(pickles[0])
+            with archive.open(pickles[0]) as member:
+                content = member.read(MAX_PICKLE_BYTES + 1)
+            if len(content) > MAX_PICKLE_BYTES:
+                raise UserError(f"{path}: its data.pkl is larger than {MAX_PICKLE_BYTES} bytes; not loaded")
+            return content
     # NotImplementedError: a compression that zipfile doesn't know
-    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise UserError(f"{path}: damaged ({error}); copy the run again") from error
 
 
@@ -168,7 +187,7 @@ class _KnownNamesUnpickler(pickle.Unpickler):
         found = super().find_class(module, name)
         if not _is_defined_in_module(found, imported):
             raise pickle.UnpicklingError(f"it imports {imported}, which is defined elsewhere")
-        return _allowed_attribute if found is getattr else found
+        return _allowed_attribute if found is getattr else _empty_bytes if found is bytes else found
 
 
 def _is_defined_in_module(found: Any, imported: ImportedName) -> bool:
@@ -190,6 +209,11 @@ def _allowed_attribute(owner: object, name: str) -> Any:
     if name not in _ATTRIBUTES:
         raise pickle.UnpicklingError(f"it gets {name!r} of {owner!r}, as no learner of ser-train does")
     return getattr(owner, name)
+
+
+def _empty_bytes() -> bytes:
+    """What pickles of protocol 2 call `bytes` for; with a number it would be a block of memory of that size."""
+    return b""
 
 
 def restricted_pickle() -> types.ModuleType:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.data.common.folders import require_replaceable, require_writable
+from ser_images.data.common.json_text import parse_json
 from ser_images.export.adaptation.parameters import SPEAKER_DIM, SpeakerAdaptation
 from ser_images.export.adaptation.speaker_mean import AdaptedSpeaker
 from ser_images.export.bundle.bundle import Bundle
@@ -162,7 +163,7 @@ class Profile:
 
         try:
             arrays: dict[str, Any] = load(content)
-            header = json.loads(_metadata(content)[_KEY])
+            header = parse_json(_metadata(content)[_KEY])
             version = header.pop("format_version")
             if version != _VERSION:
                 raise UserError(f"profile of format version {version}, expected {_VERSION}: update ser-images")
@@ -189,7 +190,7 @@ def unfinished(target: Path) -> Path:
 
 def _metadata(content: bytes) -> dict[str, str]:
     """The texts in the header of a safetensors file: its size as eight bytes, and JSON."""
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    header = parse_json(content[8 : 8 + int.from_bytes(content[:8], "little")])
     metadata: dict[str, str] = header["__metadata__"]
     return metadata
 

@@ -4,7 +4,6 @@ async with uploaded(request, settings) as upload: …
 """
 
 import base64
-import json
 import os
 import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -19,6 +18,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from ser_images.data.common.errors import UserError
+from ser_images.data.common.json_text import parse_json
 from ser_images.predict.service.settings import BYTES_PER_MB, ServiceSettings
 from ser_images.spectrogram_gen.sound_file import sound_format
 
@@ -88,7 +88,7 @@ def decode_json(upload: Upload) -> int | None:
         UserError: other JSON.
     """
     try:
-        content = json.loads(upload.path.read_bytes())
+        content = parse_json(upload.path.read_bytes())
         sound = base64.b64decode(content["inputs"], validate=True)
         top = content.get("parameters", {}).get("top_k")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

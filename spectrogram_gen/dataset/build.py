@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ser_images.data.clip import Clip
+from ser_images.data.common.bounded_file import read_text_bounded
 from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.data.common.folders import require_writable
 from ser_images.data.common.paths import resolve_below
@@ -138,7 +139,7 @@ def _require_same_spec(folder: Path, spec: ImageSpec, old: dict[str, ManifestRow
     if not old or not (folder / SPEC).exists():
         return
     with prefix_errors(folder / SPEC):
-        earlier = ImageSpec.from_json((folder / SPEC).read_text())
+        earlier = ImageSpec.from_json(read_text_bounded(folder / SPEC))
     if earlier != spec:
         raise UserError(
             f"{folder}: holds {len(old)} images of spec {earlier.hash} ({earlier.feature}), and this build, of spec "

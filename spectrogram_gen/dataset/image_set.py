@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ser_images.data.common.errors import UserError
+from ser_images.data.common.json_text import parse_json
 from ser_images.data.common.paths import resolve_below
 from ser_images.data.corrections import CORRECTED
 from ser_images.data.label_map import ORIGINAL
@@ -84,7 +85,7 @@ class ImageSet:
     @property
     def label_map(self) -> dict[str, str]:
         """The labels that were renamed when the set was built: what they were, and what they are."""
-        with_map = ((json.loads(row.attributes), row.label) for row in self.rows if ORIGINAL in row.attributes)
+        with_map = ((parse_json(row.attributes), row.label) for row in self.rows if ORIGINAL in row.attributes)
         pairs = {(found[ORIGINAL], label) for found, label in with_map if ORIGINAL in found and CORRECTED not in found}
         return dict(sorted(pairs))
 

@@ -3,7 +3,6 @@
 table = Table.read(Path("data.tsv"))
 """
 
-import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_images.data.common.errors import UserError
+from ser_images.data.common.json_text import parse_json
 from ser_images.data.common.requirements import require_installed
 from ser_images.data.corpora.table.audformat_database import HEADER, read_frame
 from ser_images.data.corpora.table.columns import USUAL
@@ -82,7 +82,7 @@ def column_names(path: Path) -> list[str]:
 
 def _first_keys(path: Path) -> list[str]:
     with path.open(encoding="utf-8-sig") as file:
-        first = json.loads(next(line for line in file if line.strip()))
+        first = parse_json(next(line for line in file if line.strip()))
     return list(first) if isinstance(first, dict) else []
 
 
@@ -123,7 +123,7 @@ def _read_delimited(path: Path, nrows: int | None = None) -> Any:
 
 def _json_lines(path: Path) -> _Rows:
     lines = path.read_text(encoding="utf-8-sig").splitlines()
-    found = [json.loads(line) for line in lines if line.strip()]
+    found = [parse_json(line) for line in lines if line.strip()]
     if not all(isinstance(row, dict) for row in found):
         raise ValueError("a line is no JSON object")
     names = list(dict.fromkeys(name for row in found for name in row))
