@@ -14,6 +14,8 @@ MIN_SOUND_S = 0.1
 """Sound shorter than this, silence left out, is a click, not speech: a short syllable lasts longer."""
 SILENCE_DBFS = -90.0
 """A recording below this level is silence: the last of 16 bits lies at -90.3 dBFS."""
+MAX_AMPLITUDE = 1e6
+"""Full scale is 1, and integers that nobody scaled have at most some ten thousand; squares of larger ones overflow."""
 TRIM_BLOCK_S = 0.01
 """Silence at the ends is trimmed in blocks of this length."""
 
@@ -56,6 +58,7 @@ def active_range(samples: Samples, rate_hz: int, trim_db: float) -> tuple[int, i
     Raises:
         UserError: nothing above `SILENCE_DBFS`.
     """
+    _require_amplitude(samples)
     block = max(1, round(TRIM_BLOCK_S * rate_hz))
     whole = samples[: samples.size // block * block].reshape(-1, block)
     power = np.einsum("ij,ij->i", whole, whole) / block
@@ -69,13 +72,24 @@ def active_range(samples: Samples, rate_hz: int, trim_db: float) -> tuple[int, i
     return int(loud[0]) * block, int(loud[-1] + 1) * block
 
 
+def _require_amplitude(samples: Samples) -> None:
+    highest = max(samples.max(initial=0.0), -samples.min(initial=0.0))
+    if highest > MAX_AMPLITUDE:
+        raise UserError(f"samples up to {highest:.3g}, expected full scale 1; export the recording again")
+
+
 def normalize_rms(samples: Samples, level_dbfs: float, reference: Samples | None = None) -> Samples:
     """The samples at a root mean square level of `level_dbfs`; peaks above full scale are not clipped.
 
     Args:
         reference: the part of the samples whose level is measured; None: all.
+
+    Raises:
+        UserError: the reference is digital silence.
     """
     rms = np.sqrt(np.mean(np.square(samples if reference is None else reference), dtype=np.float64))
+    if not rms:
+        raise UserError("digital silence in the middle, the part that an image shows; give a shorter part")
     return samples * np.float32(10 ** (level_dbfs / 20) / rms)
 
 

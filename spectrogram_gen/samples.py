@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ser_images.data.common.errors import UserError
-from ser_images.spectrogram_gen.sound_file import MAX_CHANNELS, Samples
+from ser_images.data.common.errors import UserError, require_between
+from ser_images.spectrogram_gen.sound_file import MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ, Samples
 
 
 def to_mono(samples: ArrayLike) -> Samples:
@@ -30,7 +30,8 @@ def to_mono(samples: ArrayLike) -> Samples:
         ) from error
     _require_shape(array)
     scaled = _scale(array)
-    mono = scaled if scaled.ndim == 1 else scaled.mean(axis=1, dtype=np.float32)
+    with np.errstate(over="ignore"):
+        mono = scaled if scaled.ndim == 1 else scaled.mean(axis=1, dtype=np.float32)
     if not np.isfinite(mono).all():
         raise UserError("samples: some are NaN or infinite; expected numbers between -1 and 1")
     return np.ascontiguousarray(mono)
@@ -44,6 +45,7 @@ def require_rate_hz(rate_hz: Any) -> int:
         whole = 0
     if whole <= 0 or whole != rate_hz:
         raise UserError(f"rate_hz: expected the sample rate of the samples in Hz, such as 16000, got {rate_hz!r}")
+    require_between("rate_hz", whole, MIN_RATE_HZ, MAX_RATE_HZ)
     return whole
 
 
@@ -61,7 +63,8 @@ def _require_shape(array: NDArray[Any]) -> None:
 def _scale(array: NDArray[Any]) -> NDArray[np.float32]:
     kind = array.dtype.kind
     if kind == "f":
-        return array.astype(np.float32)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused
+            return array.astype(np.float32)
     if kind not in "iu":
         raise UserError(f"samples: expected floats or integers, got {array.dtype}")
     full_scale = 2.0 ** (8 * array.dtype.itemsize - 1)

@@ -23,8 +23,8 @@ MIN_RATE_HZ, MAX_RATE_HZ, MAX_CHANNELS = 4000, 768_000, 64
 """What a header can credibly claim; anything else is damage."""
 END_TOLERANCE_S = 0.1
 """How much later than a recording a part of it may end: tables round."""
-MAX_SAMPLES = 1 << 30
-"""Mono samples that `read_mono` reads at most, 4 GiB: six hours at 48 kHz."""
+MAX_SAMPLES = 1 << 27
+"""Mono samples that `read_mono` reads at most, 512 MiB: 46 minutes at 48 kHz; `read_blocks` has no limit."""
 _BLOCK_VALUES = 1 << 24  # samples of all channels that are decoded at once, 64 MiB: memory follows content, not headers
 _CUT_SHORT = re.compile(r"data : (?P<promised>\d+) \(should be (?P<there>\d+)\)")  # in libsndfile's log of a WAV
 UNKNOWN_LENGTH = 0x7FFFFFFF
@@ -42,13 +42,20 @@ def read_mono(path: Path, start_s: float = 0.0, end_s: float | None = None) -> t
             is not in the recording.
     """
     rate_hz, blocks = _read_part(path, start_s, end_s)
-    whole, size = [], 0
+    whole = list(_require_length(blocks, path, rate_hz))
+    return whole[0] if len(whole) == 1 else np.concatenate(whole), rate_hz
+
+
+def _require_length(blocks: Iterator[Samples], path: Path, rate_hz: int) -> Iterator[Samples]:
+    size = 0
     for block in blocks:
-        whole.append(block)
         size += block.size
         if size > MAX_SAMPLES:
-            raise UserError(f"{path}: longer than {MAX_SAMPLES / rate_hz / 3600:.1f} hours; cut it into parts")
-    return whole[0] if len(whole) == 1 else np.concatenate(whole), rate_hz
+            raise UserError(
+                f"{path}: longer than {MAX_SAMPLES / rate_hz / 3600:.1f} hours; use ser-predict timeline, or cut it "
+                f"into parts"
+            )
+        yield block
 
 
 @dataclass(frozen=True)

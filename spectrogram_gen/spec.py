@@ -88,6 +88,8 @@ class ImageSpec:
         for field in fields(self):
             self._set(field.name, field.type)
         for name, (lowest, highest) in _LIMITS.items():
+            if lowest > 0 and not getattr(self, name) > 0:
+                raise UserError(f"image spec: {name} is {getattr(self, name)}, expected more than 0")
             with prefix_errors("image spec"):
                 require_between(name, getattr(self, name), lowest, highest)
         if not 0 <= self.min_hz < self.max_hz <= self.sample_rate_hz / 2:

@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from hypothesis import strategies as st
+
+from ser_images.data.common.errors import UserError
 
 VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 3, 2**31, 10**30, 0.5, -0.0, 1e-300, 1e300, float("nan"), float("inf"),
@@ -79,3 +82,13 @@ def mutated_bytes(content: bytes) -> st.SearchStrategy[bytes]:
     )
     change = st.tuples(st.integers(0, 10**7), st.sampled_from([0, 1, 4, 40, 10**7]), new)
     return st.lists(change, min_size=1, max_size=3).map(mutate)
+
+
+@contextmanager
+def accepted_or_refused() -> Iterator[None]:
+    """What is done with a mutated file: nothing but a UserError of one line may come out."""
+    try:
+        yield
+    except UserError as error:
+        if "\n" in str(error):
+            raise AssertionError(f"several lines: {str(error)!r}") from error

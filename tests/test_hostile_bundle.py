@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from mutation import mutated_bytes, mutated_json
 
+from mutation import accepted_or_refused, mutated_bytes, mutated_json
 from ser_images.data.common.errors import UserError
 from ser_images.export.bundle.bundle import BUNDLE, Bundle
 from ser_images.export.bundle.files import SUMS, BundleFiles, write_sums
@@ -42,14 +42,12 @@ def with_its_hash(content: Any) -> Any:
 
 def use(text: str | bytes) -> None:
     """What programs do with a bundle, or a UserError of one line."""
-    try:
+    with accepted_or_refused():
         bundle = Bundle.from_json(text)
         assert render_grey(NOISE, 16000, bundle.spec).shape == (bundle.spec.n_rows, bundle.spec.n_frames)
         assert Bundle.from_json(bundle.to_json()) == bundle
         assert "\n" not in licence_of_model(bundle)
         model_card(bundle).encode()
-    except UserError as error:
-        assert "\n" not in str(error)  # noqa: PT017  # either is right
 
 
 @settings(max_examples=400, deadline=None, derandomize=True)
@@ -115,11 +113,9 @@ def test_mutated_files_with_right_sums(bundle: Path) -> None:
         kept = (bundle / name).read_bytes()
         (bundle / name).write_bytes(content)
         write_sums(bundle)
-        try:
+        with accepted_or_refused():
             found, model = open_model(bundle)
             model(np.zeros((1, found.spec.n_rows, found.spec.n_frames), found.spec.dtype))
-        except UserError as error:
-            assert "\n" not in str(error)  # noqa: PT017  # either is right
         (bundle / name).write_bytes(kept)
 
 
@@ -152,7 +148,7 @@ def test_what_is_no_zip_is_not_waited_for(tmp_path: Path, change: Callable[[Path
     path = tmp_path / "bundle.zip"
     path.touch()
     change(path)
-    with pytest.raises(UserError, match="bundle.zip"):
+    with pytest.raises(UserError, match=r"bundle\.zip"):
         BundleFiles.open(path)
 
 
@@ -191,5 +187,5 @@ def test_a_pickle_that_takes_memory(tmp_path: Path, opcodes: bytes, message: str
 def test_a_pickle_of_many_names_is_walked_once(tmp_path: Path) -> None:
     """800 KB took 40 s: the time grew with the square."""
     opcodes = b"\x80\x04" + b"\x8c\x01a\x8c\x01b\x93" * 20_000 + b"."
-    with pytest.raises(UserError, match="would import a.b, as no learner"):
+    with pytest.raises(UserError, match=r"would import a\.b, as no learner"):
         require_known_names(in_archive(opcodes, tmp_path / "learner.pkl"))

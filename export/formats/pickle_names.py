@@ -187,7 +187,7 @@ class _KnownNamesUnpickler(pickle.Unpickler):
         found = super().find_class(module, name)
         if not _is_defined_in_module(found, imported):
             raise pickle.UnpicklingError(f"it imports {imported}, which is defined elsewhere")
-        return _allowed_attribute if found is getattr else _empty_bytes if found is bytes else found
+        return _allowed_attribute if found is getattr else found
 
 
 def _is_defined_in_module(found: Any, imported: ImportedName) -> bool:
@@ -209,11 +209,6 @@ def _allowed_attribute(owner: object, name: str) -> Any:
     if name not in _ATTRIBUTES:
         raise pickle.UnpicklingError(f"it gets {name!r} of {owner!r}, as no learner of ser-train does")
     return getattr(owner, name)
-
-
-def _empty_bytes() -> bytes:
-    """What pickles of protocol 2 call `bytes` for; with a number it would be a block of memory of that size."""
-    return b""
 
 
 def restricted_pickle() -> types.ModuleType:
