@@ -83,7 +83,7 @@ def _read_part(path: Path, start_s: float, end_s: float | None) -> tuple[int, It
         return read_blocks(path)
     file = _open(path)
     length_s = file.frames / file.samplerate
-    if start_s >= length_s or (end_s or 0) > length_s + END_TOLERANCE_S:
+    if not 0 <= start_s < length_s or not 0 <= (end_s or 0) <= length_s + END_TOLERANCE_S:
         file.close()
         raise UserError(
             f"{path}: is {length_s:.2f} s long; a clip from {start_s:g} s to {'the end' if end_s is None else end_s} "

@@ -10,6 +10,7 @@ from typing import Any
 
 from ser_images.data.clip import Listing
 from ser_images.data.common.errors import UserError, prefix_errors
+from ser_images.data.common.paths import require_usable
 from ser_images.data.common.toml_file import read_toml
 from ser_images.spectrogram_gen.corpus_options import CorpusOptions
 
@@ -32,6 +33,7 @@ def find_sources(sources: Sequence[Path], options: CorpusOptions, one_class: boo
     if len(sources) == 1 and sources[0].suffix.lower() == ".toml":
         described = _read_sources(sources[0], options)
     elif len(sources) == 1:
+        require_usable(sources[0])
         listing = options.find(sources[0], one_class)
         return replace(listing, root=listing.root or sources[0])
     else:
@@ -39,6 +41,7 @@ def find_sources(sources: Sequence[Path], options: CorpusOptions, one_class: boo
         described = [("", path, options) for path in sources]
     found: dict[str, Listing] = {}
     for given, path, own in described:
+        require_usable(path)
         listing = own.find(path, one_class, one_of_several=own.label_map == options.label_map)
         name = given or _usual_name(listing, path)
         if name in found:

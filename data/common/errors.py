@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
 
+from ser_images.data.common.text import one_line
+
 
 class UserError(Exception):
     """A mistake in the input, not in the program.
@@ -20,6 +22,9 @@ class UserError(Exception):
         ...     print(error)
         nowhere: no such file or folder; expected a run, a bundle, hub:OWNER/NAME or a name from ser-predict models
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 def require_between(name: str, value: float, lowest: float, highest: float) -> None:

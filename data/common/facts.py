@@ -48,10 +48,14 @@ def _are_texts(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value)
 
 
+def _are_positive(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(_is_number(one) and one > 0 for one in value)
+
+
 TEXT = Kind(lambda value: isinstance(value, str), "text")
 TEXTS = Kind(_are_texts, "a list of texts")
 OBJECT = Kind(lambda value: isinstance(value, Mapping), "an object")
 NUMBER = Kind(_is_number, "a number")
-NUMBERS = Kind(lambda value: isinstance(value, list) and bool(value) and all(map(_is_number, value)), "numbers")
+POSITIVES = Kind(_are_positive, "numbers above 0")
 COUNT = Kind(lambda value: type(value) is int and 0 <= value < 2**53, "a count")
 SHARE = Kind(lambda value: _is_number(value) and 0 <= value <= 1, "0 to 1")

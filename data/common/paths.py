@@ -29,3 +29,14 @@ def resolve_below(root: Path, name: str, source: Path) -> Path:
     if ".." in plain.parts or not path.resolve().is_relative_to(root.resolve()):
         raise UserError(f"{source}: {name!r} leads out of {root}; nothing was read or changed")
     return path
+
+
+def require_usable(path: Path) -> None:
+    """Raise UserError for a path that no file can have, such as one that is too long; it need not exist."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{str(path)[:200]}: no path that can be read ({reason})") from error

@@ -1,4 +1,17 @@
-"""Numbers with their nouns, for messages: `counted(2, "speaker")`."""
+"""Text for messages: numbers with their nouns, and lines that a terminal shows as they are.
+
+counted(2, "speaker"); one_line(label)
+"""
+
+import re
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What ends a line, commands a terminal, reverses the order of letters, or is not Unicode."""
+
+
+def one_line(text: str) -> str:
+    """The text with control characters as escapes, such as `\\x1b`."""
+    return _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
 
 
 def counted(count: int, noun: str) -> str:

@@ -74,11 +74,13 @@ def speakers_from_csv(path: Path) -> PathRule:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read as a CSV of speakers ({error})") from error
     if not rows or not {"recording", "speaker"} <= rows[0].keys():
-        found = ", ".join(rows[0]) if rows else "no rows"
+        found = ", ".join(map(str, rows[0])) if rows else "no rows"
         raise UserError(f"{path}: expected a CSV with the columns recording,speaker[,gender], found {found!r}")
+    if any(None in row or None in row.values() for row in rows):
+        raise UserError(f"{path}: a row with more or fewer columns than recording,speaker[,gender]; mend it")
     return PathRule(table={row["recording"]: (row["speaker"], row.get("gender") or "") for row in rows})
 
 

@@ -45,15 +45,15 @@ def read_robustness(run: Path) -> list[dict[str, Any]]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-        if not rows:
-            raise ValueError("no rows")
+        if not rows or any(None in row or None in row.values() for row in rows):
+            raise ValueError("no rows, or one with more or fewer columns")
         return [
             {"corruption": row.get("corruption") or row["condition"]}  # the column's name up to version 0.1
             | {name: number(row[name]) for name, number in _NUMBERS.items() if name in row}
             | {"uar_by_corpus": _by_corpus(row)}
             for row in rows
         ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read ({error!r}); run ser-train robustness again") from error
 
 

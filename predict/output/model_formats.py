@@ -1,12 +1,12 @@
 """The models that are there, as a table for the terminal, as CSV or as JSON."""
 
-import csv
 import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
+from ser_images.data.common.csv_file import dict_writer
 from ser_images.predict.listed_models import ListedModel
 
 MODEL_FORMATS = ("table", "csv", "json")
@@ -23,7 +23,7 @@ def _json(models: Sequence[ListedModel]) -> None:
 
 
 def _csv(models: Sequence[ListedModel]) -> None:
-    writer = csv.DictWriter(sys.stdout, [field.name for field in fields(ListedModel)], lineterminator="\n")
+    writer = dict_writer(sys.stdout, [field.name for field in fields(ListedModel)])
     writer.writeheader()
     for row in map(_row, models):
         writer.writerow(row | {"labels": " ".join(row["labels"])})

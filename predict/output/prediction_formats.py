@@ -1,11 +1,11 @@
 """Predictions of recordings as CSV, JSON and JSON lines; each row has the ids of the model and of the spec."""
 
-import csv
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from ser_images.data.common.csv_file import dict_writer
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.bundle.licence import licence_of_model
 from ser_images.predict.output.file_names import printable
@@ -54,9 +54,7 @@ def prediction_row(
 
 
 def _write_csv(file: TextIO, rows: Iterator[dict[str, Any]], bundle: Bundle) -> None:
-    writer = csv.DictWriter(
-        file, ["file", "label", "confidence", *bundle.labels, *_LAST_COLUMNS], lineterminator="\n", restval=""
-    )
+    writer = dict_writer(file, ["file", "label", "confidence", *bundle.labels, *_LAST_COLUMNS])
     writer.writeheader()
     for row in rows:
         writer.writerow(row.pop("probabilities") | row)

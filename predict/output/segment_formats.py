@@ -1,6 +1,5 @@
 """Segments as files that other programs read: CSV, JSON, Audacity labels, Praat TextGrid, RTTM."""
 
-import csv
 import io
 import json
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ser_images.data.common.csv_file import csv_writer
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.bundle.licence import licence_of_model
 from ser_images.predict.output.file_names import printable
@@ -24,7 +24,7 @@ def to_text(kind: str, found: Timeline, path: Path, bundle: Bundle) -> str:
 
 def _csv(found: Timeline, path: Path, bundle: Bundle) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv_writer(text)
     speaker = ["speaker"] if found.speakers else []
     writer.writerow(["file", "start_s", "end_s", "label", "confidence", *speaker, "model", "spec", "license"])
     licence = licence_of_model(bundle)

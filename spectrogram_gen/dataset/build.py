@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ser_images.data.clip import Clip
-from ser_images.data.common.bounded_file import read_text_bounded
-from ser_images.data.common.errors import UserError, prefix_errors
+from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import require_writable
 from ser_images.data.common.paths import resolve_below
 from ser_images.spectrogram_gen.dataset.clip_job import (
@@ -32,6 +31,7 @@ from ser_images.spectrogram_gen.dataset.image_set import (
     ManifestRow,
     append_rows,
     read_manifest,
+    read_spec,
     write_manifest,
 )
 from ser_images.spectrogram_gen.dataset.plan import Plan
@@ -138,8 +138,7 @@ def _require_same_spec(folder: Path, spec: ImageSpec, old: dict[str, ManifestRow
     """Raise UserError where this build would replace the images of another spec."""
     if not old or not (folder / SPEC).exists():
         return
-    with prefix_errors(folder / SPEC):
-        earlier = ImageSpec.from_json(read_text_bounded(folder / SPEC))
+    earlier = read_spec(folder)
     if earlier != spec:
         raise UserError(
             f"{folder}: holds {len(old)} images of spec {earlier.hash} ({earlier.feature}), and this build, of spec "

@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ser_images.data.common.errors import UserError
+from ser_images.data.common.bounded_file import read_text_bounded
+from ser_images.data.common.csv_file import dict_writer
+from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.data.common.json_text import parse_json
 from ser_images.data.common.paths import resolve_below
 from ser_images.data.corrections import CORRECTED
@@ -60,6 +62,29 @@ class ManifestRow:
     spec_hash: str
     attributes: str
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The attributes by name; raises UserError where they are no JSON object."""
+        return _parsed(self.attributes or "{}", dict, f"attributes of {self.image}")
+
+    @property
+    def step_names(self) -> list[str]:
+        """The augmentations of the variant; raises UserError where `steps` is none of what a build writes."""
+        steps = _parsed(self.steps or "[]", list, f"steps of {self.image}")
+        if not all(isinstance(step, dict) and isinstance(step.get("name"), str) for step in steps):
+            raise UserError(f"steps of {self.image}: {self.steps[:80]!r}, expected a list of steps with names")
+        return [step["name"] for step in steps]
+
+
+def _parsed(text: str, kind: type, what: str) -> Any:
+    try:
+        value = parse_json(text)
+    except ValueError as error:
+        raise UserError(f"{what}: not JSON ({error}); build the image set again") from error
+    if not isinstance(value, kind):
+        raise UserError(f"{what}: {text[:80]!r}, expected a JSON {'object' if kind is dict else 'list'}")
+    return value
+
 
 COLUMNS = tuple(field.name for field in fields(ManifestRow))
 
@@ -85,8 +110,10 @@ class ImageSet:
     @property
     def label_map(self) -> dict[str, str]:
         """The labels that were renamed when the set was built: what they were, and what they are."""
-        with_map = ((parse_json(row.attributes), row.label) for row in self.rows if ORIGINAL in row.attributes)
-        pairs = {(found[ORIGINAL], label) for found, label in with_map if ORIGINAL in found and CORRECTED not in found}
+        with_map = ((row.facts, row.label) for row in self.rows if ORIGINAL in row.attributes)
+        pairs = {
+            (str(found[ORIGINAL]), label) for found, label in with_map if ORIGINAL in found and CORRECTED not in found
+        }
         return dict(sorted(pairs))
 
     @property
@@ -105,13 +132,20 @@ class ImageSet:
             raise UserError(f"{folder}: its build was interrupted; run the same ser-images build again")
         if not (folder / MANIFEST).exists() or not (folder / SPEC).exists():
             raise UserError(f"{folder}: no image set ({MANIFEST} and {SPEC}); make one with ser-images build")
-        spec = ImageSpec.from_json((folder / SPEC).read_text())
+        spec = read_spec(folder)
         rows = tuple(read_manifest(folder / MANIFEST))
         for row in rows:
             _require_current(folder, row, spec)
         if not rows:
             raise UserError(f"{folder / MANIFEST}: lists no image; run ser-images build again")
         return cls(folder, spec, rows)
+
+
+def read_spec(folder: Path) -> ImageSpec:
+    """The spec of an image set; raises UserError where it is damaged."""
+    text = read_text_bounded(folder / SPEC)
+    with prefix_errors(folder / SPEC):
+        return ImageSpec.from_json(text)
 
 
 def _require_current(folder: Path, row: ManifestRow, spec: ImageSpec) -> None:
@@ -150,8 +184,13 @@ def read_manifest(path: Path) -> Iterator[ManifestRow]:
                 )
             for row in rows:
                 if None not in row.values():
+                    if None in row:
+                        raise UserError(f"{path}: a row with more than {len(COLUMNS)} columns; build it again")
                     resolve_below(path.parent, row["image"], path)
-                    yield ManifestRow(**row)
+                    found = ManifestRow(**row)
+                    with prefix_errors(path):
+                        found.facts, found.step_names  # noqa: B018  # checked
+                    yield found
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read ({error})") from error
 
@@ -166,7 +205,7 @@ def write_manifest(path: Path, rows: Iterable[ManifestRow]) -> None:
 
 def append_rows(file: TextIOWrapper, rows: Iterable[ManifestRow], header: bool = False) -> None:
     """Append rows to an open CSV and flush it, so that a killed build keeps what it has done."""
-    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    writer = dict_writer(file, COLUMNS)
     if header:
         writer.writeheader()
     writer.writerows(vars(row) for row in rows)

@@ -6,7 +6,6 @@ samples, rate_hz = read_recording(Path("ravdess"), row, Path("images/manifest.cs
 from pathlib import Path
 
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.json_text import parse_json
 from ser_images.data.common.paths import resolve_below
 from ser_images.spectrogram_gen.dataset.image_set import END, START, ManifestRow
 from ser_images.spectrogram_gen.sound_file import Samples, read_mono
@@ -25,6 +24,9 @@ def read_recording(recordings: Path, row: ManifestRow, listed_in: Path) -> tuple
     path = resolve_below(recordings, row.source, listed_in)
     if not path.exists():
         raise UserError(f"{path}: no such file; give the folder that the image set was built from")
-    attributes = parse_json(row.attributes or "{}")
-    end = attributes.get(END)
-    return read_mono(path, float(attributes.get(START, 0)), None if end is None else float(end))
+    start, end = row.facts.get(START, 0), row.facts.get(END)
+    try:
+        part = float(start), None if end is None else float(end)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{listed_in}: {row.image} is the part from {start!r} to {end!r}, expected seconds") from error
+    return read_mono(path, *part)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score
 
+from ser_images.data.common.csv_file import dict_writer
 from ser_images.data.common.errors import UserError
 from ser_images.export.adaptation.parameters import SpeakerAdaptation
 from ser_images.export.adaptation.speaker_mean import adapt, effective_clips
@@ -203,7 +204,7 @@ def _mean_and_sd(scores: Sequence[tuple[float, float]]) -> dict[str, float]:
 def write_labels(found: Sequence[AdaptedLabel], path: Path) -> None:
     """Write a line per clip, draw and condition."""
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(AdaptedLabel)], lineterminator="\n")
+        writer = dict_writer(file, [field.name for field in fields(AdaptedLabel)])
         writer.writeheader()
         writer.writerows(map(asdict, found))
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ser_images.data.common.json_text import parse_json
 from ser_images.data.corpora.registry import language_of
 from ser_images.spectrogram_gen.dataset.image_set import END, START, ManifestRow
 from ser_images.train.evaluation.calibration import expected_calibration_error
@@ -35,7 +34,7 @@ class Group:
 def groups(predictions: Predictions) -> dict[str, list[Group]]:
     """Metrics by each attribute that has at least two values, the lowest UAR first."""
     rows = predictions.rows
-    names = sorted({name for row in rows for name in parse_json(row.attributes or "{}")} - {*_NEVER})
+    names = sorted({name for row in rows for name in row.facts} - {*_NEVER})
     attributes: dict[str, Callable[[ManifestRow], str]] = {
         "corpus": lambda row: row.corpus,
         "speaker": lambda row: row.speaker,
@@ -59,7 +58,7 @@ def groups_of_card(predictions: Predictions) -> dict[str, dict[str, list[dict[st
 
 
 def _attribute(name: str) -> Callable[[ManifestRow], str]:
-    return lambda row: str(parse_json(row.attributes or "{}").get(name, ""))
+    return lambda row: str(row.facts.get(name, ""))
 
 
 def _metrics_by(predictions: Predictions, value_of: Callable[[ManifestRow], str]) -> Iterator[Group]:

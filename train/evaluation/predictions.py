@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ser_images.data.common.csv_file import csv_writer
 from ser_images.data.common.errors import UserError
 from ser_images.spectrogram_gen.dataset.image_set import COLUMNS, ManifestRow
 
 _PREDICTED, _PREFIX = "predicted", "p_"
+_MAX_SUM_ERROR = 0.01
+"""How far the sum of probabilities, written with six digits, may be from 1."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Predictions:
         """Write a line per image: the manifest's columns, the predicted label, and `p_LABEL` for each label."""
         header = [*COLUMNS, _PREDICTED, *(_PREFIX + label for label in self.labels)]
         with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
+            writer = csv_writer(file)
             writer.writerow(header)
             for row, label, probabilities in zip(self.rows, self.predicted, self.probabilities, strict=True):
                 writer.writerow([*vars(row).values(), self.labels[label], *(f"{one:.6g}" for one in probabilities)])
@@ -87,11 +90,14 @@ class Predictions:
                     lines.fieldnames = ["image", *lines.fieldnames[1:]]
                 labels = tuple(name[len(_PREFIX) :] for name in lines.fieldnames or () if name.startswith(_PREFIX))
                 found = [(_row(line), [float(line[_PREFIX + label]) for label in labels]) for line in lines]
-            if not found or any(row.label not in labels for row, _ in found):
-                raise ValueError("no lines, or a label without a column")
-        except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+            if not found or len(set(labels)) < len(labels) or any(row.label not in labels for row, _ in found):
+                raise ValueError("no lines, a label without a column, or with two")
+            values = np.array([values for _, values in found], np.float32)
+            if not np.all(np.abs(values.sum(axis=1) - 1) < _MAX_SUM_ERROR) or (values < 0).any():
+                raise ValueError("no probabilities in a line")
+        except (OSError, UserError, ValueError, KeyError, TypeError, csv.Error) as error:
             raise UserError(f"{path}: cannot be read as predictions ({error}); train the run again") from error
-        return cls(tuple(row for row, _ in found), labels, np.array([values for _, values in found], np.float32))
+        return cls(tuple(row for row, _ in found), labels, values)
 
 
 def joined(parts: Sequence[Predictions]) -> Predictions:
@@ -103,4 +109,8 @@ def joined(parts: Sequence[Predictions]) -> Predictions:
 
 
 def _row(line: dict[str, str]) -> ManifestRow:
-    return ManifestRow(**{name: line[name] for name in COLUMNS})
+    if None in line or None in line.values():
+        raise ValueError("a line with more or fewer columns")
+    row = ManifestRow(**{name: line[name] for name in COLUMNS})
+    row.facts, row.step_names  # noqa: B018  # checked
+    return row

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from ser_images.data.common.errors import UserError, prefix_errors
-from ser_images.data.common.json_text import parse_json
 from ser_images.data.common.toml_file import read_toml
 from ser_images.data.labels import SCHEMES, scheme_of
 from ser_images.data.protocols import PROTOCOLS
@@ -61,7 +60,7 @@ class ImageSetOptions:
         n_variants = len({row.variant for row in image_set.rows}) - 1
         if n_variants != self.variants:
             return f"it has {n_variants} augmented variants of a clip, expected {self.variants}"
-        used = {step["name"] for steps in {row.steps for row in image_set.rows} for step in parse_json(steps)}
+        used = {name for row in image_set.rows for name in row.step_names}
         if other := used - set(make_plan(self.variants, self.augmentations, self.labels, seed=0).augmentations):
             return f"its variants use {min(other)}"
         return None

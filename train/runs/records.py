@@ -1,6 +1,5 @@
 """The files of a run folder that record its results, and what it was made from."""
 
-import csv
 import hashlib
 import json
 import platform
@@ -11,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
 
+from ser_images.data.common.csv_file import csv_writer
 from ser_images.data.splits import Split
 from ser_images.export.bundle.bundle import ESTIMATED_BY
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
@@ -59,7 +59,7 @@ def _write_table(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]
 
 def write_csv(file: TextIO, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
     """Write a header and rows into an open file."""
-    writer = csv.writer(file, lineterminator="\n")
+    writer = csv_writer(file)
     writer.writerow(header)
     writer.writerows(rows)
 

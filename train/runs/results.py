@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ser_images.data.common.errors import UserError, prefix_errors
+from ser_images.data.common.facts import COUNT, NUMBER, OBJECT, POSITIVES, SHARE, TEXT, TEXTS, require_facts
 from ser_images.export.bundle.bundle import ESTIMATED_BY
 from ser_images.export.bundle.run_card import read_json
 from ser_images.train.evaluation.adaptation import ADAPTATION, adaptation_metrics, read_labels
@@ -26,6 +27,11 @@ PREDICTIONS = "predictions.csv"
 METRICS = ("accuracy", "uar", "macro_f1", "weighted_f1")
 _BEFORE_PROBES = {"linear_probe": False, "adapt": "none", "refit": False, "corpus_heads": False}
 """What runs of older versions did, which did not record it."""
+_RUN_FACTS = {("fold",): COUNT, ("duration_s",): NUMBER, ("corpora",): TEXTS, ("protocol",): TEXT}
+_METRICS_FACTS = {
+    ("subset",): TEXT, ("clips",): COUNT, ("intervals",): OBJECT, ("calibration", "temperature"): POSITIVES,
+    ("calibration", "uncertain_below"): POSITIVES, **{(name,): SHARE for name in METRICS},
+}  # fmt: skip
 _SETUP = ("config", "protocol", "spec_hash", "clips_hash")
 
 
@@ -75,6 +81,10 @@ class Fold:
         history = _read_history(folder / "history.csv")
         if "calibration" not in metrics or not {*_SETUP, "fold", "corpora", "duration_s"} <= provenance.keys():
             raise UserError(f"{folder}: a run of an older version, without calibration; train it again")
+        with prefix_errors(folder / "run.json"):
+            require_facts(provenance, _RUN_FACTS, complete=True)
+        with prefix_errors(folder / "metrics.json"):
+            require_facts(metrics, _METRICS_FACTS, complete=True)
         return cls(folder, provenance, metrics, history, Predictions.read(folder / PREDICTIONS))
 
     @property
@@ -179,6 +189,8 @@ def read_provenance(folder: Path) -> dict[str, Any]:
     content = _renamed(read_json(folder / "run.json"), {"pictures": "images"})
     if config := content.pop("config", None) or content.pop("recipe", None):  # `recipe` up to version 0.1
         with prefix_errors(folder / "run.json"):
+            if not isinstance(config, dict):
+                raise UserError(f"config is {config!r}, expected an object")
             config = _BEFORE_PROBES | config
             content["config"] = asdict(TrainConfig.from_dict(config).resolved())
     return content
@@ -198,5 +210,5 @@ def _read_history(path: Path) -> list[dict[str, float]]:
     try:
         with path.open(newline="") as file:
             return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read ({error}); train the run again") from error
