@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from ser_images.data.clip import Clip
 from ser_images.data.common.errors import UserError
+from ser_images.data.common.text import one_line
 
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 GENDERS = ("female", "male")
@@ -14,8 +15,10 @@ def label_of(clip: Clip, scheme: str) -> str:
     """The clip's label: `calm` under `emotion`, `female_calm` under `gender-emotion`.
 
     Raises:
-        UserError: the scheme is unknown, or it needs a gender that is unknown.
+        UserError: a label with control characters, an unknown scheme, or one that needs a gender that is unknown.
     """
+    if clip.label != one_line(clip.label):
+        raise UserError(f"{clip.path}: label {clip.label!r} holds control characters; rename it with --label-map")
     if scheme == "emotion":
         return clip.label
     if scheme == "gender-emotion":

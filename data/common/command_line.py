@@ -18,6 +18,7 @@ from typer.core import TyperGroup, TyperOption
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.requirements import install_command, installed_version, not_installed
+from ser_images.data.common.text import one_line
 
 LOGGER = logging.getLogger("ser_images")
 
@@ -145,7 +146,7 @@ class _Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         prefix = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
-        return prefix + super().format(record)
+        return prefix + "\n".join(map(one_line, super().format(record).split("\n")))
 
 
 def _stop(message: str) -> NoReturn:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.json_text import parse_json
+from ser_images.data.common.text import one_line
 from ser_images.data.labels import scheme_of
 from ser_images.export.adaptation.parameters import SpeakerAdaptation
 from ser_images.export.bundle.training_facts import require_training
@@ -36,6 +37,7 @@ _KEYS_1 = {
 _KEYS_2 = _KEYS_1 | {"linear_probe", "adaptation"}
 _KEYS_3 = _KEYS_2 | {"corpus_heads"}
 _KEYS = {1: _KEYS_1, 2: _KEYS_2, 3: _KEYS_3, 4: _KEYS_3 | {"license"}}
+_NAME = re.compile(r"[\w.@:/+-]{1,200}", re.ASCII)
 _LICENSE = re.compile(r"[A-Za-z0-9.+() -]{0,100}")
 
 
@@ -89,6 +91,11 @@ class Bundle:
     def __post_init__(self) -> None:
         if not all(isinstance(text, str) and text for text in (self.model_id, self.architecture, *self.labels)):
             raise UserError("model_id, architecture and labels: expected non-empty strings")
+        for name, value in (("model_id", self.model_id), ("architecture", self.architecture)):
+            if not _NAME.fullmatch(value):
+                raise UserError(f"{name} is {value[:80]!r}, expected letters, digits, hyphens and dots")
+        if any(label != one_line(label) for label in self.labels):
+            raise UserError(f"labels {list(self.labels)}: hold control characters, expected text of one line")
         if len(self.labels) < 2 or len(set(self.labels)) < len(self.labels):
             raise UserError(f"labels {list(self.labels)}: expected at least two, each once")
         for name, value in (*self.normalisation._asdict().items(), ("temperature", self.temperature)):

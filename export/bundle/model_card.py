@@ -1,10 +1,14 @@
 """README.md of a bundle: the model, its results and limits, and how to load it."""
 
+import html
 import json
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ser_images.data.common.errors import UserError
+from ser_images.data.common.text import one_line
 from ser_images.data.corpora.registry import licence_of
 from ser_images.export.bundle.bundle import ESTIMATED_BY, Bundle
 from ser_images.export.bundle.card_conditions import by_group, with_corruptions
@@ -37,9 +41,19 @@ def model_card(
         UserError: results that `ser-train` did not write.
     """
     try:
-        return _card(bundle, elsewhere, robustness)
+        plain = replace(bundle, labels=_escaped(bundle.labels), training=_escaped(bundle.training))
+        return _card(plain, _escaped(elsewhere), _escaped(robustness))
     except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise UserError(f"the results of model {bundle.model_id} are damaged ({error!r}); train it again") from error
+
+
+def _escaped(content: Any) -> Any:
+    """The same with texts that Markdown shows as they are: no HTML, links, cells of tables or further lines."""
+    if isinstance(content, str):
+        return re.sub(r"([|\[\]`])", r"\\\1", html.escape(one_line(content), quote=False))
+    if isinstance(content, Mapping):
+        return {_escaped(name): _escaped(value) for name, value in content.items()}
+    return tuple(map(_escaped, content)) if isinstance(content, (list, tuple)) else content
 
 
 def _card(bundle: Bundle, elsewhere: Sequence[Mapping[str, Any]], robustness: Sequence[Mapping[str, Any]]) -> str:

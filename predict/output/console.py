@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ser_images.data.common.errors import UserError
+from ser_images.data.common.text import one_line
 from ser_images.predict.output.file_names import printable
 from ser_images.predict.prediction import NO_SPEECH, Prediction
 
@@ -21,18 +22,18 @@ BAR = 30
 def print_prediction(path: Path, prediction: Prediction, top: int | None = None) -> None:
     """Print a recording with its label, then every label with its probability, best first and marked."""
     console = Console(highlight=False, emoji=False)
-    console.print(printable(path), markup=False, soft_wrap=True, end="  ")
+    console.print(one_line(printable(path)), markup=False, soft_wrap=True, end="  ")
     if not prediction.speech:
         console.print(NO_SPEECH, style="bold")
         return
-    console.print(f"{prediction.label} {prediction.confidence:.0%}", style="bold", markup=False)
+    console.print(f"{one_line(prediction.label)} {prediction.confidence:.0%}", style="bold", markup=False)
     console.print(bars(prediction, top))
 
 
 def print_segments(path: Path, found: "Timeline") -> None:
     """Print a line for each segment: start, end, the speaker where speakers were distinguished, label, confidence."""
     console = Console(highlight=False, emoji=False)
-    console.print(printable(path), markup=False, soft_wrap=True)
+    console.print(one_line(printable(path)), markup=False, soft_wrap=True)
     if not found.segments:
         console.print(f"{NO_SPEECH} in {clock(found.duration_s)}")
         return
@@ -41,7 +42,7 @@ def print_segments(path: Path, found: "Timeline") -> None:
         bar = "█" * round(BAR * segment.confidence)
         speaker = [Text(segment.speaker)] if found.speakers else []
         times = (clock(segment.start_s), clock(segment.end_s))
-        table.add_row(*times, *speaker, segment.label, f"{segment.confidence:.0%}", bar)
+        table.add_row(*times, *speaker, Text(one_line(segment.label)), f"{segment.confidence:.0%}", bar)
     console.print(table)
 
 
@@ -80,6 +81,10 @@ def bars(prediction: Prediction, top: int | None = None) -> Table:
     for rank, (label, probability) in enumerate(prediction.ranked(top).items()):
         style = "bold" if rank == 0 else ""
         table.add_row(
-            "→" if rank == 0 else " ", label, f"{probability:6.1%}", "█" * round(BAR * probability), style=style
+            "→" if rank == 0 else " ",
+            Text(one_line(label)),
+            f"{probability:6.1%}",
+            "█" * round(BAR * probability),
+            style=style,
         )
     return table

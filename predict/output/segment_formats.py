@@ -2,12 +2,14 @@
 
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ser_images.data.common.csv_file import csv_writer
+from ser_images.data.common.text import one_line
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.bundle.licence import licence_of_model
 from ser_images.predict.output.file_names import printable
@@ -51,7 +53,9 @@ def _json(found: Timeline, path: Path, bundle: Bundle) -> str:
 
 def _audacity(found: Timeline, *_: Any) -> str:
     """https://manual.audacityteam.org/man/importing_and_exporting_labels.html"""
-    return "".join(f"{segment.start_s:.6f}\t{segment.end_s:.6f}\t{_text(segment)}\n" for segment in found.segments)
+    return "".join(
+        f"{segment.start_s:.6f}\t{segment.end_s:.6f}\t{one_line(_text(segment))}\n" for segment in found.segments
+    )
 
 
 def _text(segment: Segment) -> str:
@@ -63,7 +67,7 @@ def _rttm(found: Timeline, path: Path, *_: Any) -> str:
 
     The field for the speaker's name has the speaker, or the emotion where speakers were not distinguished.
     """
-    name = printable(Path(path.stem)).replace(" ", "_")
+    name = _rttm_field(printable(Path(path.stem)))
     return "".join(
         f"SPEAKER {name} 1 {segment.start_s:.3f} {segment.end_s - segment.start_s:.3f} <NA> <NA> "
         f"{_rttm_name(segment, found)} {segment.confidence:.3f} <NA>\n"
@@ -72,7 +76,12 @@ def _rttm(found: Timeline, path: Path, *_: Any) -> str:
 
 
 def _rttm_name(segment: Segment, found: Timeline) -> str:
-    return segment.speaker.replace(" ", "_") if found.speakers else segment.label
+    return _rttm_field(segment.speaker if found.speakers else segment.label)
+
+
+def _rttm_field(text: str) -> str:
+    """A text without blanks, which separate the fields."""
+    return re.sub(r"\s", "_", text) or "<NA>"
 
 
 def _textgrid(found: Timeline, *_: Any) -> str:
