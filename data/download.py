@@ -11,16 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import moved_into_place
 from ser_images.data.corpora.known.ravdess import RAVDESS
 
 TRIES = 5
-"""Consecutive broken connections without progress before giving up."""
+"""Consecutive broken connections with less than `_CHUNK` bytes each before giving up."""
 _TIMEOUT_S = 30
 _PAUSE_S = 0.5
 _CHUNK = 1 << 18
+MIN_BYTES_PER_S = 1 << 12
+"""A connection that brings less, on average since it began, counts as broken."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ def _download(archive: Archive, part: Path, progress: Callable[[int], None]) -> 
             reason = f"the connection ended after {_size(part):,} of {archive.size:,} bytes"
         except requests.RequestException as error:
             reason = _short_reason(error)
-        failures = 0 if _size(part) > have else failures + 1
+        failures = 0 if _size(part) >= have + _CHUNK else failures + 1
         if failures == TRIES or reason.startswith("the server answered 4"):
             raise UserError(
                 f"{archive.url}: {reason}; {_size(part):,} bytes are kept, run the same command to continue"
@@ -104,14 +107,46 @@ def _download(archive: Archive, part: Path, progress: Callable[[int], None]) -> 
 
 def _append(archive: Archive, part: Path, have: int) -> Iterator[int]:
     """Fetch from byte `have` on; yields the size of `part` as it grows."""
-    headers = {"Range": f"bytes={have}-"} if have else {}
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with requests.get(archive.url, headers=headers, stream=True, timeout=_TIMEOUT_S) as response:
         response.raise_for_status()
         resumed = response.status_code == requests.codes.partial_content
         with part.open("ab" if resumed else "wb") as file:
-            for chunk in response.iter_content(_CHUNK):
+            for chunk in _chunks(response):
                 file.write(chunk)
                 yield file.tell()
+                if file.tell() > archive.size:  # refused by `_verify`
+                    return
+
+
+def _chunks(response: requests.Response) -> Iterator[bytes]:
+    """The bytes of an answer as they arrive.
+
+    Raises:
+        requests.RequestException: the connection breaks, or is slower than `MIN_BYTES_PER_S` over `_TIMEOUT_S`.
+    """
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise UserError(f"{response.url}: answers compressed, which may unpack to any size; try again later")
+    start, got = time.monotonic(), 0
+    for chunk in _arriving(response):
+        yield chunk
+        got += len(chunk)
+        passed = time.monotonic() - start
+        if passed > _TIMEOUT_S and got < MIN_BYTES_PER_S * passed:
+            raise requests.Timeout(f"{got / passed:.0f} bytes a second")
+
+
+def _arriving(response: requests.Response) -> Iterator[bytes]:
+    """Whatever has arrived, at once: `iter_content` would wait for a whole chunk."""
+    read = getattr(response.raw, "read1", None)
+    if read is None:  # urllib3 1
+        yield from response.iter_content(_CHUNK)
+        return
+    try:
+        while chunk := read(_CHUNK, decode_content=False):
+            yield chunk
+    except HTTPError as error:
+        raise requests.ConnectionError(str(error)) from error
 
 
 def _size(path: Path) -> int:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ser_images.data.common.bounded_file import read_text_bounded
+from ser_images.data.common.command_line import MAX_SEED
 from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.spectrogram_gen.features.table import FEATURES
 
@@ -23,7 +24,7 @@ Augmentations = Annotated[
     typer.Option(help="Augmentations of a variant: all (but speed), or some of stretch,pitch,speed,shift,noise,gain."),
 ]
 Labels = Annotated[str, typer.Option(help="Classes: emotion (8 in RAVDESS) or gender-emotion (16).")]
-Seed = Annotated[int, typer.Option(min=0, help="Random seed.")]
+Seed = Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Random seed.")]
 Jobs = Annotated[int, typer.Option(help="Worker processes; -1 for one per core.")]
 OneClass = Annotated[bool, typer.Option("--one-class", help="Allow a single label.")]
 FeatureName = Annotated[

@@ -3,8 +3,10 @@
 import hashlib
 import io
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -36,6 +38,15 @@ class Handler(BaseHTTPRequestHandler):
         self.server.ranges.append(wanted)
         if action == "absent":
             self.send_error(404)
+            return
+        if action in ("endless", "drip", "gzip"):
+            self.send_response(200)
+            self.send_header(*(("Content-Encoding", "gzip") if action == "gzip" else ("X-Body", action)))
+            self.end_headers()
+            with suppress(OSError):  # the client leaves
+                for _ in range(10_000):
+                    self.wfile.write(b"x" * (1 if action == "drip" else 100_000))
+                    time.sleep(0.01 if action == "drip" else 0)
             return
         content = self.server.content
         start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and action != "no ranges" else 0
@@ -155,3 +166,27 @@ def test_the_published_archives() -> None:
     assert (RAVDESS_SONG.size, RAVDESS_SONG.md5) == (225505317, "5411230427d67a21e18aa4d466e6d1b9")
     assert RAVDESS_SONG.url == "https://zenodo.org/records/1188976/files/Audio_Song_Actors_01-24.zip?download=1"
     assert "CC BY-NC-SA 4.0" in RAVDESS_SPEECH.licence
+
+
+def test_more_bytes_than_the_record_has(server: Server, tmp_path: Path) -> None:
+    server.script = ["endless"]
+    archive, sizes = archive_of(server), list[int]()
+    with pytest.raises(UserError, match="damaged file was removed"):
+        fetch(archive, tmp_path, sizes.append)
+    assert archive.size < max(sizes) < archive.size + 2**19
+
+
+def test_a_compressed_answer(server: Server, tmp_path: Path) -> None:
+    server.script = ["gzip"]
+    with pytest.raises(UserError, match="answers compressed"):
+        fetch(archive_of(server), tmp_path)
+
+
+def test_a_byte_now_and_then(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(download, "TRIES", 1)
+    server.script = ["drip"] * 9
+    start = time.monotonic()
+    with pytest.raises(UserError, match=r"bytes are kept"):
+        fetch(archive_of(server, size=10**6), tmp_path)
+    assert time.monotonic() - start < 20

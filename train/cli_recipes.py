@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ser_images.data.common.command_line import MAX_SEED
 from ser_images.data.common.errors import UserError
 from ser_images.data.protocols import PROTOCOLS
 
@@ -25,7 +26,9 @@ Weights = Annotated[
         show_default="the recipe's",
     ),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the split, the initial weights and all random draws.")]
+Seed = Annotated[
+    int, typer.Option(min=0, max=MAX_SEED, help="Seed of the split, the initial weights and all random draws.")
+]
 
 
 def one_image_set(images: Sequence[Path]) -> Path:

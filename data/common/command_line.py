@@ -3,6 +3,7 @@
 app = new_app()
 """
 
+import errno
 import logging
 import sys
 import warnings
@@ -21,6 +22,10 @@ from ser_images.data.common.requirements import install_command, installed_versi
 from ser_images.data.common.text import one_line
 
 LOGGER = logging.getLogger("ser_images")
+MAX_SEED = 2**32 - 1
+"""Of a `--seed`: the largest that scikit-learn and PyTorch's loaders take."""
+_OF_THE_MACHINE = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES}
+"""Errors of files that a user can correct: a name that is too long, a full or a read-only disk."""
 
 
 def new_app(
@@ -109,8 +114,9 @@ def _set_level(level: int) -> Any:
 def command_line() -> Iterator[None]:
     """The frame of a command: log records go to stderr, a UserError becomes one line there and exit code 2.
 
-    A missing requirement is one line too, with the command that installs it. Libraries' warnings about their own future
-    versions are hidden, unless Python runs with -W. Characters that the terminal cannot show are printed as escapes.
+    A full or a read-only disk, or a name that is too long, is one line too; a missing requirement is one with the
+    command that installs it. Libraries' warnings about their own future versions are hidden, unless Python runs with
+    -W. Characters that the terminal cannot show are printed as escapes.
     """
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a file name need not be UTF-8
@@ -121,6 +127,11 @@ def command_line() -> Iterator[None]:
             yield
     except UserError as error:
         _stop(str(error))
+    except OSError as error:
+        if error.errno not in _OF_THE_MACHINE:
+            raise
+        name = f"{str(error.filename)[:200]}: " if error.filename else ""
+        _stop(f"{name}{error.strerror}; give another path, or make room there")
     except ModuleNotFoundError as error:
         if not (error.name and install_command(error.name)):
             raise
@@ -150,5 +161,5 @@ class _Formatter(logging.Formatter):
 
 
 def _stop(message: str) -> NoReturn:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {one_line(message)}", file=sys.stderr)
     sys.exit(2)

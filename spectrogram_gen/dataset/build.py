@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ser_images.data.clip import Clip
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.folders import require_writable
+from ser_images.data.common.folder_lock import locked
 from ser_images.data.common.paths import resolve_below
 from ser_images.spectrogram_gen.dataset.clip_job import (
     ClipDone,
@@ -76,17 +76,24 @@ def build(
         progress: called with the number of clips done.
 
     Raises:
-        UserError: `folder` holds something else, or the images of another corpus or spec; it cannot be written; or no
-            clip could be rendered.
+        UserError: `folder` holds something else, or the images of another corpus or spec; another build writes it; it
+            cannot be written; or no clip could be rendered.
     """
     require_jobs(jobs)
+    with locked(folder):
+        return _build(clips, source, folder, spec, plan, jobs, progress)
+
+
+def _build(
+    clips: Sequence[Clip], source: Path, folder: Path, spec: ImageSpec, plan: Plan, jobs: int,
+    progress: Callable[[int], None],
+) -> Summary:  # fmt: skip
     old = _earlier_rows(folder)
     summary = Summary(failed=_unusable_names(clips, source))
     usable = [clip for clip in clips if relative_name(clip, source) not in summary.failed]
     _require_same_corpus(folder, usable, old)
     _require_same_spec(folder, spec, old)
     jobs_to_do = [clip_job(clip, source, folder, spec, plan, old) for clip in usable]
-    require_writable(folder)
     done: list[ManifestRow] = []
     try:
         with (folder / JOURNAL).open("w", newline="", encoding="utf-8") as journal:
@@ -97,7 +104,7 @@ def build(
                 summary.count(result)
                 progress(count)
         if not done:
-            _undo(folder)
+            (folder / JOURNAL).unlink()
             first = next(iter(summary.failed.values()))
             raise UserError(f"{source}: none of {len(clips)} recordings could be rendered; the first: {first}")
         summary.removed = _finish(folder, spec, done, old)
@@ -144,12 +151,6 @@ def _require_same_spec(folder: Path, spec: ImageSpec, old: dict[str, ManifestRow
             f"{folder}: holds {len(old)} images of spec {earlier.hash} ({earlier.feature}), and this build, of spec "
             f"{spec.hash} ({spec.feature}), would replace them; give another --out, or remove the folder first"
         )
-
-
-def _undo(folder: Path) -> None:
-    (folder / JOURNAL).unlink()
-    if not any(folder.iterdir()):
-        folder.rmdir()
 
 
 def _finish(folder: Path, spec: ImageSpec, done: Sequence[ManifestRow], old: dict[str, ManifestRow]) -> int:

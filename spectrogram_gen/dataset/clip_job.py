@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -20,6 +21,8 @@ from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.render import render_prepared
 from ser_images.spectrogram_gen.sound_file import hash_samples, read_mono
 from ser_images.spectrogram_gen.spec import ImageSpec
+
+_PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
 
 
 @dataclass(frozen=True)
@@ -90,19 +93,19 @@ def render_clip(job: ClipJob) -> ClipDone:
     except OSError as error:
         return ClipDone(job.source, failure=f"{job.clip.path}: {error.strerror}")
     plan = {_row(job, variant, steps, source_hash): steps for variant, steps in job.plan.variants(job.clip)}
-    stale = [row for row in plan if not _is_current(row, job)]
-    if not stale:
-        return ClipDone(job.source, tuple(job.old[row.image] for row in plan))
     try:
         samples, rate_hz = read_mono(job.clip.path, job.clip.start_s, job.clip.end_s)
-        with prefix_errors(job.clip.path):
-            sound = prepare(samples, rate_hz, job.spec)
+        sample_hash = hash_samples(samples, rate_hz)
+        steps_of = {replace(row, sample_hash=sample_hash): steps for row, steps in plan.items()}
+        stale = [row for row in steps_of if not _is_current(row, job)]
+        if stale:
+            with prefix_errors(job.clip.path):
+                sound = prepare(samples, rate_hz, job.spec)
     except UserError as error:
         return ClipDone(job.source, failure=str(error))
     for row in stale:
-        save_atomically(render_prepared(sound, job.spec, plan[row]), job.folder / row.image)
-    sample_hash = hash_samples(samples, rate_hz)
-    return ClipDone(job.source, tuple(replace(row, sample_hash=sample_hash) for row in plan), len(stale))
+        save_atomically(render_prepared(sound, job.spec, steps_of[row]), job.folder / row.image)
+    return ClipDone(job.source, tuple(steps_of), len(stale))
 
 
 def _row(job: ClipJob, variant: str, steps: Sequence[Step], source_hash: str) -> ManifestRow:
@@ -138,8 +141,18 @@ def _file_hash(path: Path, changed_ns: int) -> str:
 
 
 def _is_current(row: ManifestRow, job: ClipJob) -> bool:
-    old = job.old.get(row.image)
-    return old is not None and replace(old, sample_hash="") == row and (job.folder / row.image).exists()
+    return job.old.get(row.image) == row and _is_whole_png(job.folder / row.image)
+
+
+def _is_whole_png(path: Path) -> bool:
+    """Whether a file begins and ends as a PNG does."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_PNG_START))
+            file.seek(-len(_PNG_END), os.SEEK_END)
+            return start == _PNG_START and file.read() == _PNG_END
+    except OSError:  # missing, or shorter than that
+        return False
 
 
 def save_atomically(image: Image.Image, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from ser_images.data.common.command_line import MAX_SEED
 from ser_images.train.training.options import Option
 
 AUTO = "auto"
@@ -166,4 +167,4 @@ Refit = Annotated[
         auto="with --linear-probe, where test clips are evaluated",
     ),
 ]
-Seed = Annotated[int, Option("Seed of the split, the initial weights and all random draws.", 0, 2**32 - 1)]
+Seed = Annotated[int, Option("Seed of the split, the initial weights and all random draws.", 0, MAX_SEED)]
