@@ -1,6 +1,5 @@
-"""A build beside another, damaged image sets, a full disk, and arguments of the command line that no machine can have."""
+"""A build beside another, damaged image sets, a full disk, and arguments that no machine can have."""
 
-import csv
 import errno
 import os
 import resource
@@ -19,7 +18,7 @@ from ser_images.data.corpora import find_clips
 from ser_images.predict.cli import main as predict_main
 from ser_images.spectrogram_gen.cli import main as images_main
 from ser_images.spectrogram_gen.dataset.build import build
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.image_set import JOURNAL, ImageSet
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.spec import ImageSpec
 from ser_images.train.cli import main as train_main
@@ -58,9 +57,9 @@ def test_damage_in_an_image_set_is_mended(clips: list[Clip], voices: Path, tmp_p
     expected = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
     image = tmp_path / ImageSet.read(tmp_path).rows[0].image
     if damage == "sample hash":
-        rows = list(csv.DictReader((tmp_path / "manifest.csv").open()))
         text = (tmp_path / "manifest.csv").read_text()
-        (tmp_path / "manifest.csv").write_text(text.replace(rows[0]["sample_hash"], "0" * 64))
+        row = ImageSet.read(tmp_path).rows[0]
+        (tmp_path / "manifest.csv").write_text(text.replace(row.sample_hash, "0" * 64))
     else:
         content = image.read_bytes()
         changed = {"truncated": content[:-20], "emptied": b"", "no PNG": b"text " * 100}[damage]
@@ -118,10 +117,8 @@ def full_disk(arguments: list[str], max_bytes: int) -> "subprocess.CompletedProc
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, max_bytes))
 
-    return subprocess.run(
-        [sys.executable, "-m", "ser_images_command", *arguments] if False else [sys.executable, *arguments],
-        preexec_fn=limit, capture_output=True, text=True, check=False, env={**os.environ, "MPLCONFIGDIR": "/tmp"},
-    )  # fmt: skip
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, preexec_fn=limit, capture_output=True, text=True, check=False)
 
 
 RUN = "import sys; from ser_images.{0}.cli import main; sys.argv[0] = '{0}'; main()"
@@ -152,4 +149,4 @@ def test_a_full_disk_is_one_line(voices: Path, tmp_path: Path, package: str, arg
     assert done.returncode in (1, 2), done.stderr
     assert "Traceback" not in done.stderr
     assert os.strerror(errno.EFBIG) in done.stderr
-    assert not list(tmp_path.rglob("*.part"))
+    assert {path.name for path in tmp_path.rglob("*.part")} <= {JOURNAL}  # with which the next build goes on
