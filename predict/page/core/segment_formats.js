@@ -28,7 +28,7 @@ function toCsv(found, file, { model, spec }) {
 /** @param {string | number} value */
 function csvField(value) {
   if (typeof value === "number") return floatRepr(value);
-  return /[",\n]/.test(value) ? quoted(value) : value;
+  return /[",\r\n]/.test(value) ? quoted(value) : value;
 }
 
 /**
