@@ -20,14 +20,15 @@ def open_regular(path: Path, max_bytes: int) -> BinaryIO:
     Raises:
         UserError: it cannot be opened, is no regular file, or is larger than this.
     """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        file = os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb")
+        descriptor = os.open(path, flags)
     except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
         raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
-    found = os.fstat(file.fileno())
+    found = os.fstat(descriptor)
     if stat.S_ISREG(found.st_mode) and found.st_size <= max_bytes:
-        return file
-    file.close()
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
     if stat.S_ISREG(found.st_mode):
         raise UserError(f"{path}: {found.st_size} bytes, expected at most {max_bytes}; give another file")
     raise UserError(f"{path}: a folder, a pipe or a device, expected a regular file")
