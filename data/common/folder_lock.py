@@ -41,9 +41,10 @@ def _flock(folder: Path) -> Iterator[None]:
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        flock(descriptor, LOCK_EX | LOCK_NB)
+        try:
+            flock(descriptor, LOCK_EX | LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(f"{folder}: another command is writing it; wait for it, or give another folder") from error
         yield
-    except BlockingIOError as error:
-        raise UserError(f"{folder}: another command is writing it; wait for it, or give another folder") from error
     finally:
         os.close(descriptor)
