@@ -17,11 +17,15 @@ class Kind(NamedTuple):
     expected: str
 
 
-def require_facts(content: Any, facts: Mapping[tuple[str, ...], Kind], complete: bool = False) -> None:
+Facts = Mapping[tuple[str, ...], Kind]
+"""Kinds by the keys that lead to a value; `*` stands for any key."""
+
+
+def require_facts(content: Any, facts: Facts, complete: bool = False) -> None:
     """Raise UserError where a value is not of the kind that is expected at its place.
 
     Args:
-        facts: kinds by the keys that lead to a value; `*` stands for any key.
+        facts: what is expected, and where.
         complete: a value that is missing or null is refused, too.
     """
     for place, kind in facts.items():

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ser_images.data.common.errors import UserError, prefix_errors
-from ser_images.data.common.facts import OBJECT, SHARE, TEXT, TEXTS, require_facts
+from ser_images.data.common.facts import OBJECT, SHARE, TEXT, TEXTS, Facts, require_facts
 
-_FACTS = {
+_FACTS: Facts = {
     ("corpora",): TEXTS,
     ("label_map",): OBJECT,
     ("lineage",): OBJECT,
