@@ -26,6 +26,7 @@ def resolve_below(root: Path, name: str, source: Path) -> Path:
     if not name or "\0" in name or plain.is_absolute() or PureWindowsPath(name).drive or "\\" in name:
         raise UserError(f"{source}: {name!r} is not a path below {root}; nothing was read or changed")
     path = root / plain
+    require_usable(path)
     if ".." in plain.parts or not path.resolve().is_relative_to(root.resolve()):
         raise UserError(f"{source}: {name!r} leads out of {root}; nothing was read or changed")
     return path
