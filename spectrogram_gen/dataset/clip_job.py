@@ -93,19 +93,19 @@ def render_clip(job: ClipJob) -> ClipDone:
     except OSError as error:
         return ClipDone(job.source, failure=f"{job.clip.path}: {error.strerror}")
     plan = {_row(job, variant, steps, source_hash): steps for variant, steps in job.plan.variants(job.clip)}
+    stale = [row for row in plan if not _is_current(row, job)]
+    if not stale:
+        return ClipDone(job.source, tuple(job.old[row.image] for row in plan))
     try:
         samples, rate_hz = read_mono(job.clip.path, job.clip.start_s, job.clip.end_s)
-        sample_hash = hash_samples(samples, rate_hz)
-        steps_of = {replace(row, sample_hash=sample_hash): steps for row, steps in plan.items()}
-        stale = [row for row in steps_of if not _is_current(row, job)]
-        if stale:
-            with prefix_errors(job.clip.path):
-                sound = prepare(samples, rate_hz, job.spec)
+        with prefix_errors(job.clip.path):
+            sound = prepare(samples, rate_hz, job.spec)
     except UserError as error:
         return ClipDone(job.source, failure=str(error))
     for row in stale:
-        save_atomically(render_prepared(sound, job.spec, steps_of[row]), job.folder / row.image)
-    return ClipDone(job.source, tuple(steps_of), len(stale))
+        save_atomically(render_prepared(sound, job.spec, plan[row]), job.folder / row.image)
+    sample_hash = hash_samples(samples, rate_hz)
+    return ClipDone(job.source, tuple(replace(row, sample_hash=sample_hash) for row in plan), len(stale))
 
 
 def _row(job: ClipJob, variant: str, steps: Sequence[Step], source_hash: str) -> ManifestRow:
@@ -141,7 +141,9 @@ def _file_hash(path: Path, changed_ns: int) -> str:
 
 
 def _is_current(row: ManifestRow, job: ClipJob) -> bool:
-    return job.old.get(row.image) == row and _is_whole_png(job.folder / row.image)
+    """Whether the image of an earlier build is still right; `sample_hash` follows from `source_hash`."""
+    old = job.old.get(row.image)
+    return old is not None and replace(old, sample_hash="") == row and _is_whole_png(job.folder / row.image)
 
 
 def _is_whole_png(path: Path) -> bool:
