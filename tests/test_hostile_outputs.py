@@ -40,7 +40,7 @@ HOSTILE = (
     "# x",
     "",
 )
-LABELS = st.sampled_from(HOSTILE) | st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+LABELS = st.sampled_from(HOSTILE) | st.text(st.characters(codec="utf-8"), max_size=8)
 
 
 def timeline(label: str, speaker: str = "") -> Timeline:
