@@ -34,7 +34,7 @@ def serve(
     max_live: Annotated[int, typer.Option(min=0, help="Live streams at the same time.")] = 4,
     upload_timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that an upload may take.")] = 60,
 ) -> None:
-    """Serve a model over HTTP: a page for people, and an API for programs.
+    """Serve a model over HTTP: a page, and an API.
 
     The page is at /, and /docs describes the endpoints. A stop by Ctrl-C or SIGTERM answers what was taken first. Needs
     the extra serve.

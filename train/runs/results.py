@@ -13,7 +13,18 @@ from typing import Any
 import numpy as np
 
 from ser_images.data.common.errors import UserError, prefix_errors
-from ser_images.data.common.facts import COUNT, NUMBER, OBJECT, POSITIVES, SHARE, TEXT, TEXTS, Facts, require_facts
+from ser_images.data.common.facts import (
+    COUNT,
+    NUMBER,
+    OBJECT,
+    POSITIVES,
+    SHARE,
+    TEXT,
+    TEXTS,
+    Facts,
+    Kind,
+    require_facts,
+)
 from ser_images.export.bundle.bundle import ESTIMATED_BY
 from ser_images.export.bundle.run_card import read_json
 from ser_images.train.evaluation.adaptation import ADAPTATION, adaptation_metrics, read_labels
@@ -27,7 +38,8 @@ PREDICTIONS = "predictions.csv"
 METRICS = ("accuracy", "uar", "macro_f1", "weighted_f1")
 _BEFORE_PROBES = {"linear_probe": False, "adapt": "none", "refit": False, "corpus_heads": False}
 """What runs of older versions did, which did not record it."""
-_RUN_FACTS: Facts = {("fold",): COUNT, ("duration_s",): NUMBER, ("corpora",): TEXTS, ("protocol",): TEXT}
+_FOLD = Kind(lambda value: value == "all" or COUNT.fits(value), "a count, or all for a final model")
+_RUN_FACTS: Facts = {("fold",): _FOLD, ("duration_s",): NUMBER, ("corpora",): TEXTS, ("protocol",): TEXT}
 _METRICS_FACTS: Facts = {
     ("subset",): TEXT, ("clips",): COUNT, ("intervals",): OBJECT, ("calibration", "temperature"): POSITIVES,
     ("calibration", "uncertain_below"): POSITIVES, **{(name,): SHARE for name in METRICS},

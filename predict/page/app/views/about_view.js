@@ -74,7 +74,7 @@ function confusionTable({ labels, counts }) {
  * @param {boolean} correct
  */
 function shade(cell, share, correct) {
-  cell.style.setProperty("--share", `${Math.round(70 * share)}%`);
+  cell.style.setProperty("--share", `${Math.round(50 * share)}%`);
   cell.classList.toggle("correct", correct);
 }
 
