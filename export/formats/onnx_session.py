@@ -3,11 +3,13 @@
 session = open_session(Path("model.onnx")); (found,) = run(session, ["probabilities"], {"images": images})
 """
 
+import os
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from threading import Timer
+from threading import Thread
 from typing import Any
 
 from numpy.typing import NDArray
@@ -21,6 +23,9 @@ MAX_IMAGE_S = 20
 """For one image of a batch; the slowest network here needs a quarter of a second on one core of a laptop."""
 _MAX_FOLDED_BYTES = 1 << 16
 """Of a constant that ONNX Runtime computes while it loads a graph, outside of the memory above."""
+_WATCH_S = 0.5
+_deadlines: dict[int, tuple[float, Any]] = {}
+"""By id: the time by which a run must end, and its options, by which it can be ended."""
 
 
 def open_session(source: Path | bytes, fast_start: bool) -> Any:
@@ -80,16 +85,29 @@ def run(session: Any, names: Sequence[str], inputs: Mapping[str, NDArray[Any]]) 
     options.only_execute_path_to_fetches = True
     options.log_severity_level = 4
     limit_s = MAX_IMAGE_S * max(1, len(next(iter(inputs.values()))))
-    timer = Timer(limit_s, lambda: setattr(options, "terminate", True))
-    timer.daemon = True
-    timer.start()
+    _start_watcher(os.getpid())
+    _deadlines[id(options)] = (time.monotonic() + limit_s, options)
     try:
         return session.run(list(names), inputs, options)
     except Exception as error:  # ONNX Runtime's errors share no other class
         reason = f"not done after {limit_s:g} s" if options.terminate else _first_line(error)
         raise UserError(f"the graph cannot be computed ({reason}); use another model") from error
     finally:
-        timer.cancel()
+        del _deadlines[id(options)]
+
+
+@cache
+def _start_watcher(_process: int) -> None:
+    """Start the thread that ends runs, once in a process: one for each run would cost a sixth of a small network."""
+    Thread(target=_watch, daemon=True).start()
+
+
+def _watch() -> None:
+    while True:
+        time.sleep(_WATCH_S)
+        for deadline, options in list(_deadlines.values()):
+            if time.monotonic() > deadline:
+                options.terminate = True
 
 
 def _first_line(error: Exception) -> str:
