@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ser_images.data.common.errors import UserError, prefix_errors, require_between
-from ser_images.data.common.json_text import parse_json
+from ser_images.data.common.json_text import parse_json_as
 from ser_images.spectrogram_gen.features.table import FEATURES
 
 RENDERER_VERSION = 1
@@ -170,12 +170,12 @@ class ImageSpec:
     @classmethod
     def from_json(cls, text: str) -> "ImageSpec":
         """The spec that `to_json` wrote; raises UserError for anything else."""
-        return cls.from_dict(_json_object(text))
+        return cls.from_dict(parse_json_as(dict, text, "image spec"))
 
     @classmethod
     def from_changes(cls, text: str) -> "ImageSpec":
         """The default spec of a feature with changes, as a JSON object; raises UserError as `from_dict`."""
-        changes = _json_object(text)
+        changes = parse_json_as(dict, text, "image spec")
         known = [field.name for field in fields(cls)]
         if unknown := changes.keys() - set(known):
             raise UserError(f"image spec: unknown field {min(unknown)!r}, expected some of {', '.join(known)}")
@@ -202,13 +202,3 @@ class ImageSpec:
         if not isinstance(feature, str) or feature not in FEATURES:
             raise UserError(f"--feature {feature}: expected one of {', '.join(FEATURES)}")
         return cls(feature=feature, **FEATURES[feature].spec)
-
-
-def _json_object(text: str) -> dict[str, Any]:
-    try:
-        values = parse_json(text)
-    except ValueError as error:
-        raise UserError(f"image spec: not JSON ({error})") from error
-    if not isinstance(values, dict):
-        raise UserError(f"image spec: a JSON {type(values).__name__}, expected an object")
-    return values

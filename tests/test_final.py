@@ -195,6 +195,11 @@ def test_it_is_trained_once_by_what_the_folds_chose(final: Path, folds: Path, im
     assert adaptation.temperature == median_high(fold.temperature for fold in of_folds if fold)
 
 
+def test_a_fold_that_claims_to_be_a_final_model(folds: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"run\.json: fold is 'all', expected a count, or estimated_by too"):
+        Result.read(changed(folds, tmp_path / "claims", "run.json", fold="all"))
+
+
 def test_its_learning_rate_is_the_median_of_what_the_folds_found(folds: Path, images: ImageSet, tmp_path: Path) -> None:
     found = changed(folds, tmp_path / "found", "run.json", config=asdict(replace(TINY, lr=None)))
     for number, path in enumerate(sorted(found.glob("fold-*/run.json"))):

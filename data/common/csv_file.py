@@ -1,11 +1,16 @@
-"""Write CSV that any reader takes apart as it was put together: also with line breaks of any kind in a field.
+"""CSV that any reader takes apart as it was put together, also with line breaks of any kind in a field; whole rows.
 
 csv_writer(file).writerow(["clip", "label"])
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
+
+
+def is_complete(row: Mapping[Any, Any]) -> bool:
+    """Whether a row that `csv.DictReader` read has a field for each column, and no other."""
+    return None not in row and None not in row.values()
 
 
 class _UnixLines:

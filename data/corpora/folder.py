@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ser_images.data.clip import NAMED, Clip, Listing
+from ser_images.data.common.csv_file import is_complete
 from ser_images.data.common.errors import UserError
 from ser_images.data.sound_files import sound_files
 
@@ -79,7 +80,7 @@ def speakers_from_csv(path: Path) -> PathRule:
     if not rows or not {"recording", "speaker"} <= rows[0].keys():
         found = ", ".join(map(str, rows[0])) if rows else "no rows"
         raise UserError(f"{path}: expected a CSV with the columns recording,speaker[,gender], found {found!r}")
-    if any(None in row or None in row.values() for row in rows):
+    if not all(map(is_complete, rows)):
         raise UserError(f"{path}: a row with more or fewer columns than recording,speaker[,gender]; mend it")
     return PathRule(table={row["recording"]: (row["speaker"], row.get("gender") or "") for row in rows})
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_images.data.common.bounded_file import read_bounded
+from ser_images.data.common.csv_file import is_complete
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.json_text import parse_json
 from ser_images.export.bundle.bundle import Bundle
@@ -45,7 +46,7 @@ def read_robustness(run: Path) -> list[dict[str, Any]]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-        if not rows or any(None in row or None in row.values() for row in rows):
+        if not rows or not all(map(is_complete, rows)):
             raise ValueError("no rows, or one with more or fewer columns")
         return [
             {"corruption": row.get("corruption") or row["condition"]}  # the column's name up to version 0.1

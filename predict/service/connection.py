@@ -16,7 +16,7 @@ class Connection(H11Protocol):
     a byte now and then, would use up the files that a process may open.
     """
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it, too
         """Begin to wait for the first request."""
         super().connection_made(transport)
         self._wait_for_request(after=None)

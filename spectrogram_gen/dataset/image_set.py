@@ -20,7 +20,7 @@ from PIL import Image
 from ser_images.data.common.bounded_file import read_text_bounded
 from ser_images.data.common.csv_file import dict_writer
 from ser_images.data.common.errors import UserError, prefix_errors
-from ser_images.data.common.json_text import parse_json
+from ser_images.data.common.json_text import parse_json_as
 from ser_images.data.common.paths import resolve_below
 from ser_images.data.corrections import CORRECTED
 from ser_images.data.label_map import ORIGINAL
@@ -65,25 +65,19 @@ class ManifestRow:
     @property
     def facts(self) -> dict[str, Any]:
         """The attributes by name; raises UserError where they are no JSON object."""
-        return _parsed(self.attributes or "{}", dict, f"attributes of {self.image}")
+        return dict(parse_json_as(dict, self.attributes or "{}", f"attributes of {self.image}"))
 
     @property
     def step_names(self) -> list[str]:
         """The augmentations of the variant; raises UserError where `steps` is none of what a build writes."""
-        steps = _parsed(self.steps or "[]", list, f"steps of {self.image}")
+        steps = parse_json_as(list, self.steps or "[]", f"steps of {self.image}")
         if not all(isinstance(step, dict) and isinstance(step.get("name"), str) for step in steps):
             raise UserError(f"steps of {self.image}: {self.steps[:80]!r}, expected a list of steps with names")
         return [step["name"] for step in steps]
 
-
-def _parsed(text: str, kind: type, what: str) -> Any:
-    try:
-        value = parse_json(text)
-    except ValueError as error:
-        raise UserError(f"{what}: not JSON ({error}); build the image set again") from error
-    if not isinstance(value, kind):
-        raise UserError(f"{what}: {text[:80]!r}, expected a JSON {'object' if kind is dict else 'list'}")
-    return value
+    def require_readable(self) -> None:
+        """Raise UserError where `facts` or `step_names` would."""
+        _ = self.facts, self.step_names
 
 
 COLUMNS = tuple(field.name for field in fields(ManifestRow))
@@ -189,7 +183,7 @@ def read_manifest(path: Path) -> Iterator[ManifestRow]:
                     resolve_below(path.parent, row["image"], path)
                     found = ManifestRow(**row)
                     with prefix_errors(path):
-                        found.facts, found.step_names  # noqa: B018  # checked
+                        found.require_readable()
                     yield found
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read ({error})") from error

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_images.data.common.csv_file import csv_writer
+from ser_images.data.common.csv_file import csv_writer, is_complete
 from ser_images.data.common.errors import UserError
 from ser_images.spectrogram_gen.dataset.image_set import COLUMNS, ManifestRow
 
@@ -109,8 +109,8 @@ def joined(parts: Sequence[Predictions]) -> Predictions:
 
 
 def _row(line: dict[str, str]) -> ManifestRow:
-    if None in line or None in line.values():
+    if not is_complete(line):
         raise ValueError("a line with more or fewer columns")
     row = ManifestRow(**{name: line[name] for name in COLUMNS})
-    row.facts, row.step_names  # noqa: B018  # checked
+    row.require_readable()
     return row

@@ -4,7 +4,7 @@ train_final(Path("runs/all"), ImageSet.read(Path("images")), Path("runs/final"))
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from operator import or_
@@ -126,18 +126,22 @@ def _config(result: Result, weights: str, teacher: str) -> TrainConfig:
     if of_fold.teacher != config.teacher:
         raise UserError(f"{result.path}: each fold had its own teacher; give one for the final model: --teacher")
     epochs = median_high(len(fold.history) for fold in result.folds) if config.patience else config.epochs
-    lr = config.lr or median_high(fold.provenance["lr"] or 0 for fold in result.folds) or None
+    lr = config.lr or _median(fold.provenance["lr"] for fold in result.folds)
     return replace(config, refit=False, keep="last", patience=0, plateau=0, epochs=epochs, lr=lr)
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    """The median of those that are known; None where none is."""
+    known = [value for value in values if value is not None]
+    return median_high(known) if known else None
 
 
 def _adapter_choice(result: Result) -> AdapterChoice | None:
     """The median of what the folds of a network chose; None where they have no adapter."""
     adaptations = [open_bundle(fold.folder)[1].adaptation for fold in result.folds]
-    temperatures = [adaptation.temperature for adaptation in adaptations if adaptation]
-    if not temperatures:
-        return None
-    cs = [fold.provenance["speaker_head_c"] for fold in result.folds if fold.provenance.get("speaker_head_c")]
-    return AdapterChoice(median_high(cs) if cs else None, Shrinkage(), median_high(temperatures))
+    temperature = _median(adaptation.temperature for adaptation in adaptations if adaptation)
+    c = _median(fold.provenance.get("speaker_head_c") for fold in result.folds)
+    return None if temperature is None else AdapterChoice(c, Shrinkage(), temperature)
 
 
 def _estimated(result: Result) -> Evaluation:

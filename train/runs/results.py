@@ -95,6 +95,8 @@ class Fold:
             raise UserError(f"{folder}: a run of an older version, without calibration; train it again")
         with prefix_errors(folder / "run.json"):
             require_facts(provenance, _RUN_FACTS, complete=True)
+            if provenance["fold"] == "all" and ESTIMATED_BY not in provenance:
+                raise UserError(f"fold is 'all', expected a count, or {ESTIMATED_BY} too, as of a final model")
         with prefix_errors(folder / "metrics.json"):
             require_facts(metrics, _METRICS_FACTS, complete=True)
         return cls(folder, provenance, metrics, history, Predictions.read(folder / PREDICTIONS))
