@@ -108,7 +108,6 @@ def test_mutated_image_sets(tmp_path: Path) -> None:
     folder = image_set(tmp_path)
     content = (folder / "manifest.csv").read_bytes()
     mutated(folder / "manifest.csv", content, use_image_set)
-    rows = [asdict(row) for row in ROWS]
 
     @settings(max_examples=150, deadline=None, derandomize=True)
     @given(mutated_json(json.loads(ATTRIBUTES)))
@@ -118,7 +117,6 @@ def test_mutated_image_sets(tmp_path: Path) -> None:
             use_image_set(folder / "manifest.csv")
 
     attributes()
-    assert len(rows) == 8
     (folder / "manifest.csv").write_bytes(content)
     mutated(folder / "spec.json", SPEC.to_json().encode(), use_image_set)
 
