@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -20,6 +21,7 @@ from ser_images.data.common.errors import UserError
 from ser_images.predict.live.live_stream import LiveStream
 from ser_images.predict.model import Model
 from ser_images.predict.output.segment_formats import SEGMENT_FORMATS, to_text
+from ser_images.predict.prediction import Prediction
 from ser_images.predict.streaming.segments import Segment
 from ser_images.predict.streaming.timeline import Timeline
 from ser_images.predict.webpage.site import write_webpage
@@ -36,7 +38,7 @@ pytestmark = [
 SUBPATH = "some/path/page"
 RATE_HZ = 48000
 RATES_HZ = (8000, 16000, 44100, 48000)
-COMPRESSED = ("mp3", "ogg", "flac")
+COMPRESSED = ("mp3", "ogg", "flac", "m4a")
 SUFFIXES = {"csv": ".csv", "json": ".json", "audacity": ".txt", "textgrid": ".TextGrid"}
 TIMEOUT_MS = 60_000  # processors may be busy
 KEEP_STREAMS = """
@@ -198,8 +200,8 @@ def bars(page: Any, panel: str = "recording") -> dict[str, float]:
     return {label: float(number.rstrip("\xa0 %")) / 100 for label, number in texts}
 
 
-def require_equal(page: Any, path: Path, model: Model, tolerance: float) -> None:
-    heading, expected = choose(page, path), model(path)
+def require_equal(page: Any, path: Path, expected: Prediction, tolerance: float) -> None:
+    heading = choose(page, path)
     assert bars(page) == pytest.approx(expected.probabilities, abs=tolerance), path.name
     best, second = list(expected.probabilities.values())[:2]
     assert heading == expected.label or best - second < tolerance, path.name
@@ -226,7 +228,7 @@ def test_wav_is_classified_as_by_python(page: Any, clips: list[Path], model: Mod
             for channels, sound in {1: mono, 2: np.stack([mono, 0.5 * mono], axis=1)}.items():
                 path = tmp_path / f"{clip.stem}-{new_hz}-{channels}.wav"
                 soundfile.write(path, sound, new_hz)
-                require_equal(page, path, model, 0.02)
+                require_equal(page, path, model(path), 0.02)
 
 
 @pytest.mark.parametrize("suffix", COMPRESSED)
@@ -235,9 +237,26 @@ def test_compressed_sound_is_classified_as_by_python(
 ) -> None:
     for number, clip in enumerate(clips):
         samples, rate_hz = read_mono(clip)
+        sound = np.stack([samples, 0.5 * samples], axis=1) if number % 2 else samples[:, None]
         path = tmp_path / f"{clip.stem}.{suffix}"
-        soundfile.write(path, np.stack([samples, 0.5 * samples], axis=1) if number % 2 else samples, rate_hz)
-        require_equal(page, path, model, 0.05)
+        write_aac(path, sound, rate_hz) if suffix == "m4a" else soundfile.write(path, sound, rate_hz)
+        expected = model(read_aac(path), rate_hz) if suffix == "m4a" else model(path)
+        require_equal(page, path, expected, 0.05)
+
+
+def read_aac(path: Path) -> Samples:
+    """As FFmpeg decodes it, since libsndfile does not."""
+    with av.open(path) as container:
+        return np.concatenate([frame.to_ndarray().T for frame in container.decode(audio=0)])
+
+
+def write_aac(path: Path, samples: Samples, rate_hz: int) -> None:
+    layout = "stereo" if samples.shape[1] == 2 else "mono"
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout=layout)
+    frame.sample_rate = rate_hz
+    with av.open(path, "w") as container:
+        stream = container.add_stream("aac", rate=rate_hz, layout=layout)
+        container.mux([*stream.encode(frame), *stream.encode(None)])
 
 
 def test_what_the_page_says_of_sound(
@@ -377,7 +396,8 @@ def test_live_finds_what_python_finds_in_the_same_sound(open_page: OpenPage, lon
     assert confidences == pytest.approx([one.confidence for one in segments], abs=0.02)
     labels = {f"0:{one.end_s:04.1f}": one.prediction.label if one.prediction else "no speech" for one in expected}
     titles = [window.get_attribute("title").split(" at ") for window in page.locator("#live .windows li").all()]
-    assert len(titles) == 16
+    lag = re.search(r"(\d+) windows? w", page.locator("#live").inner_text())  # on a machine that others use, too
+    assert len(titles) + (int(lag[1]) if lag else 0) >= 16
     assert sum(labels[at] != label for label, at in titles) <= 2, titles  # soxr's delay: a window later
 
 
@@ -410,6 +430,14 @@ def test_why_there_is_no_microphone(site: Site, open_page: OpenPage, browser: An
         page.get_by_role("tab", name="Live").click()
         page.get_by_role("button", name="Start listening").click()
         assert reason in page.locator("#live .error").inner_text()
+
+
+def test_a_browser_without_an_output_device(open_page: OpenPage) -> None:
+    """Firefox without one never answers `resume`."""
+    page = ready(open_page(script="AudioContext.prototype.resume = () => new Promise(() => {});"))
+    page.get_by_role("button", name="Record").click()
+    assert "connect a device for output" in page.locator("#recording .error").inner_text()
+    page.get_by_role("button", name="Record").wait_for()
 
 
 WASM, HTML = "ort-wasm-simd-threaded.wasm", "text/html"
@@ -554,6 +582,20 @@ def test_the_page_works_offline_and_takes_a_new_version(
         page.get_by_role("button", name="Reload").click()
         ready(page)
     page.reload()
-    require_equal(ready(page), clips[0], model, 0.02)
+    require_equal(ready(page), clips[0], model(clips[0]), 0.02)
     assert page.evaluate("fetch('NOTICE').then((response) => response.text())") == "changed"
     context.close()
+
+
+def test_without_space_for_the_cache_the_page_works_online(
+    site: Site, open_page: OpenPage, clips: list[Path], model: Model
+) -> None:
+    """As on phones that give a site little space."""
+    page = open_page("about:blank", service_workers="allow")
+    page.context.new_cdp_session(page).send(
+        "Storage.overrideQuotaForOrigin", {"origin": site.origin, "quotaSize": 1_000_000}
+    )
+    page.goto(site.url)
+    require_equal(ready(page), clips[0], model(clips[0]), 0.02)
+    page.wait_for_function("navigator.serviceWorker.getRegistration().then((found) => !found)")
+    assert page.evaluate("caches.keys()") == []

@@ -11,4 +11,5 @@ export const MIN_CLIPPED_SAMPLES = 8; // fewer are no audible clipping
 export const SHORT_S = 0.5;
 
 export const MAX_COLUMNS = 4000; // of a waveform
+export const MAX_START_S = 5; // of the browser's sound processing
 export const MAX_LAG_S = 10; // sound that waits for a slow device; more is lost

@@ -97,6 +97,7 @@ export const TEXTS = {
   denied: "The microphone was refused; allow it for this page in the browser's settings and try again",
   absent: "No microphone was found; connect one and try again",
   busy: "The microphone cannot be read, perhaps because another program uses it; close that program and try again",
+  noSound: "The browser processes no sound; connect a device for output, such as headphones, and try again",
   unplugged: "The microphone was disconnected; connect it and start again",
   device: (/** @type {string} */ name, /** @type {number} */ rateHz) => `${name || "Microphone"}, ${rateHz} Hz`,
   processing: {

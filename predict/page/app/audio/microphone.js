@@ -1,4 +1,5 @@
 import { UserError } from "../../core/errors.js";
+import { MAX_START_S } from "../limits.js";
 import { TEXTS } from "../texts.js";
 
 const PROCESSING = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
@@ -30,13 +31,13 @@ export class Microphone {
   /**
    * Opens the microphone; call it within the handler of a click, so that browsers let sound run.
    *
-   * @throws {UserError} refused, absent, in use, or not a secure page
+   * @throws {UserError} refused, absent, in use, not a secure page, or no sound at all
    */
   static async open() {
     if (!navigator.mediaDevices?.getUserMedia) throw new UserError(TEXTS.insecure);
     const context = new AudioContext();
     try {
-      await context.resume();
+      await resume(context);
       const stream = await navigator.mediaDevices.getUserMedia({ audio: PROCESSING });
       return await connect(stream, context);
     } catch (error) {
@@ -80,6 +81,17 @@ export class Microphone {
 }
 
 /**
+ * Lets the context run. Without an output device, Firefox's never does, and says nothing.
+ *
+ * @param {AudioContext} context
+ * @throws {UserError} it does not run within MAX_START_S
+ */
+async function resume(context) {
+  const late = new Promise((_, reject) => setTimeout(() => reject(new UserError(TEXTS.noSound)), 1000 * MAX_START_S));
+  await Promise.race([context.resume(), late]);
+}
+
+/**
  * @param {MediaStream} stream
  * @param {AudioContext} context
  */
@@ -109,7 +121,7 @@ async function newSource(stream, context) {
   } catch {
     await context.close();
     const other = new AudioContext({ sampleRate: stream.getAudioTracks()[0].getSettings().sampleRate });
-    await other.resume();
+    await resume(other);
     return [other.createMediaStreamSource(stream), other];
   }
 }
