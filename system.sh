@@ -26,6 +26,7 @@ has_sound() { # a sound system without a sound card, for the live microphone
         && ls /usr/lib/*/alsa-lib/libasound_module_pcm_pulse.so
 } >/dev/null 2>&1
 has_browser() { command -v chromium >/dev/null; }
+has_minisign() { command -v minisign >/dev/null; }
 
 need() { # TESTS PACKAGES: install them, or print which tests are skipped without them
     if may_install; then
@@ -37,3 +38,4 @@ need() { # TESTS PACKAGES: install them, or print which tests are skipped withou
 }
 has_sound || need tests/test_live.py "libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins"
 has_browser || need "tests/test_page.py and the browser's test in tests/test_report.py" chromium
+has_minisign || need "the tests with minisign in tests/test_signature.py" minisign

@@ -156,19 +156,43 @@ def license(
 
 
 @app.command()
-def verify(model: ModelName) -> None:
+def sign(
+    run: Annotated[Path, typer.Argument(help="A run folder or its zip.")],
+    key: Annotated[Path, typer.Option(help="Secret key, as minisign -G writes it.")],
+) -> None:
+    """Sign a model, so that others can verify who made it.
+
+    Writes SHA256SUMS.minisig. The password of the key is asked, or read from SER_IMAGES_KEY_PASSWORD. Needs the extra
+    sign.
+    """
+    from ser_images.export.signing import sign_bundle
+
+    sign_bundle(run, key)
+    typer.echo(f"{run}: signed")
+
+
+@app.command()
+def verify(
+    model: ModelName,
+    key: Annotated[Path | None, typer.Option(help="Public key that must confirm the model's signature.")] = None,
+) -> None:
     """Check the files of a model, and that its model works.
 
-    Every file must match SHA256SUMS; the model must load, fit its bundle and compute probabilities.
+    Every file must match SHA256SUMS; the model must load, fit its bundle and compute probabilities. With --key,
+    SHA256SUMS must be signed; that needs the extra sign.
     """
     import numpy as np
 
     from ser_images.export.model_names import model_path
     from ser_images.export.models import open_model
+    from ser_images.export.signing import signed_comment
 
-    bundle, network = open_model(model_path(model))
+    path = model_path(model)
+    signed = f"; signed: {signed_comment(path, key)}" if key else ""
+    bundle, network = open_model(path, verify_key=key)
     network(np.zeros((1, bundle.spec.n_rows, bundle.spec.n_frames), bundle.spec.dtype))
-    typer.echo(f"{model}: complete, model {bundle.model_id}, {len(bundle.labels)} labels, spec {bundle.spec.hash}")
+    labels, spec = len(bundle.labels), bundle.spec.hash
+    typer.echo(f"{model}: complete, model {bundle.model_id}, {labels} labels, spec {spec}{signed}")
 
 
 def main() -> None:

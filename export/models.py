@@ -101,8 +101,9 @@ _NEXT = "the model is damaged or wrong, use another"
 
 
 def open_model(
-    path: Path, format: str | None = None, trust_pickle: bool = False, fast_start: bool = False
-) -> tuple[Bundle, CheckedModel]:
+    path: Path, format: str | None = None, trust_pickle: bool = False, fast_start: bool = False,
+    verify_key: Path | None = None,
+) -> tuple[Bundle, CheckedModel]:  # fmt: skip
     """The model of a run folder, of its zip, or in a single file; its outputs are checked, see `CheckedModel`.
 
     Args:
@@ -110,6 +111,8 @@ def open_model(
         format: a key of `MODEL_FORMATS`; None: the file's own, or ONNX, else safetensors.
         trust_pickle: load learner.pkl although this user did not write it on this machine.
         fast_start: for a few images only, see `OnnxModel.open`.
+        verify_key: file of the public key that must confirm the bundle's signature; then neither a pickle nor a single
+            file is loaded.
 
     Raises:
         UserError: no model, or one that is damaged, altered, of another program or not to be trusted.
@@ -117,20 +120,24 @@ def open_model(
     if format not in (None, *MODEL_FORMATS):
         raise UserError(f"format {format!r}: expected one of {', '.join(MODEL_FORMATS)}")
     file_format = _FORMAT_BY_SUFFIX.get(path.suffix.lower()) if path.is_file() else None
+    if verify_key and (file_format or format == "pickle"):
+        raise UserError(
+            f"{path}: a signature is checked of ONNX or safetensors in a bundle; give its folder or its zip"
+        )
     if file_format == "pickle":
         bundle, model = _from_bundle(path.parent, "pickle", trust_pickle, fast_start)
     elif file_format:
         with prefix_errors(path):
             bundle, model = _from_file(path, file_format, fast_start)
     else:
-        bundle, model = _from_bundle(path, format, trust_pickle, fast_start)
+        bundle, model = _from_bundle(path, format, trust_pickle, fast_start, verify_key)
     return bundle, CheckedModel(model, len(bundle.labels), path, bundle.adaptation)
 
 
-def open_bundle(path: Path) -> tuple[BundleFiles, Bundle]:
+def open_bundle(path: Path, verify_key: Path | None = None) -> tuple[BundleFiles, Bundle]:
     """The checked files of a run folder or zip, and the bundle in them; raises UserError as `open_model`."""
     with _report_unknown_pickle_names_first(path):
-        files = BundleFiles.open(path)
+        files = BundleFiles.open(path, verify_key)
     return files, _read_bundle(files)
 
 
@@ -173,11 +180,13 @@ def _from_file(path: Path, format: str, fast_start: bool) -> tuple[Bundle, Model
     return bundle, TorchModel(load_network(bundle, path.read_bytes()), bundle)
 
 
-def _from_bundle(path: Path, format: str | None, trust_pickle: bool, fast_start: bool) -> tuple[Bundle, Model]:
+def _from_bundle(
+    path: Path, format: str | None, trust_pickle: bool, fast_start: bool, verify_key: Path | None = None
+) -> tuple[Bundle, Model]:
     if format == "pickle":
         files, bundle = open_bundle(path)
         return bundle, _from_pickle(files, bundle, trust_pickle)
-    files = BundleFiles.listed(path)
+    files = BundleFiles.listed(path, verify_key)
     with _report_unknown_pickle_names_first(path), files.checked_in_background():
         bundle = _read_bundle(files)
         format = format or next(

@@ -24,6 +24,7 @@ from ser_images.predict.cli_options import (
     TimelineHop,
     Top,
     TrustPickle,
+    VerifyKey,
     VoiceName,
     inputs_of,
     require_format,
@@ -57,6 +58,7 @@ def file(
     model: ModelName = DEFAULT,
     model_format: ModelFormat = None,
     trust_pickle: TrustPickle = False,
+    verify_key: VerifyKey = None,
     top: Top = None,
     min_confidence: MinConfidence = 0.0,
     any_sound: AnySound = False,
@@ -88,7 +90,8 @@ def file(
     from ser_images.predict.output.text_output import text_output
     from ser_images.predict.predictions import Predictions, SpeakerPredictions, speakers_of
 
-    loaded = Model.load(model, model_format, trust_pickle, min_confidence, len(found) <= FEW, any_sound)
+    fast = len(found) <= FEW
+    loaded = Model.load(model, model_format, trust_pickle, min_confidence, fast, any_sound, verify_key)
     speakers = speakers_of(paths, speaker_regex) if speaker_regex else None
     predictions = SpeakerPredictions(loaded, found, speakers) if speakers else Predictions(loaded, found, voice)
     if format == "table":
@@ -98,7 +101,7 @@ def file(
         with text_output(out, inputs) as file:
             write_predictions(file, format, loaded.bundle, predictions, top)
     if explain:
-        _explain(loaded, model, found[0], explain)
+        _explain(loaded, model, found[0], explain, verify_key)
     if predictions.failed:
         raise typer.Exit(2 if predictions.failed == len(found) else 1)
 
@@ -109,6 +112,7 @@ def timeline(
     model: ModelName = DEFAULT,
     model_format: ModelFormat = None,
     trust_pickle: TrustPickle = False,
+    verify_key: VerifyKey = None,
     min_confidence: MinConfidence = 0.0,
     hop: TimelineHop = TIMELINE_HOP_S,
     margin: Margin = MARGIN,
@@ -139,7 +143,7 @@ def timeline(
     inputs = inputs_of(model, path)
     require_outputs([plot, out], inputs)
     length_s = duration_s(path)
-    loaded = Model.load(model, model_format, trust_pickle, min_confidence)
+    loaded = Model.load(model, model_format, trust_pickle, min_confidence, verify_key=verify_key)
     with progress_bar("classifying", round(length_s)) as show:
         found = loaded.timeline(
             path, hop_s=hop, margin=margin, adapt=adapt, voice=voice, speakers=speakers,
@@ -164,7 +168,7 @@ app.command()(voices)
 app.command()(serve)
 
 
-def _explain(model: "Model", name: str, recording: Path, out: Path) -> None:
+def _explain(model: "Model", name: str, recording: Path, out: Path, verify_key: Path | None) -> None:
     from ser_images.data.common.errors import UserError, prefix_errors
     from ser_images.export.model_names import model_path
     from ser_images.predict.output.explain import explain
@@ -175,7 +179,7 @@ def _explain(model: "Model", name: str, recording: Path, out: Path) -> None:
         image, prediction = model.image(samples, rate_hz), model(samples, rate_hz)
         if not prediction.speech:
             raise UserError(f"{prediction.label}, so there is nothing to explain; --any-sound explains it nevertheless")
-    explain(model_path(name), image, prediction, printable(Path(recording.name)), out)
+    explain(model_path(name), image, prediction, printable(Path(recording.name)), out, verify_key)
 
 
 def main() -> None:

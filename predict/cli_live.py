@@ -15,6 +15,7 @@ from ser_images.predict.cli_options import (
     ModelFormat,
     ModelName,
     TrustPickle,
+    VerifyKey,
     VoiceName,
     WindowLength,
 )
@@ -29,6 +30,7 @@ def live(
     model: ModelName = DEFAULT,
     model_format: ModelFormat = None,
     trust_pickle: TrustPickle = False,
+    verify_key: VerifyKey = None,
     min_confidence: MinConfidence = 0.0,
     device: Annotated[str | None, typer.Option(help="Index or part of the name, from ser-predict devices.")] = None,
     window: WindowLength = None,
@@ -52,7 +54,7 @@ def live(
 
     if record:
         require_new_recording(record)
-    loaded = Model.load(model, model_format, trust_pickle, min_confidence)
+    loaded = Model.load(model, model_format, trust_pickle, min_confidence, verify_key=verify_key)
     adaptation = choose_adaptation(loaded, adapt, voice)
     microphone = Microphone(device)
     if once:

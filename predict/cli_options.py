@@ -31,6 +31,10 @@ ModelFormat = Annotated[
     str | None, typer.Option(help="Model format: onnx, int8, safetensors or pickle; ONNX by default.")
 ]
 TrustPickle = Annotated[bool, typer.Option(help="Load a pickle from elsewhere: it runs the code in it.")]
+VerifyKey = Annotated[
+    Path | None,
+    typer.Option(envvar="SER_IMAGES_VERIFY_KEY", help="Public key that must confirm the model's signature."),
+]
 MinConfidence = Annotated[float, typer.Option(min=0, max=1, help="Predictions below this are `uncertain`.")]
 AnySound = Annotated[bool, typer.Option("--any-sound", help="Classify sound without speech, too.")]
 Top = Annotated[int | None, typer.Option(min=1, help="Show only the most probable labels, this many.")]

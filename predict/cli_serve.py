@@ -9,12 +9,13 @@ from typing import Annotated
 import typer
 
 from ser_images.export.shipped.catalogue import DEFAULT
-from ser_images.predict.cli_options import AnySound, MinConfidence, ModelName
+from ser_images.predict.cli_options import AnySound, MinConfidence, ModelName, VerifyKey
 
 
 def serve(
     model: ModelName = DEFAULT,
     model_format: Annotated[str | None, typer.Option(help="onnx, int8 or safetensors; ONNX by default.")] = None,
+    verify_key: VerifyKey = None,
     min_confidence: MinConfidence = 0.0,
     any_sound: AnySound = False,
     host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0: all networks.")] = "127.0.0.1",
@@ -47,4 +48,4 @@ def serve(
         max_mb, max_seconds, threads or DEFAULT_THREADS, queue, max_live, upload_timeout,
         read_token(token_file) if token_file else "", tuple(allow_origin or ()),
     )  # fmt: skip
-    serve(model, host, port, settings, model_format, min_confidence, any_sound)
+    serve(model, host, port, settings, model_format, min_confidence, any_sound, verify_key)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ser_images.export.shipped.catalogue import DEFAULT
-from ser_images.predict.cli_options import ModelFormat, ModelName
+from ser_images.predict.cli_options import ModelFormat, ModelName, VerifyKey
 
 
 def enrol(
@@ -17,6 +17,7 @@ def enrol(
     recordings: Annotated[list[Path], typer.Argument(help="Sound files of this person alone, or folders of them.")],
     model: ModelName = DEFAULT,
     model_format: ModelFormat = None,
+    verify_key: VerifyKey = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a voice of this name.")] = False,
 ) -> None:
     """Keep the statistics of a person's voice, for --voice NAME. They are biometric data: see `voices --delete`.
@@ -34,7 +35,7 @@ def enrol(
     path = voice_path(name)
     if path.exists() and not replace:
         raise UserError(f"voice {name!r} is enrolled already; add --replace, or give another name")
-    enrolment = Enrolment(Model.load(model, model_format))
+    enrolment = Enrolment(Model.load(model, model_format, verify_key=verify_key))
     failed = 0
     for recording in enrolment.recordings(recordings):
         try:

@@ -7,6 +7,7 @@ prediction = model("clip.wav")
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
@@ -68,6 +69,7 @@ class Model(ImageModel):
         min_confidence: float = 0.0,
         fast_start: bool = False,
         any_sound: bool = False,
+        verify_key: str | os.PathLike[str] | None = None,
     ) -> "Model":
         """A model by its path or its name; without argument, the one that is part of the package.
 
@@ -79,13 +81,15 @@ class Model(ImageModel):
             min_confidence: predictions of lower confidence are `uncertain`.
             fast_start: for a few recordings: loads sooner, then predicts a little more slowly.
             any_sound: classify sound without speech, too; otherwise its label is `no speech`.
+            verify_key: file of a public key that must confirm the model's signature; see `ser-export sign`.
 
         Raises:
             UserError: no model there, or one that is damaged, altered or not to be trusted.
         """
         found = model_path(path)
         require_single_run(found)
-        return cls(*open_model(found, format, trust_pickle, fast_start), min_confidence, any_sound)
+        key = None if verify_key is None else Path(verify_key)
+        return cls(*open_model(found, format, trust_pickle, fast_start, key), min_confidence, any_sound)
 
     def __call__(
         self,

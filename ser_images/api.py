@@ -21,6 +21,7 @@ def load(
     min_confidence: float = 0.0,
     fast_start: bool = False,
     any_sound: bool = False,
+    verify_key: str | os.PathLike[str] | None = None,
 ) -> Model:
     """A model by its path or its name; without argument, the one that is part of the package.
 
@@ -32,6 +33,7 @@ def load(
         min_confidence: predictions of lower confidence are `uncertain`.
         fast_start: for a few recordings: loads sooner, then predicts a little more slowly.
         any_sound: classify sound without speech, too; otherwise its label is `no speech`.
+        verify_key: file of a public key that must confirm the model's signature; see `ser-export sign`.
 
     Raises:
         UserError: no model there, or one that is damaged, altered or not to be trusted.
@@ -53,7 +55,7 @@ def load(
         >>> [segment for result in results for segment in result.segments] == list(model.timeline("meeting.wav"))
         True
     """
-    return Model.load(path, format, trust_pickle, min_confidence, fast_start, any_sound)
+    return Model.load(path, format, trust_pickle, min_confidence, fast_start, any_sound, verify_key)
 
 
 def render(samples: ArrayLike, rate_hz: float, spec: ImageSpec | None = None) -> Image:

@@ -21,7 +21,7 @@ import pytest
 import soundfile
 import typer
 
-from conftest import SMALL, Command, Shared
+from conftest import SMALL, Command, Shared, write_keys
 from ser_images.data.corpora import find_clips
 from ser_images.spectrogram_gen.augment import AUGMENTATIONS
 from ser_images.spectrogram_gen.dataset.build import build
@@ -80,7 +80,7 @@ def run(folder: Path, *command: str) -> None:
 
 @pytest.fixture(scope="session")
 def given(shared: Shared, voices: Path) -> Path:
-    """What pages start with: recordings, their small images, a run, a longer recording, a corpus in label folders."""
+    """What pages start with: recordings and their small images, a run, a longer recording, corpora, a pair of keys."""
     return shared("given", lambda folder: write_given(folder, voices))
 
 
@@ -98,6 +98,7 @@ def write_given(folder: Path, voices: Path) -> None:
     parts = [soundfile.read(path, dtype="float32")[0] for path in found[:20:4]]
     soundfile.write(folder / "meeting.wav", np.concatenate(parts), 48000)
     build(find_clips(recordings, "synthetic").clips, recordings, folder / "images", SMALL, Plan())
+    write_keys(folder)
     run(folder, "bash", "-ec", "ser-train cnn4 --images images --epochs 1 --lr 0.01 --out runs/first")
 
 

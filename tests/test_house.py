@@ -36,7 +36,7 @@ LAYERS = {
         "leaks",
         "download",
     ],
-    "export": ["adaptation", "bundle", "shipped", "model_names", "convert", "licensing", "bench"],
+    "export": ["adaptation", "bundle", "shipped", "model_names", "convert", "licensing", "signing", "bench"],
     "train": ["evaluation", "training", "runs", "analysis"],
 }
 """Sub-packages and modules from the bottom up: each imports from those before it, never from those after it."""

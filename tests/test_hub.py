@@ -12,10 +12,11 @@ from threading import Thread
 
 import pytest
 
-from conftest import Command
+from conftest import Command, write_keys
 from ser_images.data.common.errors import UserError
 from ser_images.export.bundle.hub import HubModel, fetch, fetched_models
 from ser_images.export.cli import main as export
+from ser_images.export.signing import sign_bundle
 from ser_images.predict.listed_models import listed_models
 from ser_images.predict.model import Model
 
@@ -113,6 +114,22 @@ def test_what_was_fetched_is_listed_by_the_names_that_load_it(uploaded: Hub) -> 
     assert [fetch(name, "http://127.0.0.1:9") for name, _ in fetched_models()] == [first, second]
     listed = [(model.name, model.source) for model in listed_models(first.parent / "nothing")]
     assert [one for one in listed if one[1] == "hub"] == [(name, "hub") for name, _ in fetched_models()]
+
+
+def test_a_signature_is_fetched_with_what_it_signs(uploaded: Hub, tmp_path: Path, command: Command) -> None:
+    pytest.importorskip("minisign")
+    secret, public = write_keys(tmp_path)
+    sign_bundle(tmp_path / "folder", secret)
+    verify = ("verify", "hub:owner/model", "--key", public)
+    uploaded.commits[SECOND] = {path.name: path.read_bytes() for path in (tmp_path / "folder").iterdir()}
+    unsigned = fetch(f"hub:owner/model@{FIRST}", uploaded.address)
+    uploaded.main = SECOND
+    fetch("hub:owner/model", uploaded.address)
+    code, out, _ = command(export, *verify)
+    assert (code, out.startswith("hub:owner/model: complete, model ")) == (0, True)
+    assert Model.load("hub:owner/model", verify_key=public).bundle == Model.load(unsigned).bundle
+    with pytest.raises(UserError, match=f"{FIRST}: not signed"):
+        Model.load(f"hub:owner/model@{FIRST}", verify_key=public)
 
 
 def test_a_moved_revision_is_refused(uploaded: Hub) -> None:

@@ -5,6 +5,8 @@ files.read("bundle.json")
 """
 
 import hashlib
+import logging
+import os
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,18 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from ser_images.data.common.bounded_file import MAX_TEXT_BYTES, open_regular, read_bounded
+from ser_images.data.common.bounded_file import open_regular, read_bounded
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.paths import resolve_below
+from ser_images.export.bundle.file_limits import WEIGHTS_SUFFIXES, max_bytes, require_safe_zip
+from ser_images.export.bundle.signature import require_signed
+from ser_images.export.bundle.sums import parse_sums, sums_text
 
+LOGGER = logging.getLogger("ser_images")
 SUMS = "SHA256SUMS"
-MAX_FILE_BYTES = 2**31
-"""ONNX, a protocol buffer, can't be larger."""
-MAX_FILES = 200
-MAX_RATIO, MAX_WEIGHTS_RATIO = 100, 4
-"""Uncompressed to compressed; trained weights hardly compress, tables of numbers at most twentyfold."""
-_WEIGHTS_SUFFIXES = (".onnx", ".safetensors", ".pkl")
-_SMALL_BYTES = 2**20
+SIGNATURE = f"{SUMS}.minisig"
+"""Of `SHA256SUMS`, and so of all files that it lists; the program minisign writes it under this name, too."""
 _CHUNK_BYTES = 2**20
 
 
@@ -38,36 +39,45 @@ class BundleFiles:
     Attributes:
         path: the folder or the zip.
         sums: SHA-256 of each file, by name.
+        content: of `SHA256SUMS`.
+        signed: the comment in the signature of `content`, which was checked; None: no signature was checked.
     """
 
     path: Path
     sums: Mapping[str, str]
+    content: bytes = b""
+    signed: str | None = None
 
     @classmethod
-    def open(cls, path: Path) -> "BundleFiles":
+    def open(cls, path: Path, key: Path | None = None) -> "BundleFiles":
         """The files of a folder or a zip.
 
+        Args:
+            key: file of the public key that must confirm their signature; None: they need none.
+
         Raises:
-            UserError: no bundle, a file missing or changed, a link that leads out, or a zip that may not be unpacked.
+            UserError: no bundle, a file missing or changed, a link that leads out, a zip that may not be unpacked, or
+                no signature by this key.
         """
-        files = cls.listed(path)
+        files = cls.listed(path, key)
         files.require_unchanged()
         return files
 
     @classmethod
-    def listed(cls, path: Path) -> "BundleFiles":
+    def listed(cls, path: Path, key: Path | None = None) -> "BundleFiles":
         """The files as `SHA256SUMS` lists them, their bytes not checked yet: see `checked_in_background`."""
         if not path.exists():
             raise UserError(f"{path}: no such file or folder; give the folder of a run, or a bundle")
         if not path.is_dir():
-            open_regular(path, 2 * MAX_FILE_BYTES).close()
-            _require_safe_zip(path)
+            require_safe_zip(path)
         files = cls(path, {})
         if SUMS not in files._names():
             raise UserError(
                 f"{path}: no run of ser-train and no bundle (it has no {SUMS}); give the folder of a run, or a bundle"
             )
-        return cls(path, _parse_sums(b"".join(files._chunks(SUMS)), path))
+        content = b"".join(files._chunks(SUMS))
+        signed = files._require_signed(content, key) if key else None
+        return cls(path, parse_sums(content, path / SUMS), content, signed)
 
     @contextmanager
     def checked_in_background(self) -> Iterator[None]:
@@ -85,16 +95,21 @@ class BundleFiles:
         return name in self.sums
 
     def read(self, name: str) -> bytes:
-        """A file's bytes; raises UserError where none is listed under this name."""
+        """A file's bytes; raises UserError where none is listed under this name, or they do not have its sum."""
         self._require(name)
-        return b"".join(self._chunks(name))
+        content = b"".join(self._chunks(name))
+        self._require_sum(name, hashlib.sha256(content).hexdigest())
+        return content
 
     def local(self, name: str) -> Path | None:
-        """The file's own path in a folder, None in a zip; raises UserError as `read`."""
+        """The file's own path in a folder; raises UserError as `read`.
+
+        None in a zip, and where a signature was checked: a file could be replaced before it is opened; see `read`.
+        """
         self._require(name)
-        if not self.path.is_dir():
+        if self.signed is not None or not self.path.is_dir():
             return None
-        open_regular(self._path(name), _max_bytes(name)).close()
+        open_regular(self._path(name), max_bytes(name)).close()
         return self._path(name)
 
     def size(self, name: str) -> int:
@@ -128,8 +143,27 @@ class BundleFiles:
                 raise UserError(f"{self.path / name}: missing; copy the whole bundle again")
         with ThreadPoolExecutor() as threads:
             for name, found in zip(self.sums, threads.map(self._sum, self.sums), strict=True):
-                if found != self.sums[name]:
-                    raise UserError(f"{self.path / name}: changed since {SUMS} was written; copy the bundle again")
+                self._require_sum(name, found)
+
+    def require_no_other_model(self) -> None:
+        """Raise UserError for a model file that is not listed: neither sums nor signature cover it."""
+        for name in sorted(self._names() - self.sums.keys()):
+            if name.lower().endswith(WEIGHTS_SUFFIXES):
+                raise UserError(f"{self.path / name}: a model that {SUMS} does not list; remove it")
+
+    def signature(self) -> bytes | None:
+        """Of `content`, as it is, whoever made it; None where there is none."""
+        return b"".join(self._chunks(SIGNATURE)) if SIGNATURE in self._names() else None
+
+    def _require_signed(self, content: bytes, key: Path) -> str:
+        signature = self.signature()
+        if signature is None:
+            raise UserError(f"{self.path}: not signed (it has no {SIGNATURE}), expected a signature by {key}")
+        return require_signed(content, signature, key, self.path / SIGNATURE)
+
+    def _require_sum(self, name: str, found: str) -> None:
+        if found != self.sums[name]:
+            raise UserError(f"{self.path / name}: changed since {SUMS} was written; copy the bundle again")
 
     def _sum(self, name: str) -> str:
         digest = hashlib.sha256()
@@ -140,7 +174,7 @@ class BundleFiles:
     @contextmanager
     def _opened(self, name: str) -> Iterator[IO[bytes]]:
         if self.path.is_dir():
-            with open_regular(self._path(name), _max_bytes(name)) as file:
+            with open_regular(self._path(name), max_bytes(name)) as file:
                 yield file
         else:
             with zipfile.ZipFile(self.path) as archive, archive.open(name) as member:
@@ -157,61 +191,26 @@ class BundleFiles:
 
 
 def write_sums(folder: Path, written: Iterable[str] | None = None) -> None:
-    """Update the sums of these files in `SHA256SUMS`; None: write the sums of every file in the folder."""
+    """Update the sums of these files in `SHA256SUMS`; None: write the sums of every file in the folder.
+
+    A signature of other sums is removed, with a warning.
+    """
     unchecked = BundleFiles(folder, {})
     if written is None:
         sums, written = {}, [file.name for file in folder.iterdir() if file.is_file()]
     else:
-        sums = _parse_sums(read_bounded(folder / SUMS), folder)
-    sums |= {name: unchecked._sum(name) for name in written if name != SUMS}
+        sums = parse_sums(read_bounded(folder / SUMS), folder / SUMS)
+    sums |= {name: unchecked._sum(name) for name in written if name not in (SUMS, SIGNATURE)}
     part = folder / f"{SUMS}.part"
     part.write_text(sums_text(sums), encoding="utf-8")
+    _remove_stale_signature(folder, part.read_bytes())
     part.replace(folder / SUMS)
 
 
-def sums_text(sums: Mapping[str, str]) -> str:
-    """The content of `SHA256SUMS`, as `sha256sum --check` reads it."""
-    return "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
-
-
-def _parse_sums(content: bytes, path: Path) -> dict[str, str]:
-    sums: dict[str, str] = {}
-    for line in content.decode("utf-8", "replace").splitlines():
-        digest, _, name = line.partition("  ")
-        if len(sums) == MAX_FILES:
-            raise UserError(f"{path / SUMS}: more than {MAX_FILES} files; give another bundle")
-        if len(digest) != 64 or not _is_plain(name) or name in sums:
-            raise UserError(f"{path / SUMS}: damaged at {line[:80]!r}; copy the bundle again")
-        sums[name] = digest
-    return sums
-
-
-def _max_bytes(name: str) -> int:
-    return MAX_FILE_BYTES if name.endswith(_WEIGHTS_SUFFIXES) else MAX_TEXT_BYTES
-
-
-def _is_plain(name: str) -> bool:
-    return bool(name) and not set(name) & set("/\\:\0") and name not in (".", "..")
-
-
-def _require_safe_zip(path: Path) -> None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-    # ValueError: a directory with impossible offsets; NotImplementedError: an unknown version
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise UserError(f"{path}: no folder and no zip that can be read ({error})") from error
-    if len({member.filename for member in members}) < len(members) or len(members) > MAX_FILES:
-        raise UserError(f"{path}: {len(members)} files, expected at most {MAX_FILES}, each once")
-    for member in members:
-        if not _is_plain(member.filename):
-            raise UserError(f"{path}: holds {member.filename!r}, expected plain file names without a folder")
-        if member.flag_bits & 1:
-            raise UserError(f"{path}: {member.filename} is encrypted; give a zip without a password")
-        ratio = MAX_WEIGHTS_RATIO if member.filename.endswith(_WEIGHTS_SUFFIXES) else MAX_RATIO
-        allowed = _SMALL_BYTES + ratio * member.compress_size
-        if member.file_size > min(allowed, _max_bytes(member.filename)):
-            raise UserError(
-                f"{path}: {member.filename} unpacks from {member.compress_size} to {member.file_size} bytes, "
-                f"more than any bundle's does; not opened"
-            )
+def _remove_stale_signature(folder: Path, content: bytes) -> None:
+    """Remove what was signed before `SHA256SUMS` gets this content; it would be taken for an attack."""
+    if os.path.lexists(folder / SIGNATURE) and not (
+        (folder / SUMS).exists() and read_bounded(folder / SUMS) == content
+    ):
+        (folder / SIGNATURE).unlink()
+        LOGGER.warning(f"{folder / SIGNATURE}: removed, as it was made before this change; sign the bundle again")

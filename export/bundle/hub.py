@@ -18,10 +18,10 @@ from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import moved_into_place
 from ser_images.data.lineage import LINEAGE
 from ser_images.export.bundle.bundle import BUNDLE, CARD, FRONTEND, HUB, INT8, ONNX, WEIGHTS
-from ser_images.export.bundle.files import SUMS, BundleFiles
+from ser_images.export.bundle.files import SIGNATURE, SUMS, BundleFiles
 
 LOGGER = logging.getLogger("ser_images")
-FETCHED = (".gitattributes", SUMS, BUNDLE, CARD, ONNX, INT8, FRONTEND, WEIGHTS, LINEAGE)
+FETCHED = (".gitattributes", SUMS, SIGNATURE, BUNDLE, CARD, ONNX, INT8, FRONTEND, WEIGHTS, LINEAGE)
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".ckpt", ".joblib", ".msgpack", ".h5", ".npy", ".npz")
 """Endings of files that can run code when they are loaded, or hold what can."""
 _PINNED = "pinned"

@@ -1,13 +1,16 @@
 """A bundle packed for other machines: one zip, or a folder for the Hugging Face Hub."""
 
+import logging
 import zipfile
 from pathlib import Path
 
 from ser_images.data.common.folders import moved_into_place, require_new, require_replaceable, require_writable
 from ser_images.data.lineage import LINEAGE
 from ser_images.export.bundle.bundle import BUNDLE, CARD, LEARNER, ONNX, WEIGHTS
-from ser_images.export.bundle.files import SUMS, BundleFiles, sums_text, write_sums
+from ser_images.export.bundle.files import SIGNATURE, SUMS, BundleFiles, write_sums
+from ser_images.export.bundle.sums import sums_text
 
+LOGGER = logging.getLogger("ser_images")
 PACKED = (BUNDLE, CARD, ONNX, WEIGHTS, LINEAGE, LEARNER)
 """The files of a bundle; a run folder has more, about its training."""
 _OPTIONAL = (LINEAGE, LEARNER)
@@ -26,7 +29,10 @@ def write_zip(files: BundleFiles, out: Path) -> None:
         with zipfile.ZipFile(part, "x") as archive:  # stored: weights hardly compress
             for name in names:
                 archive.writestr(name, files.read(name))
-            archive.writestr(SUMS, sums_text({name: files.sums[name] for name in names}))
+            content = sums_text({name: files.sums[name] for name in names}).encode()
+            archive.writestr(SUMS, content)
+            if signature := _signature(files, content):
+                archive.writestr(SIGNATURE, signature)
         part.replace(out)
     finally:
         part.unlink(missing_ok=True)
@@ -42,3 +48,14 @@ def write_hub_folder(files: BundleFiles, out: Path) -> None:
                 (folder / name).write_bytes(files.read(name))
         (folder / ".gitattributes").write_text(_LARGE_FILES)
         write_sums(folder)
+        if signature := _signature(files, (folder / SUMS).read_bytes()):
+            (folder / SIGNATURE).write_bytes(signature)
+
+
+def _signature(files: BundleFiles, content: bytes) -> bytes | None:
+    """The bundle's signature; None, with a warning, where `SHA256SUMS` has another content than the one it signs."""
+    signature = files.signature()
+    if signature is None or content == files.content:
+        return signature
+    LOGGER.warning(f"{files.path / SIGNATURE}: left out, as it is the signature of other files; sign what was written")
+    return None

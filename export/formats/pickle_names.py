@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from ser_images.data.common.bounded_file import open_regular
 from ser_images.data.common.errors import UserError
-from ser_images.export.bundle.files import MAX_FILE_BYTES
+from ser_images.export.bundle.file_limits import MAX_FILE_BYTES
 
 MAX_PICKLE_BYTES = 1 << 22
 """Of the objects of a learner without its weights; that of a large network of torchvision has some hundred KB."""

@@ -16,7 +16,9 @@ from ser_images.predict.prediction import Prediction
 from ser_images.spectrogram_gen.inspect.axes import plot_image
 
 
-def explain(model: Path, image: Images, prediction: Prediction, title: str, out: Path) -> None:
+def explain(
+    model: Path, image: Images, prediction: Prediction, title: str, out: Path, verify_key: Path | None = None
+) -> None:
     """Plot an image of shape (rows, frames), the activation map of its most probable label, and all probabilities.
 
     Raises:
@@ -24,7 +26,7 @@ def explain(model: Path, image: Images, prediction: Prediction, title: str, out:
     """
     if model.is_file() and model.suffix.lower() != ".zip":
         raise UserError(f"--explain needs the run's folder or zip, with {WEIGHTS} in it, not {model}")
-    files, bundle = open_bundle(model)
+    files, bundle = open_bundle(model, verify_key)
     heat = activation_map(read_network(files, bundle), bundle, image, int(prediction.values.argmax()))
     figure = Figure(figsize=(9, 4), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(2, 1))

@@ -33,12 +33,12 @@ _MAX_BLOCK_BYTES = 1 << 20
 
 def serve(
     model: str, host: str, port: int, settings: ServiceSettings | None = None, format: str | None = None,
-    min_confidence: float = 0.0, any_sound: bool = False,
+    min_confidence: float = 0.0, any_sound: bool = False, verify_key: Path | None = None,
 ) -> None:  # fmt: skip
     """Serve a model until SIGTERM or Ctrl-C; what was taken by then is answered.
 
     Args:
-        model, format, min_confidence, any_sound: as for `Model.load`; but a pickle is never loaded.
+        model, format, min_confidence, any_sound, verify_key: as for `Model.load`; but a pickle is never loaded.
         port: 0: any free one, which is printed.
 
     Raises:
@@ -48,8 +48,8 @@ def serve(
     with _bind(host, port) as listener:
         path = model_path(model)
         name, settings = (Path.cwd() / model).name, settings or ServiceSettings()
-        service = load_service(path, name, settings, format, min_confidence, any_sound)
-        page = page_of(path, service.settings.token)
+        service = load_service(path, name, settings, format, min_confidence, any_sound, verify_key)
+        page = page_of(path, service.settings.token, verify_key)
         if not service.settings.token and host not in ("127.0.0.1", "::1", "localhost"):
             LOGGER.warning("--host %s: everyone who reaches this address may use the service; see --token-file", host)
         listener.listen()
@@ -60,25 +60,25 @@ def serve(
 
 def load_service(
     path: Path, name: str, settings: ServiceSettings, format: str | None = None, min_confidence: float = 0.0,
-    any_sound: bool = False,
+    any_sound: bool = False, verify_key: Path | None = None,
 ) -> Service:  # fmt: skip
     """The service of the model at a path, by a name, warmed up; other arguments as for `serve`."""
     metrics = Metrics()
     require_single_run(path)
-    bundle, network = open_model(path, format)
+    bundle, network = open_model(path, format, verify_key=verify_key)
     loaded = Model(bundle, batched(network, metrics.add_batch), min_confidence, any_sound)
     service = Service(loaded, name, settings, metrics)
     service.warm_up()
     return service
 
 
-def page_of(path: Path, token: str) -> dict[str, bytes]:
+def page_of(path: Path, token: str, verify_key: Path | None = None) -> dict[str, bytes]:
     """The files of the page with a model; none, and a line in the log, where there can be no page."""
     if token:
         LOGGER.info("no page at /: it contains the model, and browsers send no token; see ser-export --to webpage")
         return {}
     try:
-        return site_files(path)
+        return site_files(path, verify_key)
     except UserError as error:
         LOGGER.info("no page at /: %s", error)
         return {}

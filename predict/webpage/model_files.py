@@ -19,16 +19,17 @@ from ser_images.predict.streaming.voice_activity import network_path
 from ser_images.predict.webpage.about import about
 
 
-def model_files(path: Path) -> dict[str, bytes]:
+def model_files(path: Path, verify_key: Path | None = None) -> dict[str, bytes]:
     """The content of each file by its path relative to the page.
 
     Args:
         path: of a run folder, its zip, or an ONNX file alone.
+        verify_key: as for `open_model`.
 
     Raises:
         UserError: no model in ONNX, or one whose images the page cannot render.
     """
-    files = _read(path)
+    files = _read(path, verify_key)
     with prefix_errors(path):
         model = OnnxModel.open(files[ONNX], fast_start=True)
         if model.renders:
@@ -45,10 +46,10 @@ def model_files(path: Path) -> dict[str, bytes]:
     }
 
 
-def _read(path: Path) -> Mapping[str, bytes]:
-    if path.is_file() and path.suffix.lower() == ".onnx":
+def _read(path: Path, verify_key: Path | None) -> Mapping[str, bytes]:
+    if path.is_file() and path.suffix.lower() == ".onnx" and not verify_key:
         return {ONNX: path.read_bytes()}
-    files, _ = open_bundle(path)
+    files, _ = open_bundle(path, verify_key)
     return {name: files.read(name) for name in (ONNX, CARD, LICENSE) if name in files or name == ONNX}
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ser_images.data.common.folders import moved_into_place, require_new, require_writable
-from ser_images.export.bundle.files import sums_text
+from ser_images.export.bundle.sums import sums_text
 from ser_images.export.model_names import model_path
 from ser_images.export.shipped.catalogue import DEFAULT
 from ser_images.predict.arguments import require_single_run
@@ -21,17 +21,18 @@ FILES = "files.json"
 """The list of all other files, with a version that changes with any of them: what the service worker caches."""
 
 
-def site_files(path: Path) -> dict[str, bytes]:
+def site_files(path: Path, verify_key: Path | None = None) -> dict[str, bytes]:
     """The content of each file of the page with a model, by its relative path.
 
     Args:
         path: of a run folder, its zip, or an ONNX file alone.
+        verify_key: as for `open_model`.
 
     Raises:
         UserError: as `static_files` and `model_files`.
     """
     require_single_run(path)
-    files = static_files() | model_files(path)
+    files = static_files() | model_files(path, verify_key)
     return files | {FILES: _listed(files)}
 
 
