@@ -55,12 +55,15 @@ def load_network(bundle: Bundle, content: bytes) -> Any:
     """The bundle's network with these weights, in evaluation mode on the CPU.
 
     Raises:
-        UserError: an unknown architecture, or weights of another network.
+        UserError: an unknown architecture, one that is far larger than the weights, or weights of another network.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    network = build_network(bundle)
+    from ser_images.export.formats.bounded_build import bounded_build
+
+    with bounded_build(len(content)):
+        network = build_network(bundle)
     try:
         network.load_state_dict(load(content))
     except (SafetensorError, RuntimeError, KeyError, ValueError) as error:

@@ -64,6 +64,10 @@ def by_name(name: str) -> ImageModel | TimmModel | None:
         return None
     if not timm.is_model(name):
         return None
+    try:  # is_model looks at what is before the dot only
+        timm.models.get_pretrained_cfg(name)
+    except RuntimeError:
+        return None
     return TimmModel(name, "imagenet" if timm.models.is_model_pretrained(name) else None)
 
 
