@@ -4,6 +4,7 @@ import csv
 import json
 import multiprocessing
 import os
+import random
 import shutil
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from fastai.torch_core import set_seed
 from safetensors.torch import load_file
 
 from conftest import Command
@@ -62,6 +64,19 @@ def test_a_cache_that_cannot_be_written(command: Command, images: ImageSet, tmp_
     assert error.startswith(f"error: {folder / FOLDER}")
     assert "cannot be written" in error
     assert not run.exists()
+
+
+def test_a_training_draws_the_same_whether_embeddings_are_computed_or_read(images: ImageSet, tmp_path: Path) -> None:
+    """One that was killed after it had written the cache gives the same network when it is started again."""
+    found = ImageSet.read(shutil.copytree(images.folder, tmp_path / "images"))
+    split, normalisation = make_split(found.rows, "speaker"), Normalisation(0, 1)
+    drawn = []
+    for _ in ("computed", "read"):
+        set_seed(0, reproducible=True)
+        loaders = data_loaders(found, split, normalisation, "clips", 32, torch.device("cpu"))
+        compute_embeddings(_Processors(), found, normalisation, loaders, lambda _: None)
+        drawn.append((random.random(), float(np.random.random()), float(torch.rand(1))))
+    assert drawn[0] == drawn[1]
 
 
 class _Processors(torch.nn.Module):

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from fastai.torch_core import TensorBase
+from fastai.torch_core import TensorBase, no_random
 from fastai.torch_core import trainable_params as all_in_one_group
 from filelock import FileLock
 from numpy.typing import NDArray
@@ -99,7 +99,8 @@ def compute_embeddings(
                 for stale in set(file.parent.glob("*.npy")) - set(file.parent.glob(f"{manifest}-*.npy")):
                     stale.unlink()
                 report(f"computing embeddings of {len(paths)} images with the frozen backbone, once: {file}")
-                _write(_compute(backbone, loaders.test_dl(paths), len(paths)), file)
+                with no_random():  # a training draws the same, whether they are computed or read
+                    _write(_compute(backbone, loaders.test_dl(paths), len(paths)), file)
     except OSError as error:
         raise UserError(f"{file}: cannot be written ({error}); --freeze caches the embeddings there") from error
     return EmbeddingCache(np.load(file, mmap_mode="r"), {path: row for row, path in enumerate(paths)})
