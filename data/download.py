@@ -14,7 +14,7 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.folders import moved_into_place
+from ser_images.data.common.folders import locked, moved_into_place
 from ser_images.data.corpora.known.ravdess import RAVDESS
 
 TRIES = 5
@@ -70,18 +70,18 @@ def fetch(archive: Archive, folder: Path, progress: Callable[[int], None] = lamb
         The folder with the recordings.
 
     Raises:
-        UserError: no connection, another size or checksum than published, or no space.
+        UserError: no connection, another size or checksum than published, no space, or another download into `folder`.
     """
-    target = folder / Path(archive.name).stem
-    if target.exists():
+    target, part = folder / Path(archive.name).stem, folder / f"{archive.name}.part"
+    if target.exists() and not part.exists():
         return target
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f"{archive.name}.part"
-        _download(archive, part, progress)
-        _verify(archive, part)
-        _unpack(part, target)
-        part.unlink()
+        with locked(folder):
+            if not target.exists():
+                _download(archive, part, progress)
+                _verify(archive, part)
+                _unpack(part, target)
+            part.unlink(missing_ok=True)
     except (OSError, zipfile.BadZipFile) as error:
         raise UserError(f"{folder}: {archive.name} cannot be stored ({error}); check the disk and try again") from error
     return target

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.data.common.json_text import parse_json
-from ser_images.data.common.paths import resolve_below
 from ser_images.export.bundle.bundle import FRONTEND, INT8, LEARNER, ONNX, WEIGHTS, Bundle
 from ser_images.export.bundle.files import BundleFiles
-from ser_images.export.bundle.run_folder import add_onnx, seal
+from ser_images.export.bundle.run_folder import changed_run, write_checked_onnx
 from ser_images.export.formats.fastai_learner import plain_learner
 from ser_images.export.formats.fastai_pickle import pickle_obstacle, write_learner
 from ser_images.export.formats.int8 import Comparison, write_int8
@@ -35,9 +34,11 @@ MAX_GREY = 1
 
 def to_onnx(run: Path, image_set: ImageSet) -> float:
     """Write `model.onnx` again; returns the largest difference from the network on the run's test images."""
-    files, bundle, network = _network(run)
-    images, _ = _subset(files, bundle, image_set, "test")
-    return add_onnx(run, network, bundle, images, in_batches(TorchModel(network, bundle), images))
+    with changed_run(run) as folder:
+        files, bundle, network = _network(run)
+        images, _ = _subset(files, bundle, image_set, "test")
+        expected = in_batches(TorchModel(network, bundle), images)
+        return write_checked_onnx(folder, network, bundle, images, expected)
 
 
 def to_frontend(run: Path, recordings: Sequence[Path]) -> tuple[int, float]:
@@ -49,14 +50,13 @@ def to_frontend(run: Path, recordings: Sequence[Path]) -> tuple[int, float]:
     Raises:
         UserError: an image differs by more than one grey level, or a predicted label differs.
     """
-    _, bundle, network = _network(run)
-    part = run / f"new.{FRONTEND}"
-    sounds = [_sound(path, bundle) for path in recordings]
-    samples = np.stack([pad_or_trim(sound, bundle.spec) for sound in sounds])
-    images = np.stack([np.asarray(render_prepared(sound, bundle.spec)) for sound in sounds])
-    try:
-        write_frontend_onnx(network, bundle, part)
-        model = OnnxModel.open(part)
+    with changed_run(run) as folder:
+        _, bundle, network = _network(run)
+        sounds = [_sound(path, bundle) for path in recordings]
+        samples = np.stack([pad_or_trim(sound, bundle.spec) for sound in sounds])
+        images = np.stack([np.asarray(render_prepared(sound, bundle.spec)) for sound in sounds])
+        write_frontend_onnx(network, bundle, folder / FRONTEND)
+        model = OnnxModel.open(folder / FRONTEND)
         grey = max(_largest_difference(model.render_in_graph(samples[[n]]), images[[n]]) for n in range(len(samples)))
         found, expected = in_batches(model, samples), in_batches(TorchModel(network, bundle), images)
         others = int((found.argmax(axis=1) != expected.argmax(axis=1)).sum())
@@ -65,24 +65,18 @@ def to_frontend(run: Path, recordings: Sequence[Path]) -> tuple[int, float]:
                 f"{run / FRONTEND}: images differ by {grey} grey levels ({MAX_GREY} allowed), and labels of "
                 f"{others} of {len(samples)} recordings; not written"
             )
-        part.replace(run / FRONTEND)
-    finally:
-        part.unlink(missing_ok=True)
-    seal(run, FRONTEND)
     return grey, float(np.abs(found - expected).max())
 
 
 def to_int8(run: Path, image_set: ImageSet) -> Comparison:
     """Write `model.int8.onnx`: ranges from training images, accuracy from validation images."""
-    files, bundle = open_bundle(run)
-    require_folder(run)
-    if ONNX not in files:
-        raise UserError(f"{run / ONNX}: missing; write it first with ser-export {run} --to onnx --images …")
-    calibration, _ = _subset(files, bundle, image_set, "train", CALIBRATION_IMAGES)
-    images, targets = _subset(files, bundle, image_set, "validation")
-    comparison = write_int8(run / ONNX, calibration, images, targets, run / INT8)
-    seal(run, INT8)
-    return comparison
+    with changed_run(run) as folder:
+        files, bundle = open_bundle(run)
+        if ONNX not in files:
+            raise UserError(f"{run / ONNX}: missing; write it first with ser-export {run} --to onnx --images …")
+        calibration, _ = _subset(files, bundle, image_set, "train", CALIBRATION_IMAGES)
+        images, targets = _subset(files, bundle, image_set, "validation")
+        return write_int8(run / ONNX, calibration, images, targets, folder / INT8)
 
 
 def to_torch(run: Path) -> None:
@@ -91,11 +85,11 @@ def to_torch(run: Path) -> None:
     Raises:
         UserError: no run, or a model that plain fastai could not load.
     """
-    _, bundle, network = _network(run)
-    if reason := pickle_obstacle(bundle):
-        raise UserError(f"{run}: {reason}, so plain fastai could not load a pickle of it; use {ONNX} or {WEIGHTS}")
-    write_learner(plain_learner(network, bundle.labels, bundle.spec, bundle.normalisation), run / LEARNER)
-    seal(run, LEARNER)
+    with changed_run(run) as folder:
+        _, bundle, network = _network(run)
+        if reason := pickle_obstacle(bundle):
+            raise UserError(f"{run}: {reason}, so plain fastai could not load a pickle of it; use {ONNX} or {WEIGHTS}")
+        write_learner(plain_learner(network, bundle.labels, bundle.spec, bundle.normalisation), folder / LEARNER)
 
 
 def _sound(path: Path, bundle: Bundle) -> Samples:
@@ -106,16 +100,7 @@ def _sound(path: Path, bundle: Bundle) -> Samples:
 
 def _network(run: Path) -> tuple[BundleFiles, Bundle, Any]:
     files, bundle = open_bundle(run)
-    require_folder(run)
     return files, bundle, read_network(files, bundle)
-
-
-def require_folder(run: Path) -> None:
-    """Raise UserError where a run is no folder that can be written into."""
-    if not run.is_dir():
-        raise UserError(f"{run}: a zip, and further formats are written into a folder; unpack it first")
-    for file in run.iterdir():  # what is written here must not go through a link to elsewhere
-        resolve_below(run, file.name, run)
 
 
 def _subset(
@@ -128,7 +113,8 @@ def _subset(
     if unknown := set(image_set.labels) - set(bundle.labels):
         raise UserError(f"{folder}: has labels that the run does not have ({', '.join(sorted(unknown))})")
     try:
-        wanted = set(parse_json(files.read("run.json"))["clips"][name])
+        clips = parse_json(files.read("run.json"))["clips"]
+        wanted = set(clips[name] or clips["train"])  # a final model has no test clips
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{files.path / 'run.json'}: has no list of {name} clips ({error!r})") from error
     rows = [row for row in image_set.rows if row.variant == "original" and {row.clip, row.image} & wanted]

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from ser_images.export.bundle.bundle import BUNDLE, CARD, FRONTEND, INT8, ONNX, WEIGHTS
 from ser_images.export.bundle.run_card import run_card
-from ser_images.export.bundle.run_folder import seal
-from ser_images.export.convert import require_folder
+from ser_images.export.bundle.run_folder import changed_run
 from ser_images.export.formats.onnx_graph import write_proto
 from ser_images.export.formats.safetensors import with_bundle
 from ser_images.export.models import open_bundle
@@ -23,17 +22,13 @@ def state_license(run: Path, license: str) -> None:
     """
     import onnx
 
-    files, bundle = open_bundle(run)
-    require_folder(run)
-    bundle = replace(bundle, license=license)
-    contents = {BUNDLE: bundle.to_json().encode(), CARD: run_card(run, bundle).encode()}
-    if WEIGHTS in files:
-        contents[WEIGHTS] = with_bundle(files.read(WEIGHTS), bundle.to_json())
-    graphs = [name for name in (ONNX, INT8, FRONTEND) if name in files]
-    for name in graphs:
-        write_proto(onnx.load_from_string(files.read(name)), bundle, run / name)
-    for name, content in contents.items():
-        part = run / f"{name}.part"
-        part.write_bytes(content)
-        part.replace(run / name)
-    seal(run, *graphs, *contents)
+    with changed_run(run) as folder:
+        files, bundle = open_bundle(run)
+        bundle = replace(bundle, license=license)
+        (folder / BUNDLE).write_text(bundle.to_json(), encoding="utf-8")
+        (folder / CARD).write_text(run_card(run, bundle), encoding="utf-8")
+        if WEIGHTS in files:
+            (folder / WEIGHTS).write_bytes(with_bundle(files.read(WEIGHTS), bundle.to_json()))
+        for name in (ONNX, INT8, FRONTEND):
+            if name in files:
+                write_proto(onnx.load_from_string(files.read(name)), bundle, folder / name)

@@ -139,7 +139,7 @@ def test_adaptation_that_contradicts_the_model_is_refused(
     proto = onnx.load(run / "model.onnx")
     onnx.helper.set_model_props(proto, {BUNDLE_KEY: json.dumps(content)})
     onnx.save(proto, run / "model.onnx")
-    write_sums(run, None)
+    write_sums(run)
     with pytest.raises(UserError, match=message):
         open_model(run)
 

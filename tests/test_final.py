@@ -15,7 +15,7 @@ from ser_images.data.common.errors import UserError
 from ser_images.data.lineage import Lineage
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.bundle.model_card import model_card
-from ser_images.export.bundle.run_folder import seal
+from ser_images.export.bundle.run_folder import changed_run
 from ser_images.export.models import open_bundle, open_model
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.train.cli import main
@@ -203,7 +203,7 @@ def test_a_fold_that_claims_to_be_a_final_model(folds: Path, tmp_path: Path) -> 
 def test_its_learning_rate_is_the_median_of_what_the_folds_found(folds: Path, images: ImageSet, tmp_path: Path) -> None:
     found = changed(folds, tmp_path / "found", "run.json", config=asdict(replace(TINY, lr=None)))
     for number, path in enumerate(sorted(found.glob("fold-*/run.json"))):
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"lr": 0.001 * (number + 1)}))
-        seal(path.parent, "run.json")
+        with changed_run(path.parent) as part:
+            (part / "run.json").write_text(json.dumps(json.loads(path.read_text()) | {"lr": 0.001 * (number + 1)}))
     train_final(found, images, tmp_path / "run", lambda _: None)
     assert json.loads((tmp_path / "run/run.json").read_text())["lr"] == 0.003

@@ -13,7 +13,7 @@ from PIL import Image
 from conftest import SMALL, Command
 from ser_images.data.clip import Clip
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.folder_lock import locked
+from ser_images.data.common.folders import locked
 from ser_images.data.corpora import find_clips
 from ser_images.predict.cli import main as predict_main
 from ser_images.spectrogram_gen.cli import main as images_main
@@ -42,7 +42,7 @@ def test_a_second_build_into_one_folder_is_refused(clips: list[Clip], voices: Pa
 
 def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:
     code = (
-        "import os, pathlib, sys; from ser_images.data.common.folder_lock import locked\n"
+        "import os, pathlib, sys; from ser_images.data.common.folders import locked\n"
         "with locked(pathlib.Path(sys.argv[1])): os.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)

@@ -261,10 +261,11 @@ def test_our_own_pickle_loads_and_another_only_with_trust_pickle(
 def test_adding_a_file_does_not_make_a_run_our_own(
     tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ser_images.export.bundle.run_folder import seal
+    from ser_images.export.bundle.run_folder import changed_run
 
     run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    seal(run, "README.md")
+    with changed_run(run) as folder:
+        (folder / "README.md").write_text("another card")
     with pytest.raises(UserError, match="a pickle that you did not write here"):
         open_model(run, "pickle")

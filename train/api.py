@@ -14,6 +14,7 @@ from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import require_new
 from ser_images.data.common.requirements import require_installed
 from ser_images.data.protocols import PROTOCOLS
+from ser_images.train.runs.finished import lacks_onnx
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.options import declared, require_one_of
 
@@ -103,12 +104,12 @@ def run_folder(name: str, protocol: str, fold: int | None, out: Path | str | Non
 
     Args:
         name: of the architecture or recipe.
-        fold: None: several folds, whose folder may hold finished ones.
+        fold: None: several folds, whose folder may hold finished ones; a single one may lack its ONNX.
     """
     require_one_of("--protocol", protocol, PROTOCOLS)
     default = Path("runs") / (f"{name}-{protocol}" if fold is None else f"{name}-{protocol}-{fold}")
     folder = Path(out) if out else default
-    if fold is not None or (folder / "run.json").exists():
+    if (fold is not None and not lacks_onnx(folder)) or (fold is None and (folder / "run.json").exists()):
         require_new(folder)
     return folder
 

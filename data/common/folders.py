@@ -1,19 +1,22 @@
-"""Write files and folders atomically, and never over an input, a link or a device.
+"""Write files and folders atomically, one command at a time, and never over an input, a link or a device.
 
 Call `require_replaceable(out, inputs)` before long work, and write with `file_moved_into_place(out, inputs)`, which
 checks again.
+
+A killed command leaves `.NAME.part`, which nothing reads. The next one that writes NAME empties and uses it.
 """
 
 import os
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TextIO
 
 from ser_images.data.common.errors import UserError
+from ser_images.data.common.lock import held
 
 
 def require_writable(folder: Path) -> None:
@@ -64,6 +67,24 @@ def _is_input(target: Path, path: Path) -> bool:
 
 
 @contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder, which is made where it is missing, and removed again where it is still empty.
+
+    Raises:
+        UserError: another process holds it, or it cannot be written.
+    """
+    created = not folder.exists()
+    require_writable(folder)
+    try:
+        with held(folder):
+            yield
+    finally:
+        if created:
+            with suppress(OSError):  # not empty
+                folder.rmdir()
+
+
+@contextmanager
 def file_moved_into_place(target: Path, inputs: Iterable[Path] = ()) -> Iterator[TextIO]:
     """A new text file to write; it becomes `target` at the end, and is removed on any failure.
 
@@ -71,29 +92,74 @@ def file_moved_into_place(target: Path, inputs: Iterable[Path] = ()) -> Iterator
         inputs: files and folders that `target` must not replace, see `require_replaceable`.
 
     Raises:
-        UserError: the folder of `target` can't be written, or `target` may not be replaced.
+        UserError: the folder of `target` can't be written, `target` may not be replaced, or another process writes it.
     """
     require_writable(target.parent)
     require_replaceable(target, inputs)
-    part = target.with_name(f".{target.name}.part")
-    part.unlink(missing_ok=True)  # left by a killed process, or a link, which must not be followed
-    try:
-        with part.open("x", newline="", encoding="utf-8") as file:
-            yield file
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    part = _part(target)
+    with _new_file(part) as file, held(part):
+        try:
+            with file:
+                yield file
+            part.replace(target)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
 
 
 @contextmanager
 def moved_into_place(target: Path) -> Iterator[Path]:
-    """Yield a new folder beside `target`; it becomes `target` at the end and is removed on any failure."""
-    part = target.with_name(f".{target.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
+    """Yield a new folder beside `target`; it becomes `target` at the end and is removed on any failure.
+
+    Raises:
+        UserError: another process writes `target`, or has written it meanwhile.
+    """
+    with _part_folder(_part(target)) as part:
         yield part
-        part.replace(target)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
+        try:
+            part.replace(target)
+        except OSError:
+            require_new(target)
+            raise
+
+
+@contextmanager
+def files_moved_into(folder: Path) -> Iterator[Path]:
+    """Yield a new folder for files, which at the end replace those of `folder` with their names, each one whole."""
+    with _part_folder(_part(folder / "files")) as part:
+        yield part
+        for path in sorted(part.iterdir()):
+            path.replace(folder / path.name)
+        part.rmdir()
+
+
+def _new_file(part: Path) -> TextIO:
+    """A new file in place of what a killed process left, or of a link, which must not be followed."""
+    with suppress(FileNotFoundError):
+        if stat.S_ISREG(part.lstat().st_mode):
+            with held(part):
+                part.unlink()
+        else:
+            part.unlink()
+    return part.open("x", newline="", encoding="utf-8")
+
+
+@contextmanager
+def _part_folder(part: Path) -> Iterator[Path]:
+    """An empty folder that no other process writes; it is removed on any failure."""
+    if os.path.lexists(part) and not stat.S_ISDIR(part.lstat().st_mode):
+        part.unlink()  # a link, which must not be followed
+    part.mkdir(parents=True, exist_ok=True)
+    with held(part):
+        try:
+            for left in part.iterdir():
+                shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
+            yield part
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+
+
+def _part(target: Path) -> Path:
+    """Where `target` is written before it is moved into place."""
+    return target.with_name(f".{target.name}.part")

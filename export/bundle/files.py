@@ -9,11 +9,12 @@ import logging
 import os
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 from ser_images.data.common.bounded_file import open_regular, read_bounded
@@ -27,6 +28,8 @@ LOGGER = logging.getLogger("ser_images")
 SUMS = "SHA256SUMS"
 SIGNATURE = f"{SUMS}.minisig"
 """Of `SHA256SUMS`, and so of all files that it lists; the program minisign writes it under this name, too."""
+CHANGE = ".change"
+"""A folder in a run with the new files of a change that is being made, or was interrupted, see `changed_run`."""
 _CHUNK_BYTES = 2**20
 
 
@@ -163,7 +166,11 @@ class BundleFiles:
 
     def _require_sum(self, name: str, found: str) -> None:
         if found != self.sums[name]:
-            raise UserError(f"{self.path / name}: changed since {SUMS} was written; copy the bundle again")
+            raise UserError(f"{self.path / name}: changed since {SUMS} was written; {self._remedy()}")
+
+    def _remedy(self) -> str:
+        interrupted = self.path.is_dir() and (self.path / CHANGE).is_dir()
+        return "a command was interrupted, run it again" if interrupted else "copy the bundle again"
 
     def _sum(self, name: str) -> str:
         digest = hashlib.sha256()
@@ -190,24 +197,20 @@ class BundleFiles:
             raise UserError(f"{self.path / name}: cannot be read ({error}); copy the bundle again") from error
 
 
-def write_sums(folder: Path, written: Iterable[str] | None = None) -> None:
-    """Update the sums of these files in `SHA256SUMS`; None: write the sums of every file in the folder.
+def write_sums(folder: Path, others: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Write `SHA256SUMS` with the sums of every file in the folder, and these of others that are elsewhere.
 
     A signature of other sums is removed, with a warning.
     """
     unchecked = BundleFiles(folder, {})
-    if written is None:
-        sums, written = {}, [file.name for file in folder.iterdir() if file.is_file()]
-    else:
-        sums = parse_sums(read_bounded(folder / SUMS), folder / SUMS)
-    sums |= {name: unchecked._sum(name) for name in written if name not in (SUMS, SIGNATURE)}
+    names = {file.name for file in folder.iterdir() if file.is_file()} - {SUMS, SIGNATURE}
     part = folder / f"{SUMS}.part"
-    part.write_text(sums_text(sums), encoding="utf-8")
-    _remove_stale_signature(folder, part.read_bytes())
+    part.write_text(sums_text({**others, **{name: unchecked._sum(name) for name in names}}), encoding="utf-8")
+    remove_stale_signature(folder, part.read_bytes())
     part.replace(folder / SUMS)
 
 
-def _remove_stale_signature(folder: Path, content: bytes) -> None:
+def remove_stale_signature(folder: Path, content: bytes) -> None:
     """Remove what was signed before `SHA256SUMS` gets this content; it would be taken for an attack."""
     if os.path.lexists(folder / SIGNATURE) and not (
         (folder / SUMS).exists() and read_bounded(folder / SUMS) == content

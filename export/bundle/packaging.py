@@ -28,14 +28,21 @@ def write_zip(files: BundleFiles, out: Path) -> None:
     try:
         with zipfile.ZipFile(part, "x") as archive:  # stored: weights hardly compress
             for name in names:
-                archive.writestr(name, files.read(name))
+                archive.writestr(_member(name), files.read(name))
             content = sums_text({name: files.sums[name] for name in names}).encode()
-            archive.writestr(SUMS, content)
+            archive.writestr(_member(SUMS), content)
             if signature := _signature(files, content):
-                archive.writestr(SIGNATURE, signature)
+                archive.writestr(_member(SIGNATURE), signature)
         part.replace(out)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    """A file in a zip, of the first day that a zip can name, so that the same files make the same zip."""
+    found = zipfile.ZipInfo(name)
+    found.external_attr = 0o644 << 16
+    return found
 
 
 def write_hub_folder(files: BundleFiles, out: Path) -> None:

@@ -1,14 +1,19 @@
-"""A run folder: written under a temporary name, moved into place when complete; its ONNX is added after that."""
+"""A run folder: written under a temporary name, moved into place when complete; its ONNX is added after that.
+
+with changed_run(Path("runs/first")) as folder: (folder / "README.md").write_text(card)
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ser_images.data.common.bounded_file import read_bounded
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.folders import moved_into_place, require_new, require_writable
+from ser_images.data.common.folders import locked, moved_into_place, require_new, require_writable
+from ser_images.data.common.paths import resolve_below
 from ser_images.export.bundle.bundle import BUNDLE, CARD, LEARNER, ONNX, WEIGHTS, Bundle
-from ser_images.export.bundle.files import SUMS, write_sums
+from ser_images.export.bundle.files import CHANGE, SUMS, BundleFiles, remove_stale_signature, write_sums
 from ser_images.export.bundle.model_card import model_card
 from ser_images.export.bundle.trust import is_own_run, remember
 from ser_images.export.formats.onnx import Images, OnnxModel, Probabilities
@@ -45,7 +50,8 @@ def write_bundle(folder: Path, network: Any, bundle: Bundle) -> None:
     if pickle_obstacle(bundle) is None:
         learner = plain_learner(network, bundle.labels, bundle.spec, bundle.normalisation)
         write_learner(learner, folder / LEARNER)
-    seal(folder)
+    write_sums(folder)
+    remember(folder)
 
 
 def add_onnx(run: Path, network: Any, bundle: Bundle, images: Images, expected: Probabilities) -> float:
@@ -57,31 +63,64 @@ def add_onnx(run: Path, network: Any, bundle: Bundle, images: Images, expected: 
     Raises:
         UserError: it is more than 1e-4, or a label differs; then nothing is written.
     """
+    with changed_run(run) as folder:
+        return write_checked_onnx(folder, network, bundle, images, expected)
+
+
+def write_checked_onnx(folder: Path, network: Any, bundle: Bundle, images: Images, expected: Probabilities) -> float:
+    """As `add_onnx`, into a folder that `changed_run` yields."""
     from ser_images.export.formats.torch_models import TorchModel
 
-    part = run / f"new.{ONNX}"
     try:
-        write_onnx(network, bundle, part)
-        model = OnnxModel.open(part)
+        write_onnx(network, bundle, folder / ONNX)
+        model = OnnxModel.open(folder / ONNX)
         difference = require_parity(model, images, expected, MAX_DIFFERENCE)
         if bundle.adaptation:
             difference = max(difference, require_adaptive_parity(model, TorchModel(network, bundle), images))
-        part.replace(run / ONNX)
-        seal(run, ONNX)
     except UserError as error:
-        raise UserError(f"{run / ONNX}: {error}; the other files of the run are complete") from error
-    finally:
-        part.unlink(missing_ok=True)
+        raise UserError(f"{ONNX}: {error}; the other files of the run are complete") from error
     return difference
 
 
-def seal(run: Path, *written: str) -> None:
-    """Update the sums of these files in the run's SHA256SUMS; every file where there are no sums yet.
+@contextmanager
+def changed_run(run: Path) -> Iterator[Path]:
+    """A folder for new files of a run, which at the end replace its own, and their sums; all of them or none.
 
-    The run stays this user's own if it was before; adding a file to somebody else's run does not make it so.
+    A process that is killed while they are moved leaves the rest in the folder `CHANGE` of the run. Until the next
+    change of the run, which moves them first, its sums do not hold, and it is refused.
+
+    The run stays this user's own if it was before; a file in somebody else's run does not make it so.
+
+    Raises:
+        UserError: no run, a zip, a folder that cannot be written, or another process changes it.
     """
-    new = not (run / SUMS).exists()
-    ours = new or is_own_run(run)
-    write_sums(run, None if new else written)
-    if ours:
-        remember(run)
+    BundleFiles.listed(run)
+    require_folder(run)
+    with locked(run):
+        _complete(run)
+        ours = is_own_run(run)
+        with moved_into_place(run / CHANGE) as folder:
+            yield folder
+            write_sums(folder, BundleFiles.listed(run).sums)
+            if ours:
+                remember(folder)
+        _complete(run)
+
+
+def require_folder(run: Path) -> None:
+    """Raise UserError where a run is no folder that can be written into."""
+    if not run.is_dir():
+        raise UserError(f"{run}: a zip, and further formats are written into a folder; unpack it first")
+    for file in run.iterdir():  # what is written here must not go through a link to elsewhere
+        resolve_below(run, file.name, run)
+
+
+def _complete(run: Path) -> None:
+    """Move the files of a change to their places, the sums last."""
+    change = run / CHANGE
+    if change.is_dir() and not change.is_symlink():
+        if (change / SUMS).is_file():
+            remove_stale_signature(run, read_bounded(change / SUMS))
+        for path in sorted(change.iterdir(), key=lambda path: path.name == SUMS):
+            path.replace(run / path.name)
+        change.rmdir()

@@ -72,8 +72,8 @@ def write_int8(exact: Path, calibration: Images, images: Images, targets: NDArra
         )
         if comparison.accuracy[0] - comparison.accuracy[1] > MAX_LOSS:
             raise UserError(
-                f"{path}: accuracy on {len(images)} validation clips falls from {comparison.accuracy[0]:.1%} to "
-                f"{comparison.accuracy[1]:.1%}, more than a point; not written"
+                f"{exact.with_name(path.name)}: accuracy on {len(images)} validation clips falls from "
+                f"{comparison.accuracy[0]:.1%} to {comparison.accuracy[1]:.1%}, more than a point; not written"
             )
         part.replace(path)
     finally:

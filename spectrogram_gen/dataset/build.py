@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ser_images.data.clip import Clip
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.folder_lock import locked
+from ser_images.data.common.folders import locked
 from ser_images.data.common.paths import resolve_below
 from ser_images.spectrogram_gen.dataset.clip_job import (
     ClipDone,
@@ -96,8 +96,8 @@ def _build(
     jobs_to_do = [clip_job(clip, source, folder, spec, plan, old) for clip in usable]
     done: list[ManifestRow] = []
     try:
-        with (folder / JOURNAL).open("w", newline="", encoding="utf-8") as journal:
-            append_rows(journal, old.values(), header=True)
+        write_manifest(folder / JOURNAL, old.values())
+        with (folder / JOURNAL).open("a", newline="", encoding="utf-8") as journal:
             for count, result in enumerate(in_parallel(render_clip, jobs_to_do, jobs), 1):
                 append_rows(journal, result.rows)
                 done.extend(result.rows)
@@ -118,7 +118,7 @@ def _build(
 def _earlier_rows(folder: Path) -> dict[str, ManifestRow]:
     """The rows that earlier builds left, by image file; raises UserError where `folder` holds something else."""
     listed = [folder / name for name in (MANIFEST, JOURNAL) if (folder / name).exists()]
-    if not listed and folder.is_dir() and any(folder.iterdir()):
+    if not listed and folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
         raise UserError(f"{folder}: holds files, but no image set; give an empty or a new folder as --out")
     return {row.image: row for path in listed for row in read_manifest(path)}
 

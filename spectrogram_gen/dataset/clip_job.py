@@ -22,6 +22,8 @@ from ser_images.spectrogram_gen.render import render_prepared
 from ser_images.spectrogram_gen.sound_file import hash_samples, read_mono
 from ser_images.spectrogram_gen.spec import ImageSpec
 
+_Version = tuple[int, int, int, int]
+"""Of a file: number, bytes, and when content and entry were changed; equal only for the same content."""
 _PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
 
 
@@ -89,7 +91,8 @@ def _file(clip: Clip, label: str, variant: str) -> str:
 def render_clip(job: ClipJob) -> ClipDone:
     """Render the stale images of one clip."""
     try:
-        source_hash = _file_hash(job.clip.path, job.clip.path.stat().st_mtime_ns)
+        version = _version(job.clip.path)
+        source_hash = _file_hash(job.clip.path, version)
     except OSError as error:
         return ClipDone(job.source, failure=f"{job.clip.path}: {error.strerror}")
     plan = {_row(job, variant, steps, source_hash): steps for variant, steps in job.plan.variants(job.clip)}
@@ -98,6 +101,7 @@ def render_clip(job: ClipJob) -> ClipDone:
         return ClipDone(job.source, tuple(job.old[row.image] for row in plan))
     try:
         samples, rate_hz = read_mono(job.clip.path, job.clip.start_s, job.clip.end_s)
+        _require_unchanged(job.clip.path, version)
         with prefix_errors(job.clip.path):
             sound = prepare(samples, rate_hz, job.spec)
     except UserError as error:
@@ -133,10 +137,24 @@ def _segment(clip: Clip) -> dict[str, str]:
     return start if clip.end_s is None else {**start, END: f"{clip.end_s:.10g}"}
 
 
+def _version(path: Path) -> _Version:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _require_unchanged(path: Path, version: _Version) -> None:
+    """Raise UserError where a file was written while it was read: its sound may not be that of its hash."""
+    try:
+        changed = _version(path) != version
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
+    if changed:
+        raise UserError(f"{path}: changed while it was read; build again when it is complete")
+
+
 @lru_cache(maxsize=16)
-def _file_hash(path: Path, changed_ns: int) -> str:
-    """SHA-256 of a file; remembered, as one recording can have many clips."""
-    del changed_ns
+def _file_hash(path: Path, _version: _Version) -> str:
+    """SHA-256 of a file; remembered while it is the same, as one recording can have many clips."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -156,9 +156,18 @@ def load_images(image_set: ImageSet, rows: Sequence[ManifestRow]) -> NDArray[np.
     spec = image_set.spec
     images = np.empty((len(rows), spec.n_rows, spec.n_frames), spec.dtype)
     for pixels, row in zip(images, rows, strict=True):
-        with Image.open(resolve_below(image_set.folder, row.image, image_set.folder / MANIFEST)) as image:
-            pixels[:] = np.asarray(image)
+        pixels[:] = read_image(resolve_below(image_set.folder, row.image, image_set.folder / MANIFEST))
     return images
+
+
+def read_image(path: Path) -> NDArray[Any]:
+    """The pixels of one image; raises UserError where it is missing or damaged, as during a long training."""
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image)
+    except (OSError, SyntaxError) as error:  # SyntaxError: of a chunk of a PNG
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path}: cannot be read ({reason}); run the same ser-images build again") from error
 
 
 def read_manifest(path: Path) -> Iterator[ManifestRow]:
@@ -169,7 +178,7 @@ def read_manifest(path: Path) -> Iterator[ManifestRow]:
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = csv.DictReader(file)
+            rows = csv.DictReader(_complete_lines(file))
             if rows.fieldnames and rows.fieldnames[0] == "picture":  # the column's name up to version 0.1
                 rows.fieldnames = ["image", *rows.fieldnames[1:]]
             if tuple(rows.fieldnames or ()) != COLUMNS:
@@ -187,6 +196,11 @@ def read_manifest(path: Path) -> Iterator[ManifestRow]:
                     yield found
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read ({error})") from error
+
+
+def _complete_lines(file: TextIOWrapper) -> Iterator[str]:
+    """All lines but a last one without its end, whose last field may be cut."""
+    return (line for line in file if line.endswith("\n"))
 
 
 def write_manifest(path: Path, rows: Iterable[ManifestRow]) -> None:

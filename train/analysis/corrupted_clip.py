@@ -1,6 +1,6 @@
 """The labels of one clip under each corruption, computed in a worker process.
 
-predicted = predict_clip(CORRUPTIONS, CorruptedClip(run, changed_ns, row, run / "predictions.csv", recordings))
+predicted = predict_clip(CORRUPTIONS, CorruptedClip(run, sums, row, run / "predictions.csv", recordings))
 
 Imports neither torch nor fastai, so that workers start in a second.
 """
@@ -33,13 +33,13 @@ class CorruptedClip:
     """A clip to be corrupted, and the run that shall classify it.
 
     Attributes:
-        changed_ns: when the run's files were sealed: a run may be trained again at the same path.
+        sums: the content of its SHA256SUMS: a run may be trained again at the same path.
         listed_in: the file that the row is from, for messages.
         recordings: the folder that the image set was built from.
     """
 
     run: Path
-    changed_ns: int
+    sums: bytes
     row: ManifestRow
     listed_in: Path
     recordings: Path
@@ -56,14 +56,14 @@ class PredictedClip:
 
 def predict_clip(corruptions: Mapping[str, Corruption], clip: CorruptedClip) -> PredictedClip:
     """The labels of a clip under each corruption; errors as of `robustness`."""
-    bundle, model = _opened(clip.run, clip.changed_ns)
+    bundle, model = _opened(clip.run, clip.sums)
     samples, rate_hz = read_recording(clip.recordings, clip.row, clip.listed_in)
     labels = _labels(model, list(_images(samples, rate_hz, bundle.spec, corruptions)))
     return PredictedClip(clip.row.corpus, bundle.labels.index(clip.row.label), labels)
 
 
 @lru_cache(maxsize=1)  # clips come fold by fold
-def _opened(run: Path, _changed_ns: int) -> tuple[Bundle, Model]:
+def _opened(run: Path, _sums: bytes) -> tuple[Bundle, Model]:
     return open_model(run)
 
 

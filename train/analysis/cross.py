@@ -10,12 +10,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.folders import moved_into_place, require_writable
+from ser_images.data.common.folders import files_moved_into, moved_into_place, require_writable
 from ser_images.data.common.text import counted
 from ser_images.data.leaks import require_untrained
 from ser_images.data.splits import make_split, n_folds
-from ser_images.export.bundle.bundle import ONNX
-from ser_images.export.bundle.files import BundleFiles
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
 from ser_images.spectrogram_gen.dataset.merge import merge, merged_rows
 from ser_images.train.analysis import plots
@@ -23,6 +21,7 @@ from ser_images.train.analysis.elsewhere import Elsewhere, evaluate_model
 from ser_images.train.analysis.matrix import ALL, WITHOUT, Cell, read_cells, tested_folder, write_cells, write_matrix
 from ser_images.train.evaluation.adaptation import ADAPTATION, ONLINE_RANDOM, adaptation_metrics, write_labels
 from ser_images.train.evaluation.metrics import metrics
+from ser_images.train.runs.finished import lacks_onnx
 from ser_images.train.runs.folds import parse_folds
 from ser_images.train.runs.results import FOLD, PREDICTIONS, config_of_fold, read_provenance
 from ser_images.train.runs.run import for_images, run
@@ -74,7 +73,8 @@ def cross(
                 _test(images, fold, out / name, config.seed, report)
     cells = read_cells(out, list(combinations(images)), images.corpora, numbers)
     write_cells(cells, out / "cross.csv")
-    plots.cross(cells).savefig(out / "cross.png")
+    with files_moved_into(out) as part:
+        plots.cross(cells).savefig(part / "cross.png")
     write_matrix(cells, config.architecture, command, out / "cross.html")
     return cells
 
@@ -117,7 +117,7 @@ def _can_train(images: ImageSet, config: TrainConfig, fold: int, name: str, repo
 def _train(
     images: ImageSet, config: TrainConfig, fold: int, folder: Path, report: Report, command: Sequence[str]
 ) -> None:
-    if not folder.exists():
+    if not folder.exists() or lacks_onnx(folder):
         for stale in folder.parent.glob(f"on-*/{folder.name}"):  # of a network that was removed
             shutil.rmtree(stale)
         report(f"\n{folder}:")
@@ -125,8 +125,6 @@ def _train(
         return
     if read_provenance(folder)["config"] != asdict(for_images(config, images, test=True)):
         raise UserError(f"{folder}: trained with other settings; give another --out, or remove it")
-    if ONNX not in BundleFiles.listed(folder):
-        raise UserError(f"{folder}: its export was interrupted; remove it, and run the same command again")
 
 
 def _test(images: ImageSet, fold: int, folder: Path, seed: int, report: Report) -> None:

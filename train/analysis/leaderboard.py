@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_images.data.common.errors import UserError
+from ser_images.data.common.folders import files_moved_into
 from ser_images.export.architectures import architecture
 from ser_images.export.bench.compare import measure
 from ser_images.export.formats.onnx import Images
@@ -122,11 +123,12 @@ def latency_images(result: Result, image_set: ImageSet) -> Images:
 def write_leaderboard(entries: Sequence[Entry], out: Path) -> str:
     """Write leaderboard.md, .csv and .png into `out`; returns the Markdown."""
     markdown = to_markdown(entries)
-    (out / "leaderboard.md").write_text(markdown, encoding="utf-8")
-    with (out / "leaderboard.csv").open("w", newline="", encoding="utf-8") as file:
-        write_csv(file, list(_COLUMNS), ([cell(entry) for cell in _COLUMNS.values()] for entry in entries))
     bars = [(f"{entry.recipe.name}, {entry.protocol}", entry.result.metrics, entry.published) for entry in entries]
-    plots.leaderboard(bars).savefig(out / "leaderboard.png")
+    with files_moved_into(out) as part:
+        (part / "leaderboard.md").write_text(markdown, encoding="utf-8")
+        with (part / "leaderboard.csv").open("w", newline="", encoding="utf-8") as file:
+            write_csv(file, list(_COLUMNS), ([cell(entry) for cell in _COLUMNS.values()] for entry in entries))
+        plots.leaderboard(bars).savefig(part / "leaderboard.png")
     return markdown
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ser_images.data.common.folders import file_moved_into_place
+from ser_images.data.common.bounded_file import read_bounded
+from ser_images.data.common.folders import files_moved_into
 from ser_images.export.bundle.files import SUMS
 from ser_images.export.bundle.run_card import ROBUSTNESS_CSV, UAR_OF_CORPUS
 from ser_images.spectrogram_gen.workers import in_parallel, require_jobs
@@ -69,8 +70,9 @@ def robustness(
     require_jobs(jobs)
     corruptions = {CLEAN: CORRUPTIONS[CLEAN], **corruptions}
     clips = [
-        CorruptedClip(fold.folder, (fold.folder / SUMS).stat().st_mtime_ns, row, fold.folder / PREDICTIONS, recordings)
+        CorruptedClip(fold.folder, sums, row, fold.folder / PREDICTIONS, recordings)
         for fold in result.folds
+        for sums in [read_bounded(fold.folder / SUMS)]
         for row in fold.predictions.rows
         if row.variant == "original"
     ]
@@ -99,7 +101,8 @@ def _results(corruptions: Sequence[str], predicted: Sequence[PredictedClip]) -> 
 def write_robustness(rows: Sequence[CorruptionResult], folder: Path) -> None:
     """Write `robustness.csv` and `robustness.png`, and the table into the model card of a single run."""
     table = [row.row() for row in rows]
-    with file_moved_into_place(folder / ROBUSTNESS_CSV) as file:
-        write_csv(file, list(table[0]), (row.values() for row in table))
-    plots.robustness(table).savefig(folder / "robustness.png")
+    with files_moved_into(folder) as part:
+        with (part / ROBUSTNESS_CSV).open("w", newline="", encoding="utf-8") as file:
+            write_csv(file, list(table[0]), (row.values() for row in table))
+        plots.robustness(table).savefig(part / "robustness.png")
     update_card(folder)

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from ser_images.data.common.folders import file_moved_into_place
 from ser_images.export.bundle.bundle import BUNDLE, CARD
 from ser_images.export.bundle.run_card import run_card
-from ser_images.export.bundle.run_folder import seal
+from ser_images.export.bundle.run_folder import changed_run
 from ser_images.export.models import open_bundle
 
 
@@ -19,7 +18,5 @@ def update_card(run: Path) -> None:
     """
     if not (run / BUNDLE).is_file():
         return
-    card = run_card(run, open_bundle(run)[1])
-    with file_moved_into_place(run / CARD) as file:
-        file.write(card)
-    seal(run, CARD)
+    with changed_run(run) as folder:
+        (folder / CARD).write_text(run_card(run, open_bundle(run)[1]), encoding="utf-8")

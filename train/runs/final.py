@@ -26,9 +26,10 @@ from ser_images.train.evaluation.adaptation import ADAPTATION, read_labels
 from ser_images.train.evaluation.calibration import choose_temperature, threshold, with_temperature
 from ser_images.train.evaluation.metrics import predict
 from ser_images.train.evaluation.predictions import joined
+from ser_images.train.runs.finished import complete, lacks_onnx
 from ser_images.train.runs.lineage import write_lineage
 from ser_images.train.runs.records import clips_hash, provenance, training_summary
-from ser_images.train.runs.results import Result, config_of_fold
+from ser_images.train.runs.results import Result, config_of_fold, read_metrics
 from ser_images.train.runs.run import add_checked_onnx, bundle_of, training_record, write_records
 from ser_images.train.training.adapter_choice import AdapterChoice
 from ser_images.train.training.callbacks import Report
@@ -78,11 +79,15 @@ def train_final(
     split = every_clip(image_set.rows)
     parent = reduce(or_, (source.lineage() for source in sources_of(config)))
     estimated = _estimated(result)
-    started = time.time()
+    expected = provenance(image_set, split, protocol, 0, config, command) | {"fold": "all"}
+    if lacks_onnx(out):
+        complete(out, expected, True, image_set, report)
+        return read_metrics(out)
+    started = time.monotonic()
     with new_run_folder(out) as folder:
         trained = train_on_all(image_set, split, config, folder, report, _adapter_choice(result))
-        content = provenance(image_set, split, protocol, 0, config, command) | training_record(trained, started)
-        content |= {"fold": "all", ESTIMATED_BY: {"folds": len(result.folds), "path": runs.resolve().name}}
+        content = expected | training_record(trained, started)
+        content |= {ESTIMATED_BY: {"folds": len(result.folds), "path": runs.resolve().name}}
         content["lineage"] = write_lineage(folder, Lineage.of(image_set.rows), parent, config)
         write_records(folder, trained, estimated, content, image_set.folder)
         summary = training_summary(content, estimated.metrics)

@@ -9,28 +9,23 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import torch
 
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.folders import require_writable
+from ser_images.data.common.folders import files_moved_into, require_writable
 from ser_images.data.splits import make_split, n_folds
-from ser_images.export.bundle.bundle import ONNX
-from ser_images.export.bundle.files import BundleFiles
-from ser_images.export.convert import to_onnx
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.workers import end_with_parent
 from ser_images.train.evaluation.adaptation import adaptation_text
 from ser_images.train.evaluation.metrics import report_text
+from ser_images.train.runs.finished import complete, lacks_onnx, require_same_settings
 from ser_images.train.runs.records import provenance, write_metrics
-from ser_images.train.runs.results import FOLD, Result, config_of_fold, read_metrics, read_provenance
+from ser_images.train.runs.results import FOLD, Result, config_of_fold
 from ser_images.train.runs.run import for_images, run
 from ser_images.train.training.callbacks import Report
 from ser_images.train.training.config import TrainConfig
-
-_IDENTITY = ("config", "protocol", "fold", "spec_hash", "clips_hash", "images", "clips")
-"""The entries of `run.json` that must be equal for a finished fold to be kept."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +103,8 @@ def cross_validate(
     _train([task for task in tasks if not _is_done(task, image_set, report)], jobs, report)
     result = Result.read(out)
     metrics = result.metrics
-    write_metrics(out, result.predictions, metrics, image_set.folder)
+    with files_moved_into(out) as part:
+        write_metrics(part, result.predictions, metrics, image_set.folder)
     report(f"\n{len(result.folds)} folds together:\n{report_text(result.predictions)}{adaptation_text(metrics)}")
     return metrics
 
@@ -117,30 +113,14 @@ def _is_done(task: _Task, image_set: ImageSet, report: Report) -> bool:
     """Whether the fold is finished; one that lacks only its ONNX is completed first."""
     if not task.out.exists():
         return False
-    _require_same_settings(task, image_set)
-    if _has_onnx(task.out):
-        report(f"fold {task.fold}: done before, kept")
-    else:
-        to_onnx(task.out, image_set)
-        report(f"fold {task.fold}: trained before; its missing {ONNX} was written from its weights")
-    return True
-
-
-def _has_onnx(folder: Path) -> bool:
-    return (folder / ONNX).is_file() and ONNX in BundleFiles.listed(folder)
-
-
-def _require_same_settings(task: _Task, image_set: ImageSet) -> None:
-    found = read_provenance(task.out)
     split = make_split(image_set.rows, task.protocol, task.fold, task.config.seed)
     expected = provenance(image_set, split, task.protocol, task.fold, task.config, task.command)
-    different = [name for name in _IDENTITY if found.get(name) != expected[name]]
-    if read_metrics(task.out).get("subset") != ("test" if task.test else "validation"):
-        different.append("evaluated subset")
-    if different:
-        raise UserError(
-            f"{task.out}: trained with other settings ({', '.join(different)}); give another --out, or remove it"
-        )
+    if lacks_onnx(task.out):
+        complete(task.out, expected, task.test, image_set, report)
+    else:
+        require_same_settings(task.out, expected, task.test)
+        report(f"fold {task.fold}: done before, kept")
+    return True
 
 
 def _train(tasks: Sequence[_Task], jobs: int | None, report: Report) -> None:
@@ -165,19 +145,12 @@ def _train(tasks: Sequence[_Task], jobs: int | None, report: Report) -> None:
 
 def _start_worker(workers: "multiprocessing.Queue[int]", jobs: int) -> None:
     """Take one GPU, or a part of the CPU cores, and end when the parent process ends."""
-    Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     worker = workers.get()
     if torch.cuda.is_available():
         torch.cuda.set_device(worker % torch.cuda.device_count())
     else:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _train_in_process(task: _Task, trainings_after: int) -> None:

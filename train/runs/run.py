@@ -25,9 +25,10 @@ from ser_images.train.evaluation.adaptation import ADAPTATION, adaptation_text, 
 from ser_images.train.evaluation.calibration import has_one_speaker
 from ser_images.train.evaluation.metrics import report_text
 from ser_images.train.evaluation.predictions import Predictions
+from ser_images.train.runs.finished import complete, lacks_onnx
 from ser_images.train.runs.lineage import checked_parent, lineage_of_run, write_lineage
 from ser_images.train.runs.records import provenance, training_summary, write_history, write_metrics
-from ser_images.train.runs.results import config_of_fold
+from ser_images.train.runs.results import config_of_fold, read_metrics
 from ser_images.train.training.callbacks import Report
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.corpus_heads import corpora_with_heads
@@ -49,6 +50,8 @@ def run(
     trainings_after: int = 0,
 ) -> dict[str, Any]:
     """Train and evaluate one fold of a protocol; write the run folder `out`.
+
+    A run of the same settings whose process was killed before its ONNX was written is completed, not trained again.
 
     Args:
         test: evaluate on the test fold. Otherwise evaluate on the validation clips, and leave the test fold unused,
@@ -73,10 +76,14 @@ def run(
     parent = checked_parent(image_set, split, protocol, of_fold, test)
     if config.adapt == "speaker":
         _require_speakers(image_set, split)
-    started = time.time()
+    expected = provenance(image_set, split, protocol, fold, config, command)
+    if lacks_onnx(out):
+        complete(out, expected, test, image_set, report)
+        return read_metrics(out)
+    started = time.monotonic()
     with new_run_folder(out) as folder:
         trained, evaluation = train_and_evaluate(image_set, split, of_fold, folder, report, test, trainings_after)
-        content = provenance(image_set, split, protocol, fold, config, command) | training_record(trained, started)
+        content = expected | training_record(trained, started)
         content["lineage"] = write_lineage(
             folder, lineage_of_run(image_set, split, bool(config.refit)), parent, of_fold
         )
@@ -96,7 +103,7 @@ def training_record(trained: Trained, started: float) -> dict[str, Any]:
         "lr": trained.lr,
         "speaker_head_c": trained.adapter.choice.c if trained.adapter else None,
         "lr_suggestions": trained.lr_finder.suggestions if trained.lr_finder else {},
-        "duration_s": round(time.time() - started, 1),
+        "duration_s": round(time.monotonic() - started, 1),
     }
 
 

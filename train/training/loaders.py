@@ -14,12 +14,11 @@ from fastai.data.core import DataLoaders
 from fastai.data.transforms import IndexSplitter, ItemGetter
 from fasttransform import ItemTransform
 from numpy.typing import NDArray
-from PIL import Image
 
 from ser_images.data.splits import Split
 from ser_images.export.bundle.bundle import Normalisation
 from ser_images.export.formats.fastai_learner import data_block
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow, read_image
 from ser_images.train.training.balance import balanced_weights
 from ser_images.train.training.embeddings import EmbeddingCache
 
@@ -86,7 +85,7 @@ def compute_normalisation(image_set: ImageSet, rows: Sequence[ManifestRow]) -> N
     white = image_set.spec.white
     counts = np.zeros(white + 1, np.int64)
     for row in rows:
-        counts += np.bincount(np.asarray(Image.open(image_set.folder / row.image)).ravel(), minlength=white + 1)
+        counts += np.bincount(read_image(image_set.folder / row.image).ravel(), minlength=white + 1)
     values = np.arange(white + 1) / white
     mean = np.average(values, weights=counts)
     return Normalisation(float(mean), float(np.sqrt(np.average((values - mean) ** 2, weights=counts))))
@@ -145,7 +144,7 @@ class _ImageCache:
     def of(self, path: Path) -> NDArray[Any]:
         if path in self.images:
             return self.images[path]
-        image = np.asarray(Image.open(path))
+        image = read_image(path)
         if image.nbytes <= self.memory:
             self.memory -= image.nbytes
             self.images[path] = image
