@@ -1,5 +1,9 @@
-"""Kills, sources that change, clocks that jump and two commands at once: nothing half, nothing lost, no lock left."""
+"""Kills, sources that change, clocks that jump and two commands at once: nothing half, nothing lost, no lock left.
 
+`tests/soak/kills.py` and `tests/soak/disks.py` try more of them, for longer.
+"""
+
+import json
 import os
 import shutil
 import signal
@@ -16,7 +20,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from conftest import SMALL, Command
+from conftest import ROOT, SMALL, Command
 from killing import contents
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import file_moved_into_place, files_moved_into, moved_into_place
@@ -302,3 +306,20 @@ def test_what_a_kill_left_is_emptied_and_used(tmp_path: Path) -> None:
     with file_moved_into_place(tmp_path / "file") as file:
         file.write("whole")
     assert contents(tmp_path) == {"file": b"whole", "folder/": b""}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", ["kills", "disks"])
+def test_the_experiments(script: str) -> None:
+    """A few kills, and a few sizes of a disk; mounting one needs root, or a namespace of users."""
+    inside = ["unshare", "--map-root-user", "--mount"] if script == "disks" else []
+    if inside and subprocess.run([*inside, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs a namespace of users")
+    arguments = ["--times", "3", "--only", "build,download"]
+    path = os.pathsep.join(filter(None, sys.path))
+    done = subprocess.run(
+        [*inside, sys.executable, "-W", "ignore", str(ROOT / f"tests/soak/{script}.py"), *arguments],
+        env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout).keys() == {"build", "download"}
