@@ -132,7 +132,7 @@ def _kill_once(command: Command, folder: Path, rng: np.random.Generator, found: 
         time.sleep(rng.uniform(0, found.duration_s))
         os.kill(process, signal.SIGKILL)
     code, log = _end(process, work)
-    if code == 0:  # it was faster
+    if code == 0 or "exists already" in log:  # it was faster, or an earlier one had been killed after its work
         return
     found.at_step += by_step
     found.at_random += not by_step

@@ -5,6 +5,7 @@
 
 import json
 import os
+import resource
 import shutil
 import signal
 import stat
@@ -93,6 +94,19 @@ def test_a_link_in_place_of_a_change_is_not_followed(command: Command, tiny_run:
     code, _, error = command(export, "license", run, "CC-BY-4.0")
     assert (code, "leads out of" in error) == (2, True)
     assert contents(precious) == {"letter": b"precious"}
+
+
+def test_a_disk_that_is_full_under_a_pickle_is_one_line(command: Command, tiny_run: Path, tmp_path: Path) -> None:
+    """torch reports it as an error of its own."""
+    run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+    before, (soft, hard) = contents(run), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        code, _, error = command(export, run, "--to", "torch")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (code, error) == (2, "error: learner.pkl: cannot be written, the disk is full; make room there\n")
+    assert contents(run) == before
 
 
 KILLED_BEFORE_ONNX = """
@@ -315,11 +329,12 @@ def test_the_experiments(script: str) -> None:
     inside = ["unshare", "--map-root-user", "--mount"] if script == "disks" else []
     if inside and subprocess.run([*inside, "true"], capture_output=True, check=False).returncode:
         pytest.skip("needs a namespace of users")
-    arguments = ["--times", "3", "--only", "build,download"]
+    names = {"kills": "build,download", "disks": "build,export-int8"}[script]
+    arguments = ["--times", "3", "--only", names]
     path = os.pathsep.join(filter(None, sys.path))
     done = subprocess.run(
         [*inside, sys.executable, "-W", "ignore", str(ROOT / f"tests/soak/{script}.py"), *arguments],
         env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads(done.stdout).keys() == {"build", "download"}
+    assert list(json.loads(done.stdout)) == names.split(",")

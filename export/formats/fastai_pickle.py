@@ -10,6 +10,9 @@ from ser_images.export.architectures import architecture
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.formats.pickle_names import require_known_names, restricted_pickle
 
+_TORCH_WRITER = "inline_container"
+"""What torch names in its RuntimeError where it cannot write a file."""
+
 
 def pickle_obstacle(bundle: Bundle) -> str | None:
     """Why plain fastai could not load a pickle of this model; None: it could."""
@@ -25,10 +28,18 @@ def write_learner(learner: Any, path: Path) -> None:
 
     The standard pickle module stores classes by reference; fastai's default, cloudpickle, would store code objects of
     this Python version.
+
+    Raises:
+        UserError: the disk is full.
     """
     part = path.with_suffix(".pkl.part")
     learner.path, learner.model_dir = path.parent, "."
-    learner.export(part.name, pickle_module=pickle)
+    try:
+        learner.export(part.name, pickle_module=pickle)
+    except RuntimeError as error:
+        if _TORCH_WRITER not in str(error):
+            raise
+        raise UserError(f"{path.name}: cannot be written, the disk is full; make room there") from error
     part.replace(path)
 
 

@@ -4,6 +4,7 @@ write_int8(Path("runs/first/model.onnx"), calibration, images, targets, Path("ru
 """
 
 import logging
+import shutil
 import timeit
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from ser_images.export.formats.onnx_graph import write_proto
 
 MAX_LOSS = 0.01
 """Accuracy on validation clips that may be lost: one percentage point."""
+
+_TIMES_SIZE = 4
+"""Room that is needed, in sizes of the exact model: for it with shapes, and for the new one while it is written."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,12 @@ def write_int8(exact: Path, calibration: Images, images: Images, targets: NDArra
         images, targets: validation images and the index of each one's label.
 
     Raises:
-        UserError: the network has no convolution, or accuracy falls by more than `MAX_LOSS`.
+        UserError: the network has no convolution, accuracy falls by more than `MAX_LOSS`, or the disk has no room.
     """
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
+    _require_room(path.parent, _TIMES_SIZE * exact.stat().st_size)
     before = OnnxModel.open(exact)  # first: it refuses a file that reads others, as onnx.load would
     if all(node.op_type != "Conv" for node in onnx.load(exact).graph.node):
         raise UserError(
@@ -80,6 +85,12 @@ def write_int8(exact: Path, calibration: Images, images: Images, targets: NDArra
         root.setLevel(level)
         part.unlink(missing_ok=True)
     return comparison
+
+
+def _require_room(folder: Path, size: int) -> None:
+    """Raise UserError where a disk is too full: the quantiser does not notice that it writes half files."""
+    if (free := shutil.disk_usage(folder).free) < size:
+        raise UserError(f"{folder}: {free:,} bytes are free, and conversion needs {size:,}; make room there")
 
 
 class _Reader:
