@@ -6,13 +6,14 @@ tools=$1
 out=bill-of-materials
 rm -rf "$out"
 mkdir "$out"
+environment=$(mktemp -d)
+trap 'rm -rf "$environment"' EXIT
 for extra in base serve; do
-    "$tools/python" -m venv --without-pip "$out/environment"
+    "$tools/python" -m venv --clear --without-pip "$environment"
     wheel=$(ls dist/*.whl)
     [ "$extra" = base ] || wheel="$wheel[$extra]"
-    "$tools/python" -m pip --python "$out/environment/bin/python" install --quiet --constraint constraints.txt "$wheel"
+    "$tools/python" -m pip --python "$environment/bin/python" install --quiet --constraint constraints.txt "$wheel"
     "$tools/cyclonedx-py" environment --output-reproducible --pyproject pyproject.toml \
-        --output-file "$out/$extra.cdx.json" "$out/environment/bin/python"
-    rm -rf "$out/environment"
+        --output-file "$out/$extra.cdx.json" "$environment/bin/python"
 done
 (cd predict/page && npm sbom --sbom-format=cyclonedx --omit=dev --package-lock-only) >"$out/page.cdx.json"

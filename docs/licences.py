@@ -53,7 +53,7 @@ ALLOWED = {
     "0BSD", "Apache-2.0", "BSD", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "ISC", "LLVM-exception", "MIT",
     "MIT-0", "MIT-CMU", "PSF-2.0", "Zlib",
 }  # fmt: skip
-"""They ask for no more than their own text in a copy."""
+"""They require no more than their own text in a copy."""
 EXCEPTIONS = {
     "certifi": "MPL-2.0",
     "cuda-toolkit": "",
@@ -145,7 +145,7 @@ TEXT = """# Licences
 <!-- written by python docs/licences.py docs/reference/licences.md -->
 
 The code of ser-images is under the MIT licence. The tables name every package that an installation brings, on Linux,
-Windows and macOS, with the licence that its metadata states. Nearly all ask for no more than their own text in a copy.
+Windows and macOS, with the licence that its metadata states. Nearly all require no more than their own text in a copy.
 
 ## Exceptions
 
