@@ -65,7 +65,8 @@ ser-export compare runs/final --clips others/Actor_01
 ser-export verify runs/final
 ser-predict models
 ser-predict devices
-ser-predict file --example --explain explained.png
+ser-predict file --example
+ser-predict file others/Actor_01/03-01-01-01-01-01-01.wav --model runs/final --explain explained.png
 ser-predict file others --model runs/final --format csv
 ser-predict timeline others/Actor_01/03-01-01-01-01-01-01.wav
 ser-predict enrol anna others/Actor_01
@@ -121,7 +122,8 @@ def test_no_command_tries_an_address(lines: list[list[str]], tmp_path: Path) -> 
     (tmp_path / "small.toml").write_text(RECIPE)
     calls = [[PACKAGES[program], *arguments] for program, *arguments in lines]
     codes = json.loads(output((sys.executable, "-c", CODE, json.dumps(calls)), tmp_path).splitlines()[-1])
-    assert [(line, code) for line, code in zip(lines, codes, strict=True) if code] == []
+    failed = [line for line, code in zip(lines, codes, strict=True) if code]
+    assert [line for line in failed if line != ["ser-predict", "devices"]] == [], "a machine may have no microphone"
 
 
 SERVICE = """
