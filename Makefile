@@ -8,7 +8,7 @@ DEMO ?= .demo
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 
-.PHONY: demo quick test coverage lint links types docs page check format clean
+.PHONY: demo quick test coverage lint links types docs page check format distributions bill-of-materials audit oldest clean
 
 demo: $(VENV)/.train
 	PATH="$(abspath $(BIN)):$$PATH" sh demo.sh $(DEMO)
@@ -47,6 +47,23 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+distributions: $(VENV)/.dev page
+	rm -rf dist
+	$(BIN)/python -m build
+
+bill-of-materials: $(VENV)/.supply-chain  # of the wheel in dist/ and of the page, as CycloneDX
+	sh .ci/bill_of_materials.sh $(VENV)/.supply-chain/bin
+
+audit: $(VENV)/.supply-chain predict/page/node_modules  # known vulnerabilities of the versions that constraints.txt and npm's lock name
+	$(VENV)/.supply-chain/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
+	cd predict/page && npm audit
+
+oldest: $(VENV)/.supply-chain  # prediction with the oldest version of each direct dependency
+	$(VENV)/.supply-chain/bin/uv venv --clear --quiet --python $(PYTHON) $(VENV)/.oldest
+	$(VENV)/.supply-chain/bin/uv pip install --quiet --python $(VENV)/.oldest --resolution lowest-direct .
+	$(VENV)/.oldest/bin/ser-predict file --example
+	$(VENV)/.oldest/bin/ser-predict timeline predict/example.flac
+
 $(VENV)/.base: pyproject.toml constraints.txt
 	sh system.sh $(PYTHON)
 	$(PYTHON) -m venv $(VENV)
@@ -75,5 +92,9 @@ predict/page/node_modules: predict/page/package.json predict/page/package-lock.j
 	cd predict/page && npm ci --silent --no-audit --no-fund
 	touch $@
 
+$(VENV)/.supply-chain: $(VENV)/.base  # apart, so that the environment holds nothing that the project does not need
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0 pip-audit==2.10.1 uv==0.13.8
+
 clean:
-	rm -rf predict/page/node_modules predict/page/vendor $(VENV) $(DEMO) .types site build dist *.egg-info
+	rm -rf predict/page/node_modules predict/page/vendor $(VENV) $(DEMO) .types site build dist bill-of-materials *.egg-info

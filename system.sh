@@ -25,6 +25,7 @@ has_sound() { # a sound system without a sound card, for the live microphone
         && "$python" -c 'import sys, ctypes.util; sys.exit(not ctypes.util.find_library("portaudio"))' \
         && ls /usr/lib/*/alsa-lib/libasound_module_pcm_pulse.so
 } >/dev/null 2>&1
+has_strace() { command -v strace >/dev/null; }
 has_browser() { command -v chromium >/dev/null; }
 has_minisign() { command -v minisign >/dev/null; }
 
@@ -37,5 +38,6 @@ need() { # TESTS PACKAGES: install them, or print which tests are skipped withou
     fi
 }
 has_sound || need tests/test_live.py "libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins"
+has_strace || need tests/test_privacy.py strace
 has_browser || need "tests/test_page.py and the browser's test in tests/test_report.py" chromium
 has_minisign || need "the tests with minisign in tests/test_signature.py" minisign

@@ -15,6 +15,9 @@ from ser_images.predict.webpage.static_files import static_files
 
 pytestmark = pytest.mark.slow
 
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("data", "spectrogram_gen", "export", "train", "predict", "ser_images")
+
 FILES = {
     "main.py": "import data.loader, train, predict, export\n"
     "import ser_images, ser_images.data.protocols, ser_images.spectrogram_gen.spec\n"
@@ -93,6 +96,23 @@ def test_the_sdist_has_code_tests_and_documentation(distributions: Path) -> None
     expected = {"LICENSE", "NOTICE", "Makefile", "mkdocs.yml", "data/protocols.py", "train/runs/recipes/c-mlp.toml"}
     assert expected | {"tests/conftest.py", "tests/fixtures/bundle-1.zip", "docs/index.md"} <= names
     assert not [name for name in names if name.endswith(".pyc")]
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="compares with the files that git tracks")
+def test_both_hold_tracked_files_and_nothing_else(distributions: Path) -> None:
+    """And the wheel every module; beside them, what make page and the build itself write."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    tracked = {name for name in listed.split("\0") if (ROOT / name).is_file()}
+    with tarfile.open(next(distributions.glob("*.tar.gz"))) as sdist:
+        in_sdist = {one.name.partition("/")[2] for one in sdist if one.isfile()}
+    with ZipFile(next(distributions.glob("*.whl"))) as wheel:
+        in_wheel = {name.removeprefix("ser_images/") for name in wheel.namelist() if ".dist-info/" not in name}
+    in_wheel = {name if "/" in name else f"ser_images/{name}" for name in in_wheel}
+    made = {name for name in in_sdist | in_wheel if name.startswith(("predict/page/vendor/", "ser_images.egg-info/"))}
+    assert in_sdist - tracked - made == {"PKG-INFO", "setup.cfg"}
+    assert in_wheel - tracked - made == set()
+    modules = {name for name in tracked if name.split("/")[0] in PACKAGES and name.endswith(".py")}
+    assert modules <= in_wheel & in_sdist
 
 
 @pytest.mark.parametrize("pythonpath", [None, "."])

@@ -14,6 +14,11 @@ def one_line(text: str) -> str:
     return _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
 
 
+def plot_text(text: str) -> str:
+    """The text as matplotlib shows it unchanged, in one line: it would read what is between dollar signs as TeX."""
+    return one_line(text).replace("$", r"\$")
+
+
 def counted(count: int, noun: str) -> str:
     """The count and the noun, in the plural unless it is one: `1 speaker`, `1440 clips`."""
     return f"{count} {noun}{'' if count == 1 else 's'}"

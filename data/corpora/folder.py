@@ -3,10 +3,10 @@
 import csv
 import logging
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 
@@ -136,7 +136,12 @@ def clip_names(files: Sequence[Path], root: Path) -> list[str]:
 
 
 def require_distinct(clips: Sequence[Clip]) -> None:
-    """Raises UserError where two neighbours of these sorted clips have one name."""
-    for first, second in pairwise(clips):
-        if first.name == second.name:
-            raise UserError(f"{first.path} and {second.path} would both be the clip {first.name!r}: rename one of them")
+    """Raises UserError where the images of two clips would be one file, also where names ignore case."""
+    found: dict[str, Clip] = {}
+    for clip in clips:
+        other = found.setdefault(unicodedata.normalize("NFC", clip.name).casefold(), clip)
+        if other is not clip:
+            where = "" if other.name == clip.name else " where names ignore case, as on macOS and Windows"
+            raise UserError(
+                f"{other.path} and {clip.path} would both be the clip {other.name!r}{where}: rename one of them"
+            )

@@ -62,7 +62,7 @@ def write(
     written = 0
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / MARKER).write_text("These recordings were computed by ser-images; nobody spoke.\n")
+        (folder / MARKER).write_text("These recordings were computed by ser-images; nobody spoke.\n", encoding="utf-8")
         for name in names(actors, repetitions):
             path = folder / f"Actor_{name[-2:]}" / f"{name}.wav"
             if not path.exists():

@@ -55,7 +55,7 @@ class HubModel:
     def pinned(self) -> str:
         """The commit of the first use; empty before."""
         try:
-            return (self.folder / _PINNED).read_text().strip()
+            return (self.folder / _PINNED).read_text("utf-8").strip()
         except OSError:
             return ""
 
@@ -76,7 +76,7 @@ def fetch(text: str, endpoint: str | None = None) -> Path:
     if not (commit and (model.folder / commit).is_dir()):
         commit = _download(model, commit, endpoint)
     if not model.commit and not model.pinned:
-        (model.folder / _PINNED).write_text(f"{commit}\n")
+        (model.folder / _PINNED).write_text(f"{commit}\n", encoding="utf-8")
     return model.folder / commit
 
 

@@ -53,7 +53,7 @@ def write_hub_folder(files: BundleFiles, out: Path) -> None:
         for name in PACKED:
             if name != LEARNER and (name in files or name not in _OPTIONAL):
                 (folder / name).write_bytes(files.read(name))
-        (folder / ".gitattributes").write_text(_LARGE_FILES)
+        (folder / ".gitattributes").write_text(_LARGE_FILES, encoding="utf-8")
         write_sums(folder)
         if signature := _signature(files, (folder / SUMS).read_bytes()):
             (folder / SIGNATURE).write_bytes(signature)

@@ -14,7 +14,7 @@ def remember(run: Path) -> None:
     """Record that this user wrote the run; without a writable state folder it counts as somebody else's."""
     try:
         _list().parent.mkdir(parents=True, exist_ok=True)
-        with _list().open("a") as file:
+        with _list().open("a", encoding="utf-8") as file:
             file.write(f"{_hash(run)}\n")
     except (OSError, UserError):
         return
@@ -23,7 +23,7 @@ def remember(run: Path) -> None:
 def is_own_run(run: Path) -> bool:
     """Whether this user wrote the run folder here, and its SHA256SUMS has not changed."""
     try:
-        return _hash(run) in _list().read_text().splitlines()
+        return _hash(run) in _list().read_text("utf-8").splitlines()
     except (OSError, UserError, UnicodeDecodeError):
         return False
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ser_images.data.common.errors import UserError
+from ser_images.data.common.text import plot_text
 from ser_images.export.bundle.bundle import WEIGHTS, Bundle
 from ser_images.export.formats.onnx import Images
 from ser_images.export.models import open_bundle, read_network
@@ -33,10 +34,10 @@ def explain(
     plot_image(left, Image.fromarray(image), bundle.spec)
     extent = left.images[0].get_extent()
     left.imshow(heat[::-1], cmap="viridis", alpha=0.35, extent=extent, origin="lower", aspect="auto")
-    left.set_title(title)
+    left.set_title(plot_text(title))
     ranked = prediction.ranked()
-    right.barh(list(ranked)[::-1], list(ranked.values())[::-1])
-    right.set(xlim=(0, 1), xlabel="probability", title=f"{prediction.label} {prediction.confidence:.0%}")
+    right.barh(list(map(plot_text, ranked))[::-1], list(ranked.values())[::-1])
+    right.set(xlim=(0, 1), xlabel="probability", title=plot_text(f"{prediction.label} {prediction.confidence:.0%}"))
     figure.savefig(out)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ser_images.data.common.text import plot_text
 from ser_images.predict.output.file_names import printable
 from ser_images.predict.streaming.timeline import Timeline
 from ser_images.spectrogram_gen.sound_file import read_blocks
@@ -26,7 +27,7 @@ def draw(path: Path, found: Timeline, out: Path) -> None:
     wave, spectrogram, emotion = figure.subplots(3, 1, sharex=True, height_ratios=(2, 3, 2))
     seconds = np.linspace(0, found.duration_s, len(low))
     wave.fill_between(seconds, low, high, linewidth=0)
-    wave.set(ylabel="amplitude", title=printable(Path(path.name)), xlim=(0, found.duration_s))
+    wave.set(ylabel="amplitude", title=plot_text(printable(Path(path.name))), xlim=(0, found.duration_s))
     decibels = 10 * np.log10(np.maximum(np.array(spectra).T, 1e-12))
     spectrogram.imshow(
         decibels, origin="lower", aspect="auto", cmap="magma", vmin=decibels.max() - 80,
@@ -35,7 +36,7 @@ def draw(path: Path, found: Timeline, out: Path) -> None:
     spectrogram.set(ylabel="frequency (kHz)", ylim=(0, min(8, rate_hz / 2000)))
     labels = sorted({segment.label for segment in found.segments})
     for segment in found.segments:
-        row = f"{segment.speaker}: {segment.label}" if segment.speaker else segment.label
+        row = plot_text(f"{segment.speaker}: {segment.label}" if segment.speaker else segment.label)
         emotion.barh(
             row, segment.end_s - segment.start_s, left=segment.start_s,
             color=f"C{labels.index(segment.label)}", alpha=max(0.2, segment.confidence),

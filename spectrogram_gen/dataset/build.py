@@ -164,7 +164,7 @@ def _finish(folder: Path, spec: ImageSpec, done: Sequence[ManifestRow], old: dic
         for leftover in (folder / label).glob(".*.png.part"):
             leftover.unlink()
     part = folder / f".{SPEC}.part"
-    part.write_text(spec.to_json() + "\n")
+    part.write_text(spec.to_json() + "\n", encoding="utf-8")
     part.replace(folder / SPEC)
     write_manifest(folder / MANIFEST, sorted(done, key=lambda row: row.image))
     (folder / JOURNAL).unlink()

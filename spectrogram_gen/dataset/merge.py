@@ -39,7 +39,7 @@ def merge(image_sets: Mapping[str, ImageSet], out: Path) -> ImageSet:
         with moved_into_place(out) as folder:
             for name, image_set in image_sets.items():
                 _copy(image_set, rows[name], folder)
-            (folder / SPEC).write_text(next(iter(image_sets.values())).spec.to_json() + "\n")
+            (folder / SPEC).write_text(next(iter(image_sets.values())).spec.to_json() + "\n", encoding="utf-8")
             every = [row for several in rows.values() for row in several]
             write_manifest(folder / MANIFEST, sorted(every, key=lambda row: row.image))
     except OSError as error:

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from ser_images.data.clip import Clip
 from ser_images.data.common.errors import prefix_errors
+from ser_images.data.common.text import plot_text
 from ser_images.data.labels import label_of, ordered_labels
 from ser_images.spectrogram_gen.audio import pad_or_trim, prepare
 from ser_images.spectrogram_gen.augment import Step, apply_to_recording, apply_to_voice
@@ -34,7 +35,8 @@ def clip_figure(clip: Clip, spec: ImageSpec, plan: Plan) -> Figure:
         waveform.set(title=_title(name, steps), ylim=(-1, 1))
         plot_image(image, render_prepared(sound, spec, steps), spec)
     columns[0][0].set_ylabel("amplitude")
-    figure.suptitle(f"{clip.name}: {clip.label}, speaker {clip.speaker or 'unknown'}, image spec {spec.hash}")
+    who = plot_text(f"{clip.name}: {clip.label}, speaker {clip.speaker or 'unknown'}")
+    figure.suptitle(f"{who}, image spec {spec.hash}")
     return figure
 
 
@@ -47,10 +49,10 @@ def contact_sheet(clips: Sequence[Clip], spec: ImageSpec, scheme: str, columns: 
         chosen = _select_over_speakers([clip for clip in clips if label_of(clip, scheme) == label], columns)
         for axes, clip in zip(row, chosen, strict=False):
             plot_image(axes, render_prepared(_sound(clip, spec), spec), spec)
-            axes.set_title(clip.name, fontsize=7)
+            axes.set_title(plot_text(clip.name), fontsize=7)
         for axes in row:
             axes.set(xlabel="", ylabel="")
-        row[0].set_ylabel(f"{label}\n{row_label(spec)}")
+        row[0].set_ylabel(f"{plot_text(label)}\n{row_label(spec)}")
     for axes in grid[-1]:
         axes.set_xlabel("time (s)")
     return figure

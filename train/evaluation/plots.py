@@ -11,6 +11,7 @@ from PIL import Image
 from sklearn.metrics import ConfusionMatrixDisplay
 
 from ser_images.data.common.paths import resolve_below
+from ser_images.data.common.text import plot_text
 from ser_images.train.evaluation.calibration import risk_coverage as coverage_and_risk
 from ser_images.train.evaluation.predictions import Predictions
 
@@ -21,7 +22,7 @@ def confusion_matrix(counts: NDArray[np.int64], labels: Sequence[str]) -> Figure
     size = 2.5 + 0.55 * len(labels)
     figure = Figure(figsize=(size + 1, size), layout="constrained")
     axes = figure.subplots()
-    display = ConfusionMatrixDisplay(fractions, display_labels=labels)
+    display = ConfusionMatrixDisplay(fractions, display_labels=list(map(plot_text, labels)))
     display.plot(ax=axes, cmap="Blues", include_values=False, xticks_rotation=45, im_kw={"vmin": 0, "vmax": 1})
     for (row, column), count in np.ndenumerate(counts):
         colour = "white" if fractions[row, column] > 0.5 else "black"
@@ -64,8 +65,9 @@ def top_losses(predictions: Predictions, folder: Path, most: int = 12) -> Figure
         row, predicted = predictions.rows[index], predictions.predicted[index]
         with Image.open(resolve_below(folder, row.image, Path("predictions.csv"))) as image:
             axes.imshow(np.asarray(image), cmap="magma")
-        text = f"predicted {predictions.labels[predicted]} ({predictions.probabilities[index, predicted]:.0%})"
-        axes.set_title(f"{row.clip}\n{row.label}, {text}", fontsize=9)
+        probability = f"{predictions.probabilities[index, predicted]:.0%}"
+        label = plot_text(f"{row.label}, predicted {predictions.labels[predicted]} ({probability})")
+        axes.set_title(f"{plot_text(row.clip)}\n{label}", fontsize=9)
     figure.suptitle("Worst mistakes (horizontal: time; vertical: feature rows, the first at the bottom)")
     return figure
 

@@ -52,7 +52,7 @@ def _check(image_set: ImageSet, split: Split, source: Source, lineage: Lineage, 
 
 def write_lineage(folder: Path, lineage: Lineage, parent: Lineage, config: TrainConfig) -> dict[str, Any]:
     """Write the lineage of a run, with that of its starting weights and teacher; what `run.json` says of the latter."""
-    (folder / LINEAGE).write_text((lineage | parent).to_json())
+    (folder / LINEAGE).write_text((lineage | parent).to_json(), encoding="utf-8")
     found: dict[str, Any] = {"corpora": sorted(parent.corpora), "models": list(parent.models)}
     return found | ({"teacher": teacher} if (teacher := teacher_of(config)) else {})
 

@@ -29,8 +29,8 @@ def write_metrics(folder: Path, predictions: Predictions, metrics: Mapping[str, 
     Args:
         images: the folder of the image set.
     """
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-    (folder / "report.txt").write_text(report_text(predictions))
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    (folder / "report.txt").write_text(report_text(predictions), encoding="utf-8")
     predictions.write(folder / "predictions.csv")
     counts = confusion(predictions)
     _write_table(

@@ -222,7 +222,7 @@ def _renamed(content: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any
 
 def _read_history(path: Path) -> list[dict[str, float]]:
     try:
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8") as file:
             return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
     except (OSError, ValueError, TypeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read ({error}); train the run again") from error

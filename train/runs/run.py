@@ -118,7 +118,7 @@ def write_records(
     write_history(folder, trained.history)
     if trained.lr_finder and trained.lr:
         plot_lr_finder(trained.lr_finder, trained.lr).savefig(folder / "lr_find.png")
-    (folder / "run.json").write_text(json.dumps(content, indent=2) + "\n")
+    (folder / "run.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def add_checked_onnx(
