@@ -19,10 +19,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import ducc0
 import librosa
 import matplotlib as mpl
 import numpy as np
+import scipy.fft
 import soundfile
 import soxr
 from matplotlib import pyplot as plt
@@ -78,7 +78,7 @@ def lower_bound(clips: Sequence[Clip], out: Path) -> None:
         samples = soxr.resample(samples[:, 0], rate_hz, SPEC.sample_rate_hz)
         samples = np.pad(samples, SPEC.n_samples)[SPEC.n_samples :][: SPEC.n_samples + SPEC.n_fft]
         frames = np.lib.stride_tricks.sliding_window_view(samples, SPEC.n_fft)[:: SPEC.hop_length][: SPEC.n_frames]
-        spectrum = ducc0.fft.r2c(frames * window, axes=(1,))
+        spectrum = scipy.fft.rfft(frames * window)
         power = np.ascontiguousarray((spectrum.real**2 + spectrum.imag**2).T)
         decibels = 10 * np.log10(filters @ power + np.float32(1e-20))
         grey = np.clip((decibels + 80) * np.float32(255 / 80), 0, 255).astype(np.uint8)

@@ -41,7 +41,6 @@ SPDX = {
     "Apache 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
     "BSD License": "BSD",
-    "GNU General Public License v2 or later (GPLv2+)": "GPL-2.0-or-later",
     "ISC License": "ISC",
     "ISC License (ISCL)": "ISC",
     "MIT License": "MIT",
@@ -57,7 +56,6 @@ ALLOWED = {
 EXCEPTIONS = {
     "certifi": "MPL-2.0",
     "cuda-toolkit": "",
-    "ducc0": "GPL-2.0-or-later",
     "nvidia-*": "LicenseRef-NVIDIA-Proprietary",
     "soxr": "LGPL-2.1-or-later",
     "tqdm": "MPL-2.0 AND MIT",
@@ -155,8 +153,6 @@ Windows and macOS, with the licence that its metadata states. Nearly all require
 a model of your own has the licence that you give it |
 | libsndfile, in the wheels of soundfile; soxr | LGPL 2.1 or later | used as a library, which the user can exchange: \
 your code stays yours |
-| ducc0 | GPL 2.0 or later | its Fourier transform alone is also under BSD, the wheel as a whole is not: who passes on \
-ser-images together with ducc0, as in a container, does so under the GPL |
 | certifi, tqdm (in part) | MPL 2.0 | changes to their own files stay under it |
 | the libraries of CUDA, with torch on Linux | NVIDIA's own | no free software; torch without them: \
 its builds for the CPU |
