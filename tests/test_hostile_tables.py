@@ -55,7 +55,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-KINDS = {"plain": {"compression": "none", "use_dictionary": False}, "snappy": {}, "zstd": {"compression": "zstd"}}
+KINDS: dict[str, dict[str, Any]] = {
+    "plain": {"compression": "none", "use_dictionary": False},
+    "snappy": {},
+    "zstd": {"compression": "zstd"},
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)
