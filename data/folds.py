@@ -6,6 +6,7 @@ folds = folds_of(rows, "speaker", seed=0)
 from collections import Counter
 from collections.abc import Sequence
 from itertools import zip_longest
+from math import ceil
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
@@ -40,6 +41,7 @@ def folds_of(clips: Sequence[SplitRow], protocol: str, seed: int) -> list[set[st
     if protocol == "stratified":
         labels = [clip.label for clip in clips]
         _require_clips(labels, 2)
+        _require_test_clips(labels)
         split = StratifiedShuffleSplit(1, test_size=TEST_FRACTION, random_state=seed)
         return [{clips[index].clip for index in test} for _, test in split.split(labels, labels)]
     if protocol == "speaker":
@@ -103,4 +105,13 @@ def _require_clips(labels: Sequence[str], parts: int) -> None:
         raise UserError(
             f"{labels.count(label)} clips labelled {label!r}: each label needs at least {parts} for this split; "
             f"add recordings or leave the label out"
+        )
+
+
+def _require_test_clips(labels: Sequence[str]) -> None:
+    n_test, n_labels = ceil(TEST_FRACTION * len(labels)), len(set(labels))
+    if n_test < n_labels:
+        raise UserError(
+            f"{len(labels)} clips of {n_labels} labels: a fifth of them for testing is too few for one of each label; "
+            f"add recordings or leave labels out"
         )

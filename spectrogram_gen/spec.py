@@ -112,10 +112,10 @@ class ImageSpec:
             raise UserError(f"image spec: n_coefficients is {self.n_coefficients}, expected 1 to n_mels, {self.n_mels}")
 
     def _set(self, name: str, type_: Any) -> None:
-        """Make a value one of its type: 7000 and 7000.0 are one spec, and must have one hash."""
+        """Make a value one of its type: 7000 and 7000.0 are one spec, as 0.0 and -0.0 are, and must have one hash."""
         value = getattr(self, name)
         try:
-            object.__setattr__(self, name, type_(value))
+            object.__setattr__(self, name, float(value) + 0.0 if type_ is float else type_(value))
         except (TypeError, ValueError, OverflowError) as error:
             raise UserError(f"image spec: {name} is {value!r}, expected a number") from error
 

@@ -1,7 +1,7 @@
 """Mutations of files that programs read: one value of a JSON object, or some bytes, replaced."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -92,3 +92,17 @@ def accepted_or_refused() -> Iterator[None]:
     except UserError as error:
         if "\n" in str(error):
             raise AssertionError(f"several lines: {str(error)!r}") from error
+
+
+def toml_text(content: Mapping[str, Any]) -> str:
+    """A TOML file with this content; keys whose value is None are left out."""
+    return "".join(f"{_toml(name)} = {_toml(value)}\n" for name, value in content.items() if value is not None)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_toml(name)} = {_toml(one)}" for name, one in value.items() if one is not None) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(_toml(one) for one in value if one is not None)}]"
+    text = json.dumps(value, ensure_ascii=False)
+    return {"NaN": "nan", "Infinity": "inf"}.get(text, text.replace("\x7f", r"\u007f"))

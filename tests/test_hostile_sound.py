@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,12 +10,12 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mutation import accepted_or_refused, mutated_bytes
+from mutation import accepted_or_refused
 from ser_images.data.common.errors import UserError
 from ser_images.spectrogram_gen import sound_file
 from ser_images.spectrogram_gen.render import render_grey
 from ser_images.spectrogram_gen.samples import require_rate_hz, to_mono
-from ser_images.spectrogram_gen.sound_file import Samples, read_mono
+from ser_images.spectrogram_gen.sound_file import read_mono
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 SPECS = (
@@ -23,7 +24,8 @@ SPECS = (
     ImageSpec.of_feature("stack"),
     ImageSpec(n_mels=512, duration_s=0.1),
 )
-SCALES = (1e-45, 1e-38, 1e-20, 1e-6, 1e-3, 1.0, 1e4, 1e15, 1e19, 1e25, 3e38)
+SCALES = (5e-324, 1e-310, 1e-45, 1e-40, 1e-38, 1e-20, 1e-6, 1e-3, 1.0, 1e4, 1e15, 1e19, 1e25, 3e38)
+TYPES = (np.float64, np.float64, np.float32, np.float16, np.int16, np.int32, np.uint8)
 KINDS: dict[str, Callable[[np.random.Generator, int], "np.ndarray[tuple[int], np.dtype[np.float64]]"]] = {
     "noise": lambda rng, n: rng.standard_normal(n),
     "DC": lambda rng, n: np.ones(n),
@@ -38,19 +40,22 @@ KINDS: dict[str, Callable[[np.random.Generator, int], "np.ndarray[tuple[int], np
 
 
 @st.composite
-def sounds(draw: st.DrawFn) -> tuple["np.ndarray[tuple[int, int], np.dtype[np.float64]]", float]:
+def sounds(draw: st.DrawFn) -> tuple["np.ndarray[tuple[int, int], np.dtype[Any]]", float]:
     """Samples (n, channels) and their rate."""
-    rate_hz = draw(st.sampled_from([1, 3999, 4000, 8000, 11025, 16000, 44100, 96000, 192_000, 2**31, 0.5]))
+    rates = st.sampled_from([1, 3999, 4000, 8000, 11025, 16000, 44100, 96000, 192_000, 2**31, 0.5])
+    rate_hz = draw(rates | st.integers(4000, 192_000))
     size = draw(st.sampled_from([0, 1, 2, 159, 400, 1600, 20_000, 100_000]) | st.integers(1, 30_000))
-    channels = draw(st.sampled_from([1, 2, 32]))
+    channels = draw(st.sampled_from([1, 2]) | st.integers(1, 32))
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     made = KINDS[draw(st.sampled_from(list(KINDS)))](rng, size) if size else np.zeros(0)
-    return np.outer(made * draw(st.sampled_from(SCALES)), np.linspace(1, 0.1, channels)), rate_hz
+    scaled = np.outer(made * draw(st.sampled_from(SCALES)), np.linspace(1, 0.1, channels))
+    with np.errstate(invalid="ignore", over="ignore"):  # other types hold less
+        return scaled.astype(draw(st.sampled_from(TYPES))), rate_hz
 
 
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(sounds(), st.sampled_from(SPECS))
-def test_any_samples(sound: tuple["np.ndarray[tuple[int, int], np.dtype[np.float64]]", float], spec: ImageSpec) -> None:
+def test_any_samples(sound: tuple["np.ndarray[tuple[int, int], np.dtype[Any]]", float], spec: ImageSpec) -> None:
     samples, rate_hz = sound
     with accepted_or_refused():
         grey = render_grey(to_mono(samples), require_rate_hz(rate_hz), spec)
@@ -77,28 +82,3 @@ def test_a_recording_longer_than_memory_is_refused(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(sound_file, "MAX_SAMPLES", 999_999)
     with pytest.raises(UserError, match=r"long.flac: longer than 0.0 hours.*ser-predict timeline"):
         read_mono(path)
-
-
-NOISE: Samples = np.random.default_rng(0).normal(0, 0.1, 4000).astype(np.float32)
-
-
-def encoded(tmp_path: Path, suffix: str) -> bytes:
-    path = tmp_path / f"sound.{suffix}"
-    soundfile.write(path, NOISE, 16000)
-    return path.read_bytes()
-
-
-@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3", "aiff"])
-def test_mutated_files(tmp_path_factory: pytest.TempPathFactory, suffix: str) -> None:
-    folder = tmp_path_factory.mktemp(suffix)
-
-    @settings(max_examples=100, deadline=None, derandomize=True)
-    @given(mutated_bytes(encoded(folder, suffix)))
-    def read(content: bytes) -> None:
-        path = folder / f"mutated.{suffix}"
-        path.write_bytes(content)
-        with accepted_or_refused():
-            samples, rate_hz = read_mono(path)
-            render_grey(samples, rate_hz, SPECS[0])
-
-    read()

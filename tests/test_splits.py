@@ -156,3 +156,24 @@ def test_what_cannot_be_split() -> None:
     for protocol in ("stratified", "kfold"):
         with pytest.raises(UserError, match="1 clips labelled 'sad': each label needs at least"):
             make_split(few, protocol)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@given(
+    st.lists(st.tuples(*map(st.sampled_from, (EMOTIONS[:4], "abcd", "xy"))), min_size=1, max_size=25),
+    st.integers(0, 2),
+)
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_a_small_set_is_split_or_refused(protocol: str, clips: list[tuple[str, str, str]], variants: int) -> None:
+    rows = [
+        Row(f"{n}", label, speaker, corpus, variant, f"{n}")
+        for n, (label, speaker, corpus) in enumerate(clips)
+        for variant in ["original", *map(str, range(variants))]
+    ]
+    try:
+        n_folds(rows, protocol)
+        parts = subsets(rows, make_split(rows, protocol))
+    except UserError:
+        return
+    assert parts[0]
+    assert protocol == "leaky" or not {row.clip for row in parts[0]} & {row.clip for row in parts[2]}

@@ -65,7 +65,7 @@ def compare(run: Path, recordings: Sequence[Path]) -> list[FormatResult]:
             format,
             int((found.argmax(axis=1) == expected.argmax(axis=1)).sum()),
             float(np.abs(found - expected).max()),
-            files.size(MODEL_FORMATS[format]) / 1e6,
+            len(files.read(MODEL_FORMATS[format])) / 1e6,
             **costs,
         )
         for format, (found, costs) in measured.items()

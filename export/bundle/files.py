@@ -6,6 +6,7 @@ files.read("bundle.json")
 
 import hashlib
 import logging
+import lzma
 import os
 import zipfile
 import zlib
@@ -115,13 +116,6 @@ class BundleFiles:
         open_regular(self._path(name), max_bytes(name)).close()
         return self._path(name)
 
-    def size(self, name: str) -> int:
-        """Bytes of a file."""
-        if self.path.is_dir():
-            return self._path(name).stat().st_size
-        with zipfile.ZipFile(self.path) as archive:
-            return archive.getinfo(name).file_size
-
     def _require(self, name: str) -> None:
         if name not in self.sums:
             raise UserError(f"{self.path / name}: missing; copy the whole bundle, or make it with ser-export")
@@ -192,8 +186,10 @@ class BundleFiles:
             with self._opened(name) as file:
                 while chunk := file.read(_CHUNK_BYTES):
                     yield chunk
-        # zipfile's errors for a member that is damaged, cut short, or of an unknown compression
-        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        # zipfile's errors for a member that is damaged, cut short, of an unknown compression, or with another name
+        except (
+            OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, ValueError,
+        ) as error:  # fmt: skip
             raise UserError(f"{self.path / name}: cannot be read ({error}); copy the bundle again") from error
 
 

@@ -4,7 +4,8 @@ table = Table.read(Path("data.tsv"))
 """
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from ser_images.data.corpora.table.audformat_database import HEADER, read_frame
 from ser_images.data.corpora.table.columns import USUAL
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+MAX_CELLS = 50_000_000
+"""Of a Parquet table, where a small file can promise any number of rows."""
 
 
 def is_table(path: Path) -> bool:
@@ -89,7 +92,8 @@ def _first_keys(path: Path) -> list[str]:
 def _schema_names(path: Path) -> list[str]:
     from pyarrow.parquet import read_schema
 
-    return list(read_schema(path).names)
+    with _parquet_errors():
+        return list(read_schema(path).names)
 
 
 _NAMES: dict[str, Callable[[Path], list[str]]] = {
@@ -133,8 +137,21 @@ def _json_lines(path: Path) -> _Rows:
 def _parquet(path: Path) -> _Rows:
     require_installed("pyarrow")
     import pandas as pd
+    from pyarrow.parquet import read_metadata
 
-    return _of_frame(pd.read_parquet(path))
+    with _parquet_errors():
+        found = read_metadata(path)
+        if found.num_rows * found.num_columns > MAX_CELLS:
+            raise ValueError(f"{found.num_rows} rows, {found.num_columns} columns; expected at most {MAX_CELLS} values")
+        return _of_frame(pd.read_parquet(path))
+
+
+@contextmanager
+def _parquet_errors() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # of many kinds: of pyarrow, and of pandas for what it adds to the file
+        raise ValueError(f"Parquet: {type(error).__name__}: {error}") from error
 
 
 def _audformat(path: Path) -> _Rows:

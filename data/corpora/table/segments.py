@@ -1,8 +1,9 @@
 """Start and end of a segment, as tables write them."""
 
-import math
-
 from ser_images.data.common.errors import UserError
+
+MAX_S = 1e9
+"""Of a time in a recording: 30 years."""
 
 
 def parse_segment(start: str, end: str) -> tuple[float, float | None]:
@@ -26,7 +27,7 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = _duration_s(text)
-    if not math.isfinite(seconds):
+    if not abs(seconds) <= MAX_S:  # NaN too
         raise UserError(f"time {text!r}: expected seconds such as 1.5")
     return seconds
 
