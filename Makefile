@@ -19,8 +19,11 @@ quick: $(VENV)/.dev
 test: $(VENV)/.dev
 	$(PYTEST)
 
-coverage: $(VENV)/.dev  # of the test processes alone, without the commands that they start
-	$(PYTEST) --cov --cov-report term:skip-covered
+coverage: $(VENV)/.dev  # statements and branches, in the commands that tests start too
+	$(PYTEST) --cov --cov-report=
+	$(BIN)/coverage combine --append --quiet  # what processes wrote that ended after the tests
+	$(BIN)/coverage report --skip-covered
+	$(BIN)/coverage json --quiet -o - | $(BIN)/python tests/branches.py
 
 lint: $(VENV)/.dev types
 	$(BIN)/ruff check .

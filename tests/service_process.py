@@ -73,7 +73,7 @@ class RunningService:
 
 @contextmanager
 def running_service(folder: Path, *options: object) -> Iterator[RunningService]:
-    """Start `ser-predict serve` and wait until it answers; it is killed in the end, where it has not ended."""
+    """Start `ser-predict serve` and wait until it answers; in the end it is stopped, where it has not ended."""
     temporary = folder / "temporary"
     temporary.mkdir(parents=True)
     command = [sys.executable, "-c", _CODE, "serve", "--port", "0", *map(str, options)]
@@ -89,7 +89,16 @@ def running_service(folder: Path, *options: object) -> Iterator[RunningService]:
                 lines.append(line)
             yield RunningService(lines[-1].split()[0], process, temporary)
         finally:
-            process.kill()
+            _stop(process)
+
+
+def _stop(process: "subprocess.Popen[str]") -> None:
+    """End it as its user would, so that it writes what coverage.py counted; kill one that does not end."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
