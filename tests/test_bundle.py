@@ -279,6 +279,22 @@ def test_a_damaged_zip(command: Command, voices: Path, tiny_run: Path, tmp_path:
     assert ("each once" if kind == "a name twice" else "no zip that can be read") in refusal(command, voices, path)
 
 
+def test_a_zip_with_a_password(command: Command, voices: Path, tiny_run: Path, tmp_path: Path) -> None:
+    path = zipped(tiny_run, tmp_path / "bundle.zip")
+    content = bytearray(path.read_bytes())
+    content[content.rindex(b"PK\x01\x02") + 8] |= 1  # the flag of an encrypted member, in the directory
+    path.write_bytes(content)
+    assert "run.json is encrypted; give a zip without a password" in refusal(command, voices, path)
+
+
+def test_weights_alone_need_their_bundle(command: Command, voices: Path, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_file({"w": np.zeros(3)}, path)
+    assert "no bundle in its header; give a run's folder" in refusal(command, voices, path)
+    path.write_text("weights")
+    assert "no safetensors file (" in refusal(command, voices, path)
+
+
 def test_a_file_that_is_not_listed_is_not_read(bundle: Path) -> None:
     shutil.copy(bundle / "model.onnx", bundle / "model.int8.onnx")
     with pytest.raises(UserError, match=r"model.int8.onnx: missing"):

@@ -3,7 +3,9 @@
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,11 +15,13 @@ from onnx import TensorProto, helper
 
 from conftest import Command
 from ser_images.data.common.errors import UserError
+from ser_images.export.adaptation.parameters import SpeakerAdaptation
 from ser_images.export.bundle.files import write_sums
 from ser_images.export.cli import main as export_main
 from ser_images.export.formats.graph_limits import require_bounded_graph
 from ser_images.export.formats.int8 import write_int8
 from ser_images.export.formats.onnx import BUNDLE_KEY
+from ser_images.export.formats.outputs import Outputs
 from ser_images.export.models import CheckedModel, open_model
 from ser_images.predict.cli import main
 
@@ -182,3 +186,48 @@ def test_outputs_of_another_shape(shape: tuple[int, ...]) -> None:
     with pytest.raises(UserError) as raised:
         model(np.zeros((2, 32, 32), np.uint8))
     assert str(raised.value) == expected
+
+
+class AdaptiveModel:
+    """Outputs for two images of a model with 8 labels and 4 numbers in an embedding, one output replaced."""
+
+    def __init__(self, **replaced: Any) -> None:
+        shapes = ((2, 8), (2, 4), (2, 8), (2, 192))
+        self._outputs = replace(Outputs.of(np.full(shape, 1 / 8) for shape in shapes), **replaced)
+
+    def __call__(self, _: object) -> Any:
+        return self._outputs.probabilities
+
+    def outputs(self, _: object) -> Outputs:
+        return self._outputs
+
+
+@pytest.mark.parametrize(("name", "columns"), [("embeddings", 4), ("speaker_logits", 8), ("speaker_embeddings", 192)])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), None], ids=["NaN", "infinite", "another shape"])
+def test_outputs_for_adaptation_that_no_speaker_can_have(name: str, columns: int, value: float | None) -> None:
+    wrong = np.zeros((2, columns + 1)) if value is None else np.full((2, columns), value)
+    model = CheckedModel(AdaptiveModel(**{name: wrong}), 8, Path("model.onnx"), SpeakerAdaptation(4, (0.0,) * 8))
+    with pytest.raises(UserError) as raised:
+        model.outputs(np.zeros((2, 32, 32), np.uint8))
+    expected = f"model.onnx: {name.replace('_', ' ')} are not finite values of shape (2, {columns}); the model is"
+    assert str(raised.value).startswith(expected)
+
+
+def test_formats_are_compared_without_a_pickle_from_elsewhere(command: Command, voices: Path, bundle: Path) -> None:
+    for name in ("model.onnx", "model.safetensors"):
+        (bundle / name).unlink()
+    write_sums(bundle)
+    code, out, error = command(export_main, "compare", bundle, "--clips", next(voices.rglob("*.wav")))
+    assert (code, out) == (2, "")
+    assert error == (
+        f"error: {bundle}: has no model except a pickle that you did not write here, which compare does not load\n"
+    )
+
+
+@pytest.mark.slow
+def test_a_format_that_cannot_be_compared_is_named(command: Command, voices: Path, bundle: Path) -> None:
+    """The architecture `tiny` is known to the tests alone, not to the process that measures."""
+    code, out, error = command(export_main, "compare", bundle, "--clips", next(voices.rglob("*.wav")))
+    assert (code, out, error.count("\n")) == (2, "", 1)
+    assert f"error: {bundle}: safetensors cannot be run (" in error
+    assert "tiny" in error.partition("cannot be run")[2]
