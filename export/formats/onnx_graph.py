@@ -93,8 +93,7 @@ def _write_module(
             optimize=True, input_names=[*inputs, *optional], output_names=list(outputs),
             dynamic_shapes=({0: batch}, *[{}] * len(optional)),
         )  # fmt: skip
-    if program is None:
-        raise RuntimeError("torch.onnx.export returned no program")
+    assert program is not None  # as with dynamo=False
     proto = _without_doc_strings(program.model_proto)
     for name, value in optional.items():
         _make_optional(proto.graph, name, value.numpy())

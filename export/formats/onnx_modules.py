@@ -37,8 +37,7 @@ class AdaptedProbabilities(torch.nn.Module):
 
     def __init__(self, network: AdaptiveNetwork, bundle: Bundle) -> None:
         super().__init__()
-        if bundle.adaptation is None:
-            raise ValueError("a bundle without adaptation")
+        assert bundle.adaptation
         self.network = network
         self.mean, self.std = bundle.normalisation
         self.white = bundle.spec.white
