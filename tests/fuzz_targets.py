@@ -64,7 +64,7 @@ def use_sums(content: bytes, folder: Path) -> None:
     files = BundleFiles.open(folder)
     for name in files.sums:
         files.read(name)
-    write_sums(folder, [BUNDLE])
+    write_sums(folder, files.sums)
     BundleFiles.open(folder)
 
 

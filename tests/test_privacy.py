@@ -17,7 +17,7 @@ import soundfile
 import soxr
 import typer
 
-from conftest import SMALL
+from conftest import SMALL, write_keys
 from offline import addresses, needs_no_network, without_network
 from ser_images.predict.example import example
 from virtual_microphone import RATE_HZ, needs_virtual_microphone, virtual_microphone
@@ -58,11 +58,12 @@ ser-export license runs/final CC-BY-4.0
 ser-export write runs/final --to onnx
 ser-export write runs/final --to int8
 ser-export write runs/final --to torch
+ser-export sign runs/final --key author.key
 ser-export write runs/final --to zip
 ser-export write runs/final --to hub-folder
 ser-export write runs/final --to webpage
 ser-export compare runs/final --clips others/Actor_01
-ser-export verify runs/final
+ser-export verify runs/final --key author.pub
 ser-predict models
 ser-predict devices
 ser-predict file --example
@@ -120,6 +121,7 @@ def output(command: Sequence[object], folder: Path) -> str:
 def test_no_command_tries_an_address(lines: list[list[str]], tmp_path: Path) -> None:
     (tmp_path / "spec.json").write_text(SMALL.to_json())
     (tmp_path / "small.toml").write_text(RECIPE)
+    write_keys(tmp_path)
     calls = [[PACKAGES[program], *arguments] for program, *arguments in lines]
     codes = json.loads(output((sys.executable, "-c", CODE, json.dumps(calls)), tmp_path).splitlines()[-1])
     failed = [line for line, code in zip(lines, codes, strict=True) if code]

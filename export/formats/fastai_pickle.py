@@ -2,6 +2,8 @@
 
 import pickle
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +36,20 @@ def write_learner(learner: Any, path: Path) -> None:
     """
     part = path.with_suffix(".pkl.part")
     learner.path, learner.model_dir = path.parent, "."
-    try:
+    with torch_writes(path.name):
         learner.export(part.name, pickle_module=pickle)
+    part.replace(path)
+
+
+@contextmanager
+def torch_writes(name: str) -> Iterator[None]:
+    """Raise UserError where torch cannot write a file because the disk is full, which it reports as RuntimeError."""
+    try:
+        yield
     except RuntimeError as error:
         if _TORCH_WRITER not in str(error):
             raise
-        raise UserError(f"{path.name}: cannot be written, the disk is full; make room there") from error
-    part.replace(path)
+        raise UserError(f"{name}: cannot be written, the disk is full; make room there") from error
 
 
 def read_learner(path: Path) -> Any:

@@ -18,6 +18,7 @@ from ser_images.data.splits import Split
 from ser_images.export.architectures import architecture
 from ser_images.export.bundle.bundle import Normalisation
 from ser_images.export.formats.fastai_learner import plain_learner
+from ser_images.export.formats.fastai_pickle import torch_writes
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.training.allocator import keep_freed_memory
 from ser_images.train.training.callbacks import Report
@@ -48,6 +49,7 @@ class Job:
     trainings_after: int = 0
 
 
+@torch_writes("temporary file of the training")
 def train_once(
     job: Job,
     split: Split,
