@@ -51,7 +51,7 @@ def at_speed(model: Model, rate_hz: int, hours: float) -> dict[str, Any]:
 def in_real_time(model: str, minutes: float) -> dict[str, Any]:
     """A session of the command, and whether the promises were kept."""
     seconds = 60 * minutes
-    faults = [Unplugged(seconds / 2, 8), Stopped(0.75 * seconds, 40)]
+    faults: list[Unplugged | Stopped] = [Unplugged(seconds / 2, 8), Stopped(0.75 * seconds, 40)]
     with TemporaryDirectory() as folder, virtual_microphone(Path(folder)) as sound:
         session = MicrophoneSession(sound, Path(folder), "--model", model)
         session.run(seconds, faults)
