@@ -23,19 +23,14 @@ import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
-from itertools import cycle, islice
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ser_images.data.common.command_line import command_line
-from ser_images.data.common.errors import UserError
 from ser_images.data.sound_files import recordings
 from ser_images.predict.model import Model
 from ser_images.spectrogram_gen.sound_file import read_mono
@@ -44,80 +39,8 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 sys.path.append(str(Path(__file__).parent))
 from serve_speed import bare_session, per_second
 
-from service_process import RunningService, running_service
-
-MAX_DIFFERENCE = 1e-3
-TIMEOUT_S = 60.0
-
-
-@dataclass(frozen=True)
-class Job:
-    """A recording and its prediction, which no other recording shares."""
-
-    content: bytes
-    probabilities: dict[str, float]
-
-    def is_answered_by(self, probabilities: dict[str, float]) -> bool:
-        same_labels = probabilities.keys() == self.probabilities.keys()
-        return same_labels and all(
-            abs(value - self.probabilities[label]) < MAX_DIFFERENCE for label, value in probabilities.items()
-        )
-
-
-class Answer(NamedTuple):
-    """What a client saw: `right`, `mixed up`, `lost`, or another status than 200; and when."""
-
-    outcome: str
-    seconds: float
-
-
-def jobs_of(model: Model, paths: Sequence[Path]) -> list[Job]:
-    """Recordings whose predictions differ from each other; raises UserError where there are fewer than two."""
-    found: dict[tuple[float, ...], Job] = {}
-    for path in paths:
-        prediction = model(path)
-        if prediction.speech:
-            job = Job(path.read_bytes(), prediction.probabilities)
-            found.setdefault(tuple(round(value, 2) for value in prediction.values.tolist()), job)
-    if len(found) < 2:
-        raise UserError(f"{paths[0]} …: {len(found)} different predictions, expected recordings with at least two")
-    return list(found.values())
-
-
-def post(connection: HTTPConnection, job: Job) -> str:
-    """Send a recording; returns `right`, `mixed up`, `lost`, or another status than 200."""
-    try:
-        connection.request("POST", "/v1/predict", job.content)
-        response = connection.getresponse()
-        content = response.read()
-    except (OSError, HTTPException):
-        connection.close()
-        return "lost"
-    if response.status != 200:
-        return str(response.status)
-    return "right" if job.is_answered_by(json.loads(content)["probabilities"]) else "mixed up"
-
-
-def send(service: RunningService, jobs: Iterator[Job], end_s: float) -> list[Answer]:
-    """One client: a recording after the other until the time is over, or there are no more."""
-    connection, answers = HTTPConnection("127.0.0.1", service.port, timeout=TIMEOUT_S), []
-    for job in jobs:
-        start_s = time.perf_counter()
-        if start_s > end_s:
-            break
-        answers.append(Answer(post(connection, job), time.perf_counter() - start_s))
-    return answers
-
-
-def run_clients(
-    service: RunningService, jobs: Sequence[Job], clients: int, seconds: float, each: int | None = None
-) -> list[Answer]:
-    """All answers to several clients, each of which begins with another recording and sends `each`, or without end."""
-    end_s = time.perf_counter() + seconds
-    starts = [islice(cycle(jobs), number, None if each is None else number + each) for number in range(clients)]
-    with ThreadPoolExecutor(clients) as pool:
-        answers = pool.map(lambda start: send(service, start, end_s), starts)
-        return [answer for several in answers for answer in several]
+from service_load import MIXED_UP, RIGHT, TIMEOUT_S, Job, jobs_of, run_clients
+from service_process import running_service
 
 
 def measure(run: Path, jobs: Sequence[Job], clients: int, seconds: float, requests: int) -> dict[str, Any]:
@@ -138,8 +61,8 @@ def measure(run: Path, jobs: Sequence[Job], clients: int, seconds: float, reques
             "recordings_per_s": len(times_s) / took_s,
             "median_ms": 1000 * statistics.median(times_s),
             "percentile_99_ms": 1000 * float(np.percentile(times_s, 99)),
-            "lost": len(answers) - outcomes["right"] - outcomes["mixed up"],
-            "mixed_up": outcomes["mixed up"],
+            "lost": len(answers) - outcomes[RIGHT] - outcomes[MIXED_UP],
+            "mixed_up": outcomes[MIXED_UP],
             "memory_mb": [before_mb, service.memory_mb()],
             "files_left": len(service.leftovers),
         }

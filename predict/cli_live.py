@@ -40,6 +40,9 @@ def live(
     seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after this many seconds.")] = None,
     record: Annotated[Path | None, typer.Option(help="Record the sound to this WAV file.")] = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Print a JSON object per result, no display.")] = False,
+    reconnect: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait for a microphone that was unplugged; then the session ends.")
+    ] = 60,
     once: Annotated[bool, typer.Option("--once", help="Wait for one utterance, classify it, stop.")] = False,
 ) -> None:
     """Classify speech from the microphone.
@@ -50,26 +53,31 @@ def live(
     from ser_images.predict.live.display import display
     from ser_images.predict.live.microphone import Microphone
     from ser_images.predict.live.session import listen, one_utterance, require_new_recording
+    from ser_images.predict.live.summary import Summary
     from ser_images.predict.model import Model
 
     if record:
         require_new_recording(record)
     loaded = Model.load(model, model_format, trust_pickle, min_confidence, verify_key=verify_key)
     adaptation = choose_adaptation(loaded, adapt, voice)
-    microphone = Microphone(device)
+    microphone = Microphone(device, reconnect)
     if once:
         prediction = one_utterance(microphone, loaded, seconds, record, adaptation.voice if adaptation else None)
         _print_utterance(prediction, microphone.name, loaded, jsonl)
         return
-    if jsonl:
-        summary = listen(
-            microphone, loaded, window, hop, seconds, record,
-            lambda result, dropped: print(json.dumps(result.to_dict(loaded, dropped)), flush=True), adaptation,
-        )  # fmt: skip
-    else:
-        with display(microphone.name, len(loaded.labels)) as show:
-            summary = listen(microphone, loaded, window, hop, seconds, record, show, adaptation)
-    print(summary, file=sys.stderr)
+    summary = Summary()
+    try:
+        if jsonl:
+            listen(
+                microphone, loaded, window, hop, seconds, record,
+                lambda result, dropped: print(json.dumps(result.to_dict(loaded, dropped)), flush=True), summary,
+                adaptation,
+            )  # fmt: skip
+        else:
+            with display(microphone.name, len(loaded.labels)) as show:
+                listen(microphone, loaded, window, hop, seconds, record, show, summary, adaptation)
+    finally:
+        print(summary.text(), file=sys.stderr)
 
 
 def _print_utterance(prediction: "Prediction", name: str, model: "Model", jsonl: bool) -> None:
@@ -84,7 +92,7 @@ def _print_utterance(prediction: "Prediction", name: str, model: "Model", jsonl:
 
 def devices() -> None:
     """List the input devices; * marks the default."""
-    from ser_images.predict.live.microphone import input_devices
+    from ser_images.predict.live.devices import input_devices
 
     for device in input_devices():
         mark = "*" if device.default else " "

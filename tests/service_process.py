@@ -18,6 +18,8 @@ from typing import Any
 
 import httpx
 
+from process_state import memory_mb, open_files
+
 _CODE = "import sys; sys.argv[0] = 'ser-predict'; from ser_images.predict.cli import main; main()"
 
 
@@ -46,12 +48,11 @@ class RunningService:
     @property
     def open_files(self) -> int:
         """How many files and sockets it has open (Linux)."""
-        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+        return open_files(self.process.pid)
 
     def memory_mb(self, kind: str = "VmRSS") -> float:
         """Its memory, or with `VmHWM` the most that it had (Linux)."""
-        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        return float(next(line.split()[1] for line in lines if line.startswith(f"{kind}:"))) / 1000
+        return memory_mb(self.process.pid, kind)
 
     def begin_upload(self, content: bytes, token: str = "") -> socket.socket:
         """A connection that has sent the head of a request and half of its content."""

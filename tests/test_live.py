@@ -175,7 +175,7 @@ def test_unplugged_in_the_middle(sound: Sound, tiny_run: Path, tmp_path: Path) -
     module = sound.pactl("load-module", "module-null-sink", "sink_name=usb", f"rate={RATE_HZ}")
     sound.pactl("set-default-source", "usb.monitor")
     record = tmp_path / "kept.wav"
-    live = sound.start("live", "--model", tiny_run, "--jsonl", "--record", record)
+    live = sound.start("live", "--model", tiny_run, "--jsonl", "--record", record, "--reconnect", 1)
     assert live.stdout
     for _ in range(4):  # two seconds
         live.stdout.readline()
@@ -186,6 +186,7 @@ def test_unplugged_in_the_middle(sound: Sound, tiny_run: Path, tmp_path: Path) -
     sound.pactl("set-default-source", "vmic.monitor")
     assert live.returncode == 2
     assert "no sound comes any more; was it unplugged? See ser-predict devices" in error.splitlines()[-1]
+    assert " s of sound, speech in " in error.splitlines()[-2]
     assert read_mono(record)[0].size > RATE_HZ
 
 

@@ -11,8 +11,9 @@ from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import require_writable
 from ser_images.predict.adaptation.choice import AdaptationChoice
 from ser_images.predict.adaptation.profile import Profile
+from ser_images.predict.live.input_stream import Block
 from ser_images.predict.live.live_stream import LiveResult, LiveStream
-from ser_images.predict.live.microphone import Block, Microphone, is_muted
+from ser_images.predict.live.microphone import Microphone, is_muted
 from ser_images.predict.live.summary import Summary
 from ser_images.predict.model import Model
 from ser_images.predict.prediction import Prediction
@@ -38,8 +39,9 @@ def listen(
     seconds: float | None,
     record: Path | None,
     report: Callable[[LiveResult, int], None],
+    summary: Summary,
     adaptation: AdaptationChoice | None = None,
-) -> str:
+) -> None:
     """Classify the microphone's sound until `seconds` have passed or Ctrl-C is pressed.
 
     Args:
@@ -47,27 +49,26 @@ def listen(
         hop_s: from one result to the next.
         record: WAV file that keeps the sound, also when the device goes away.
         report: called with each result and the number of blocks dropped so far.
+        summary: counts the results, however the session ends.
         adaptation: to whoever speaks; None: none.
-
-    Returns:
-        The summary, a line.
 
     Raises:
         UserError: the device went away.
     """
     stream = LiveStream(model, microphone.rate_hz, window_s, hop_s, adaptation)
-    summary, duration_s = Summary(), 0.0
-    with suppress(KeyboardInterrupt), recording(microphone, record) as blocks:
-        for block in blocks:
-            duration_s += block.samples.size / microphone.rate_hz
-            for result in stream.feed(block.samples, block.arrived_s):
-                summary.add(result)
-                report(result, microphone.dropped)
-            if seconds is not None and duration_s >= seconds:
-                break
-    for result in stream.finish():
-        report(result, microphone.dropped)
-    return summary.text(duration_s, microphone.dropped)
+    try:
+        with suppress(KeyboardInterrupt), recording(microphone, record) as blocks:
+            for block in blocks:
+                summary.duration_s += block.samples.size / microphone.rate_hz
+                for result in stream.feed(block.samples, block.arrived_s):
+                    summary.add(result)
+                    report(result, microphone.dropped)
+                if seconds is not None and summary.duration_s >= seconds:
+                    break
+    finally:
+        summary.dropped = microphone.dropped
+        for result in stream.finish():
+            report(result, microphone.dropped)
 
 
 def one_utterance(
@@ -123,7 +124,8 @@ def _warn_if_muted(microphone: Microphone, keep: Callable[[Samples], object]) ->
     for block in microphone.blocks():
         keep(block.samples)
         before_s = muted_s
-        muted_s = muted_s + block.samples.size / microphone.rate_hz if is_muted(block.samples) else 0.0
+        muted = is_muted(block.samples) and not block.stands_in
+        muted_s = muted_s + block.samples.size / microphone.rate_hz if muted else 0.0
         if before_s < MUTED_AFTER_S <= muted_s:
             LOGGER.warning(_MUTED.format(MUTED_AFTER_S))
         yield block

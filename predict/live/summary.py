@@ -10,24 +10,32 @@ from ser_images.predict.live.live_stream import LiveResult
 
 @dataclass
 class Summary:
-    """Counts over the results of a live session."""
+    """Counts over the results of a live session; a session of days needs no more memory than one of minutes.
+
+    Attributes:
+        duration_s: of the sound.
+        dropped: blocks that were lost.
+        latencies_ms: how often each latency was seen, to the millisecond.
+    """
 
     labels: Counter[str] = field(default_factory=Counter)
+    duration_s: float = 0.0
     results: int = 0
-    latencies_ms: list[float] = field(default_factory=list)
+    dropped: int = 0
+    latencies_ms: Counter[int] = field(default_factory=Counter)
 
     def add(self, result: LiveResult) -> None:
         """Count a result."""
         self.results += 1
         if result.label:
             self.labels[result.label] += 1
-            self.latencies_ms.append(result.latency_ms)
+            self.latencies_ms[round(result.latency_ms)] += 1
 
-    def text(self, seconds: float, dropped: int) -> str:
+    def text(self) -> str:
         """One line: duration, windows with speech, labels, latency, dropped blocks."""
-        line = f"{seconds:.1f} s of sound, speech in {len(self.latencies_ms)} of {self.results} windows"
+        line = f"{self.duration_s:.1f} s of sound, speech in {self.labels.total()} of {self.results} windows"
         if self.latencies_ms:
             labels = ", ".join(f"{label} {count}" for label, count in self.labels.most_common())
-            median, p95 = np.percentile(self.latencies_ms, [50, 95])
+            median, p95 = np.percentile(np.fromiter(self.latencies_ms.elements(), int), [50, 95])
             line += f": {labels}; latency {median:.0f} ms, 95 % within {p95:.0f} ms"
-        return f"{line}; {dropped} blocks dropped"
+        return f"{line}; {self.dropped} blocks dropped"

@@ -50,7 +50,7 @@ async def live(
         except UserError as error:
             await websocket.send_json({"error": str(error)})
             await websocket.close(_INVALID)
-        except WebSocketDisconnect:
+        except (WebSocketDisconnect, TimeoutError):  # gone, or it reads no results
             pass
 
 
@@ -79,5 +79,7 @@ def _feed(stream: LiveStream, block: bytes, dtype: str) -> list[LiveResult]:
 
 
 async def _send(websocket: WebSocket, service: Service, results: list[LiveResult]) -> None:
+    """Send results; raises TimeoutError where the client reads none any more."""
     for result in results:
-        await websocket.send_text(json.dumps(result.to_dict(service.model, dropped=0), ensure_ascii=False))
+        with fail_after(service.settings.upload_timeout_s):
+            await websocket.send_text(json.dumps(result.to_dict(service.model, dropped=0), ensure_ascii=False))

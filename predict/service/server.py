@@ -116,6 +116,7 @@ def _run(service: Service, listener: socket.socket, page: Mapping[str, bytes]) -
         create_app(service, page), http=Connection, lifespan="off", log_config=None, log_level=level,
         server_header=False, timeout_graceful_shutdown=STOP_S, ws_max_size=_MAX_BLOCK_BYTES,
         ws_per_message_deflate=False,
+        ws_ping_timeout=None,  # a pong waits behind sound that is not yet computed; `live` has limits of its own
     )  # fmt: skip
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run([listener])

@@ -20,7 +20,7 @@ class ServiceSettings:
         threads: recordings that are classified at the same time.
         queue: recordings that may wait for a thread, those that are still being uploaded among them.
         max_live: live streams at the same time.
-        upload_timeout_s: how long an upload may take, and how long a live stream may send nothing.
+        upload_timeout_s: how long an upload may take, and how long a live stream may send nothing, or read nothing.
         token: what requests must carry; empty: nothing.
         allow_origins: web pages from elsewhere that may use the service, as `https://example.org`; `*`: all.
 
