@@ -7,8 +7,10 @@ BIN = $(VENV)/bin
 DEMO ?= .demo
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
+SOAK = OMP_NUM_THREADS=1 $(BIN)/python -W ignore tests/soak
+NEW_MOUNTS = unshare $(if $(filter 0,$(shell id -u)),,--map-root-user) --mount env
 
-.PHONY: demo quick test coverage lint links types docs page check format distributions bill-of-materials audit oldest clean
+.PHONY: demo quick test coverage soak lint links types docs page check format distributions bill-of-materials audit oldest clean
 
 demo: $(VENV)/.train
 	PATH="$(abspath $(BIN)):$$PATH" sh demo.sh $(DEMO)
@@ -24,6 +26,14 @@ coverage: $(VENV)/.dev  # statements and branches, in the commands that tests st
 	$(BIN)/coverage combine --append --quiet  # what processes wrote that ended after the tests
 	$(BIN)/coverage report --skip-covered
 	$(BIN)/coverage json --quiet -o - | $(BIN)/python tests/branches.py
+
+soak: $(VENV)/.dev  # hours; see docs/explanation/promises.md
+	$(PIP) --editable '.[fuzz]'
+	$(SOAK)/kills.py
+	$(NEW_MOUNTS) $(SOAK)/disks.py
+	$(SOAK)/live.py
+	$(SOAK)/service.py
+	$(SOAK)/fuzz.py --jobs 2
 
 lint: $(VENV)/.dev types
 	$(BIN)/ruff check .
