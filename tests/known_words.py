@@ -53,7 +53,7 @@ class Talk:
         words: the sound of each, shape (n,).
 
     Attributes:
-        spoken: the words that have begun in the blocks so far; the caller removes those that it has seen.
+        spoken: the words that have begun in the blocks so far; the caller removes those that it has matched.
     """
 
     def __init__(self, words: Sequence[Samples], rate_hz: int, seed: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""Hours of sound through a live stream at speed: when each word was said, and when the segments say it was.
+"""Hours of sound through a live stream at speed: when each word was spoken, and when the segments say it was.
 
 found = LongStream(model, rate_hz).run(hours=8)
 """

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from heard_words import heard_words
 from known_words import Talk, words
 from process_state import growth, memory_mb
 from virtual_microphone import RATE_HZ, Sound
+from word_times import word_times
 
 HOP_S = 0.5
 _MEMORY_EVERY_S = 2.0
@@ -91,7 +91,7 @@ class MicrophoneSession:
     Attributes:
         lines: what it printed.
         memory_mb: in the parts between the faults: what waits in the queue after one needs memory once.
-        told: what it printed to stderr.
+        reported: what it printed to stderr.
     """
 
     def __init__(self, sound: Sound, folder: Path, *options: object) -> None:
@@ -99,7 +99,7 @@ class MicrophoneSession:
         self._player = Player(sound)
         self.lines: list[Line] = []
         self.memory_mb: list[list[float]] = [[]]
-        self.exit_code, self.told = 0, ""
+        self.exit_code, self.reported = 0, ""
 
     def run(self, seconds: float, faults: Sequence[Unplugged | Stopped] = ()) -> None:
         """Listen for so many seconds of sound."""
@@ -119,7 +119,7 @@ class MicrophoneSession:
         self._player.stop()
         assert live.stderr
         with live:  # closes its pipes
-            self.exit_code, self.told = live.wait(), live.stderr.read()
+            self.exit_code, self.reported = live.wait(), live.stderr.read()
 
     def _read(self, live: "subprocess.Popen[str]") -> None:
         assert live.stdout
@@ -151,9 +151,9 @@ class MicrophoneSession:
     def found(self, seconds: float) -> dict[str, Any]:
         """What was found in a run, with times in ms."""
         results = [line.result for line in self.lines]
-        heard = heard_words(self._record, [one for result in results for one in result["segments"]])
-        errors_ms = np.array([one.error_ms for one in heard])
-        tenth = max(1, len(heard) // 10)
+        timed = word_times(self._record, [one for result in results for one in result["segments"]])
+        errors_ms = np.array([one.error_ms for one in timed])
+        tenth = max(1, len(timed) // 10)
         lags_s = [line.printed_s - line.result["end_s"] for line in self.lines]
         minute = min(len(lags_s) // 3, 120)
         ends = [result["end_s"] for result in results if result["end_s"] % HOP_S == 0]
@@ -162,7 +162,7 @@ class MicrophoneSession:
             "results": len(ends),
             "results_expected": int(seconds / HOP_S),
             "results_in_order": ends == [HOP_S * (n + 1) for n in range(len(ends))],
-            "words_heard": len(heard),
+            "words_found": len(timed),
             "segments": sum(len(result["segments"]) for result in results),
             "label_minus_sound_ms": {"min": errors_ms.min(), "median": np.median(errors_ms), "max": errors_ms.max()},
             "drift_ms": float(np.median(errors_ms[-tenth:]) - np.median(errors_ms[:tenth])),
@@ -171,7 +171,7 @@ class MicrophoneSession:
             "memory_mb": [part[:: max(1, len(part) // 8)] for part in self.memory_mb],
             "memory_growth_mb": [growth(part) for part in self.memory_mb],
             "exit_code": self.exit_code,
-            "told": _without_portaudio(self.told),
+            "reported": _without_portaudio(self.reported),
         }
 
 

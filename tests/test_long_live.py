@@ -60,14 +60,14 @@ def test_a_microphone_that_is_back_is_used_again(sound: Sound, tmp_path: Path, t
     session.run(24, [Unplugged(8, 3)])
     found = session.found(24)
     assert found["exit_code"] == 0
-    assert found["told"][0] == "warning: default: no sound comes any more; waiting 60 s for it"
-    assert found["told"][1].startswith("warning: default: back; silence stands in for ")
-    away_s = float(found["told"][1].split()[-2])
+    assert found["reported"][0] == "warning: default: no sound comes any more; waiting 60 s for it"
+    assert found["reported"][1].startswith("warning: default: back; silence stands in for ")
+    away_s = float(found["reported"][1].split()[-2])
     assert found["dropped"] == pytest.approx(away_s / 0.05, abs=3)
-    assert found["told"][-1].endswith(f"; {found['dropped']} blocks dropped")
+    assert found["reported"][-1].endswith(f"; {found['dropped']} blocks dropped")
     assert found["results"] == found["results_expected"]
     assert found["results_in_order"]
-    assert found["words_heard"] >= 2
+    assert found["words_found"] >= 2
     assert max(map(abs, found["label_minus_sound_ms"].values())) < 20
     assert abs(found["clock_ms"]) < 300
 

@@ -15,7 +15,7 @@ class Summary:
     Attributes:
         duration_s: of the sound.
         dropped: blocks that were lost.
-        latencies_ms: how often each latency was seen, to the millisecond.
+        latencies_ms: how often each latency was measured, to the millisecond.
     """
 
     labels: Counter[str] = field(default_factory=Counter)

@@ -1,6 +1,6 @@
-"""Where in a recording each word of a talk was said, and how far its segment is from that.
+"""Where in a recording each word of a talk was spoken, and how far its segment is from that.
 
-for one in heard_words(Path("session.wav"), segments): …
+for one in word_times(Path("session.wav"), segments): …
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _AROUND_S, _ALIKE, _MIN_CORRELATION = 0.5, 0.05, 0.9
 
 
 @dataclass(frozen=True)
-class Heard:
+class TimedWord:
     """A word at a time of the recording, and how far the start of its segment is from that."""
 
     word: int
@@ -26,7 +26,7 @@ class Heard:
     error_ms: float
 
 
-def heard_words(recording: Path, segments: Sequence[dict[str, Any]]) -> list[Heard]:
+def word_times(recording: Path, segments: Sequence[dict[str, Any]]) -> list[TimedWord]:
     """The segments that are a whole word of a talk; a word that was cut is none.
 
     Args:
@@ -34,17 +34,17 @@ def heard_words(recording: Path, segments: Sequence[dict[str, Any]]) -> list[Hea
     """
     with soundfile.SoundFile(recording) as file:
         known = words(file.samplerate)
-        found = [_heard(file, known, one["start_s"], one["end_s"]) for one in segments]
+        found = [_timed(file, known, one["start_s"], one["end_s"]) for one in segments]
     return [one for one in found if one]
 
 
-def _heard(file: soundfile.SoundFile, known: Sequence[Samples], start_s: float, end_s: float) -> Heard | None:
+def _timed(file: soundfile.SoundFile, known: Sequence[Samples], start_s: float, end_s: float) -> TimedWord | None:
     first = max(0, round((start_s - _AROUND_S) * file.samplerate))
     file.seek(first)
     sound = file.read(round((end_s + _AROUND_S) * file.samplerate) - first, dtype="float32")
     word, start, correlation = _find(known, sound, round((end_s - start_s) * file.samplerate))
     at_s = (first + start) / file.samplerate
-    return Heard(word, at_s, 1000 * (start_s - at_s)) if correlation > _MIN_CORRELATION else None
+    return TimedWord(word, at_s, 1000 * (start_s - at_s)) if correlation > _MIN_CORRELATION else None
 
 
 def _find(words: Sequence[Samples], sound: Samples, size: int) -> tuple[int, int, float]:
