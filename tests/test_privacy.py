@@ -55,8 +55,8 @@ ser-train robustness runs/all/fold-0 voices
 ser-train compare runs/all runs/all
 ser-train evaluate runs/all/fold-0 --images second
 ser-export license runs/final CC-BY-4.0
-ser-export write runs/final --to onnx
-ser-export write runs/final --to int8
+ser-export write runs/final --to onnx --images sets/first
+ser-export write runs/final --to int8 --images sets/first
 ser-export write runs/final --to torch
 ser-export sign runs/final --key author.key
 ser-export write runs/final --to zip
@@ -153,7 +153,8 @@ def test_the_microphone_tries_no_address(tmp_path: Path) -> None:
     with virtual_microphone(tmp_path) as sound:
         live = sound.start("live", "--once", "--jsonl", program=program)
         sound.wait_for_a_recorder()
-        sound.play(soxr.resample(samples, rate_hz, RATE_HZ))
+        while live.poll() is None:  # until a word is classified
+            sound.play(soxr.resample(samples, rate_hz, RATE_HZ))
         spoken, error = live.communicate(timeout=60)
     assert (live.returncode, error) == (0, "")
     assert json.loads(spoken)["label"]
