@@ -177,7 +177,7 @@ def read_manifest(path: Path) -> Iterator[ManifestRow]:
         UserError: not readable, other columns, or an image outside the folder of the manifest.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="\n", encoding="utf-8") as file:  # a field may hold \r
             rows = csv.DictReader(_complete_lines(file))
             if rows.fieldnames and rows.fieldnames[0] == "picture":  # the column's name up to version 0.1
                 rows.fieldnames = ["image", *rows.fieldnames[1:]]
