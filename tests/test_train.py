@@ -247,7 +247,7 @@ def test_images_are_read_once_as_far_as_memory_reaches(images: ImageSet, tmp_pat
     for file in folder.rglob("*.png"):
         file.unlink()
     assert [loaders.train_ds[index][0].tobytes() for index in range(100)] == first[:100]
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(UserError, match="cannot be read"):
         loaders.train_ds[100]
 
 

@@ -14,6 +14,7 @@ from ser_images.data.labels import EMOTIONS
 from ser_images.data.lineage import Lineage
 from ser_images.data.splits import make_split
 from ser_images.export.architectures.image.resnet34 import RESNET34
+from ser_images.export.bundle.files import write_sums
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.cli import main
 from ser_images.train.runs.lineage import checked_parent
@@ -258,6 +259,7 @@ def test_starting_weights_trained_on_the_validation_clips(
     split = make_split(images.rows, "speaker", 0, 0)
     validation = Lineage.of([images.rows[index] for index in split.valid])
     (weights / "lineage.json").write_text((lineage | validation).to_json())
+    write_sums(weights)
     arguments = ("--images", images.folder, "--weights", weights, "--no-test", "--out", tmp_path / "run")
     code, _, error = command(main, "resnet34", *arguments)
     line = f"--weights {weights}: was trained on validation clips (30 of 30), which"

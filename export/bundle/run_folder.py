@@ -68,7 +68,7 @@ def add_onnx(run: Path, network: Any, bundle: Bundle, images: Images, expected: 
 
 
 def write_checked_onnx(folder: Path, network: Any, bundle: Bundle, images: Images, expected: Probabilities) -> float:
-    """As `add_onnx`, into a folder that `changed_run` yields."""
+    """As `add_onnx`, into a folder that `changed_run` yields, which is one of the run."""
     from ser_images.export.formats.torch_models import TorchModel
 
     try:
@@ -78,7 +78,7 @@ def write_checked_onnx(folder: Path, network: Any, bundle: Bundle, images: Image
         if bundle.adaptation:
             difference = max(difference, require_adaptive_parity(model, TorchModel(network, bundle), images))
     except UserError as error:
-        raise UserError(f"{ONNX}: {error}; the other files of the run are complete") from error
+        raise UserError(f"{folder.parent / ONNX}: {error}; the other files of the run are complete") from error
     return difference
 
 
