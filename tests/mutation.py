@@ -1,10 +1,12 @@
 """Mutations of files that programs read: one value of a JSON object, or some bytes, replaced."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ser_images.data.common.errors import UserError
@@ -92,6 +94,21 @@ def accepted_or_refused() -> Iterator[None]:
     except UserError as error:
         if "\n" in str(error):
             raise AssertionError(f"several lines: {str(error)!r}") from error
+
+
+def mutate_file(path: Path, use: Callable[[Path], object], examples: int = 100) -> None:
+    """Use the file with mutated bytes, so many times; afterwards it is as before."""
+    content = path.read_bytes()
+
+    @settings(max_examples=examples, deadline=None, derandomize=True)
+    @given(mutated_bytes(content))
+    def attempt(changed: bytes) -> None:
+        path.write_bytes(changed)
+        with accepted_or_refused():
+            use(path)
+
+    attempt()
+    path.write_bytes(content)
 
 
 def toml_text(content: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from mutation import accepted_or_refused, mutated_bytes, mutated_json
+from mutation import accepted_or_refused, mutate_file, mutated_json
 from ser_images.data.common.toml_file import read_toml
 from ser_images.data.corpora.folder import speakers_from_csv
 from ser_images.data.corpora.table.rows import Table, column_names
@@ -46,19 +46,6 @@ PREDICTIONS = Predictions(ROWS, ("happy", "sad"), VALUES)
 Read = Callable[[Path], object]
 
 
-def mutated(path: Path, content: bytes, read: Read, examples: int = 100) -> None:
-    """Read the file with mutated bytes, so many times."""
-
-    @settings(max_examples=examples, deadline=None, derandomize=True)
-    @given(mutated_bytes(content))
-    def attempt(changed: bytes) -> None:
-        path.write_bytes(changed)
-        with accepted_or_refused():
-            read(path)
-
-    attempt()
-
-
 def mutated_object(path: Path, content: Any, read: Read, examples: int = 150) -> None:
     """Read the JSON file with mutated values, so many times."""
 
@@ -90,8 +77,7 @@ def use_image_set(path: Path) -> None:
 
 def test_mutated_image_sets(tmp_path: Path) -> None:
     folder = image_set(tmp_path)
-    content = (folder / "manifest.csv").read_bytes()
-    mutated(folder / "manifest.csv", content, use_image_set)
+    mutate_file(folder / "manifest.csv", use_image_set)
 
     @settings(max_examples=150, deadline=None, derandomize=True)
     @given(mutated_json(json.loads(ATTRIBUTES)))
@@ -101,8 +87,8 @@ def test_mutated_image_sets(tmp_path: Path) -> None:
             use_image_set(folder / "manifest.csv")
 
     attributes()
-    (folder / "manifest.csv").write_bytes(content)
-    mutated(folder / "spec.json", SPEC.to_json().encode(), use_image_set)
+    write_manifest(folder / "manifest.csv", ROWS)
+    mutate_file(folder / "spec.json", use_image_set)
 
 
 def run_folder(folder: Path) -> Path:
@@ -153,13 +139,13 @@ def test_mutated_json_of_runs(tmp_path: Path, name: str, monkeypatch: pytest.Mon
 def test_mutated_files_of_runs(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ser_images.train.evaluation.intervals.DRAWS", 20)
     folder = run_folder(tmp_path)
-    mutated(folder / name, (folder / name).read_bytes(), use_run)
+    mutate_file(folder / name, use_run)
 
 
 @pytest.mark.parametrize(("name", "read"), [("adaptation.csv", read_labels), ("robustness.csv", use_robustness)])
 def test_mutated_tables_of_runs(tmp_path: Path, name: str, read: Read) -> None:
     folder = run_folder(tmp_path)
-    mutated(folder / name, (folder / name).read_bytes(), read)
+    mutate_file(folder / name, read)
 
 
 LINEAGE = Lineage(frozenset({"a"}), frozenset({"b"}), frozenset({"c"}), frozenset({"own"}), ("0" * 12,))
@@ -188,7 +174,7 @@ def test_mutated_files(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(content)
     if name != "sources.toml":  # whose corpora are not there
         read(tmp_path / name)
-    mutated(tmp_path / name, content, read)
+    mutate_file(tmp_path / name, read)
 
 
 def test_mutated_configs() -> None:

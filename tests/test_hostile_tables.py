@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from mutation import VALUES, accepted_or_refused, mutated_bytes, mutated_json, toml_text
+from mutation import VALUES, accepted_or_refused, mutate_file, mutated_bytes, mutated_json, toml_text
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.toml_file import read_toml
 from ser_images.data.corpora.table.find import TableOptions, find, tables_of
@@ -142,20 +142,6 @@ def test_mutated_audformat(folder: Path) -> None:
     assert len(find(folder, TableOptions()).clips) == 2
     for name in ("db.yaml", "db.files.csv"):
         mutate_file(folder / name, lambda path: find(path.parent, TableOptions()), 60)
-
-
-def mutate_file(path: Path, use: Callable[[Path], object], examples: int) -> None:
-    content = path.read_bytes()
-
-    @settings(max_examples=examples, deadline=None, derandomize=True)
-    @given(mutated_bytes(content))
-    def attempt(changed: bytes) -> None:
-        path.write_bytes(changed)
-        with accepted_or_refused():
-            use(path)
-
-    attempt()
-    path.write_bytes(content)
 
 
 RECIPE = read_toml(FOLDER / "c-bilstm.toml")

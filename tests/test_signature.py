@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -172,12 +173,11 @@ def test_a_comment_that_is_not_signed_may_change(command: Command, bundle: Path,
 PAIR = minisign.KeyPair.generate()
 CONTENT = b"0" * 64 + b"  model.onnx\n"
 SIGNED = bytes(PAIR.secret_key.sign(CONTENT, trusted_comment="release 1")) + b"\n"
+often = partial(settings, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.mark.slow
-@settings(
-    max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@often(max_examples=300)
 @given(mutated_bytes(SIGNED))
 def test_mutated_signatures_are_refused(tmp_path: Path, changed: bytes) -> None:
     """Or say the same: its first line, and how its lines end, are not signed."""
@@ -188,9 +188,7 @@ def test_mutated_signatures_are_refused(tmp_path: Path, changed: bytes) -> None:
 
 
 @pytest.mark.slow
-@settings(
-    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@often(max_examples=150)
 @given(mutated_bytes(bytes(PAIR.public_key)))
 def test_mutated_public_keys_are_refused(tmp_path: Path, changed: bytes) -> None:
     (tmp_path / "author.pub").write_bytes(changed)
@@ -200,9 +198,7 @@ def test_mutated_public_keys_are_refused(tmp_path: Path, changed: bytes) -> None
 
 
 @pytest.mark.slow
-@settings(
-    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@often(max_examples=150)
 @given(mutated_bytes(bytes(PAIR.secret_key)))
 def test_a_damaged_secret_key_signs_nothing_wrong(tmp_path: Path, changed: bytes) -> None:
     (tmp_path / "author.key").write_bytes(changed)
