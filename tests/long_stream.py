@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from known_words import Spoken, Talk, words
-from process_state import memory_mb
+from process_state import drift, memory_mb
 from ser_images.predict.adaptation.choice import choose_adaptation
 from ser_images.predict.live.live_stream import LiveResult, LiveStream
 from ser_images.predict.live.summary import Summary
@@ -100,7 +100,7 @@ class LongStream:
             "extra": self.extra,
             "start_ms": _spread(starts_ms),
             "end_ms": _spread(ends_ms),
-            "drift_ms": [_drift(one) for one in (starts_ms, ends_ms)],
+            "drift_ms": [round(drift(one.tolist()), 3) if one.size else 0.0 for one in (starts_ms, ends_ms)],
             "memory_mb": [round(value, 1) for value in self.memory_mb],
             "objects": list(self.objects),
         }
@@ -109,9 +109,3 @@ class LongStream:
 def _spread(errors_ms: NDArray[np.float64]) -> dict[str, float]:
     points = np.percentile(errors_ms, [0, 1, 50, 99, 100]).tolist() if errors_ms.size else []
     return {name: round(value, 2) for name, value in zip(("min", "1%", "median", "99%", "max"), points, strict=False)}
-
-
-def _drift(errors_ms: NDArray[np.float64]) -> float:
-    """The median of the last tenth minus that of the first."""
-    tenth = max(1, errors_ms.size // 10)
-    return round(float(np.median(errors_ms[-tenth:]) - np.median(errors_ms[:tenth])), 3) if errors_ms.size else 0.0

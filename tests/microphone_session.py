@@ -6,24 +6,25 @@ found = session.run(seconds=1800, faults=[Unplugged(at_s=900, seconds=8), Stoppe
 
 import contextlib
 import json
+import re
 import signal
 import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from threading import Thread
 from typing import Any
 
-import numpy as np
-
 from known_words import Talk, words
-from process_state import growth, memory_mb
+from process_state import drift, growth, memory_mb
+from ser_images.predict.streaming.settings import LIVE_HOP_S
 from virtual_microphone import RATE_HZ, Sound
 from word_times import word_times
 
-HOP_S = 0.5
 _MEMORY_EVERY_S = 2.0
+_LOST = re.compile(r"([\d.]+) s of sound were lost|silence stands in for ([\d.]+) s")
 
 
 @dataclass(frozen=True)
@@ -152,26 +153,27 @@ class MicrophoneSession:
         """What was found in a run, with times in ms."""
         results = [line.result for line in self.lines]
         timed = word_times(self._record, [one for result in results for one in result["segments"]])
-        errors_ms = np.array([one.error_ms for one in timed])
-        tenth = max(1, len(timed) // 10)
+        errors_ms = [one.error_ms for one in timed]
         lags_s = [line.printed_s - line.result["end_s"] for line in self.lines]
+        reported = _without_portaudio(self.reported)
         minute = min(len(lags_s) // 3, 120)
-        ends = [result["end_s"] for result in results if result["end_s"] % HOP_S == 0]
+        ends = [result["end_s"] for result in results if result["end_s"] % LIVE_HOP_S == 0]
         return {
             "seconds": seconds,
             "results": len(ends),
-            "results_expected": int(seconds / HOP_S),
-            "results_in_order": ends == [HOP_S * (n + 1) for n in range(len(ends))],
+            "results_expected": int(seconds / LIVE_HOP_S),
+            "results_in_order": ends == [LIVE_HOP_S * (n + 1) for n in range(len(ends))],
             "words_found": len(timed),
             "segments": sum(len(result["segments"]) for result in results),
-            "label_minus_sound_ms": {"min": errors_ms.min(), "median": np.median(errors_ms), "max": errors_ms.max()},
-            "drift_ms": float(np.median(errors_ms[-tenth:]) - np.median(errors_ms[:tenth])),
+            "label_minus_sound_ms": {"min": min(errors_ms), "median": median(errors_ms), "max": max(errors_ms)},
+            "drift_ms": drift(errors_ms),
             "clock_ms": 1000 * (min(lags_s[-minute:]) - min(lags_s[:minute])),
             "dropped": results[-1]["dropped"],
             "memory_mb": [part[:: max(1, len(part) // 8)] for part in self.memory_mb],
             "memory_growth_mb": [growth(part) for part in self.memory_mb],
             "exit_code": self.exit_code,
-            "reported": _without_portaudio(self.reported),
+            "reported": reported,
+            "reported_s": [float(a or b) for line in reported for a, b in _LOST.findall(line)],
         }
 
 

@@ -1,4 +1,4 @@
-"""What a process holds (Linux): memory, threads, open files; and whether a series of such numbers is flat."""
+"""What a process holds (Linux): memory, threads, open files; and whether a series of numbers is flat."""
 
 import statistics
 from collections.abc import Sequence
@@ -24,6 +24,12 @@ def growth(values: Sequence[float]) -> float:
     quarter = len(values) // 4
     assert quarter, f"{len(values)} values"
     return statistics.median(values[-quarter:]) - statistics.median(values[quarter : 2 * quarter])
+
+
+def drift(values: Sequence[float]) -> float:
+    """The median of the last tenth minus that of the first."""
+    tenth = max(1, len(values) // 10)
+    return statistics.median(values[-tenth:]) - statistics.median(values[:tenth])
 
 
 def _status(pid: int | str, kind: str) -> float:
