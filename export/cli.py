@@ -188,9 +188,9 @@ def verify(
     from ser_images.export.signing import signed_comment
 
     path = model_path(model)
-    signed = f"; signed: {signed_comment(path, key)}" if key else ""
     bundle, network = open_model(path, verify_key=key)
     network(np.zeros((1, bundle.spec.n_rows, bundle.spec.n_frames), bundle.spec.dtype))
+    signed = f"; signed: {signed_comment(path, key)}" if key else ""
     labels, spec = len(bundle.labels), bundle.spec.hash
     typer.echo(f"{model}: complete, model {bundle.model_id}, {labels} labels, spec {spec}{signed}")
 

@@ -12,9 +12,10 @@ from getpass import getpass
 from pathlib import Path
 
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.folders import file_moved_into_place
+from ser_images.data.common.folders import locked, new_file
 from ser_images.data.common.text import one_line
 from ser_images.export.bundle.files import SIGNATURE, SUMS, BundleFiles
+from ser_images.export.bundle.packaging import member
 from ser_images.export.bundle.signature import sign
 from ser_images.export.models import open_bundle
 
@@ -31,17 +32,20 @@ def sign_bundle(run: Path, key: Path) -> None:
     Raises:
         UserError: no bundle, a model in it that its sums do not list, or as `sign`.
     """
+    if not run.is_dir():
+        _add_to_zip(run, _signature(run, key))
+        return
+    with locked(run), new_file(run / SIGNATURE) as part:  # no other command changes the run meanwhile
+        part.write_bytes(_signature(run, key))
+
+
+def _signature(run: Path, key: Path) -> bytes:
     files, bundle = open_bundle(run)
     files.require_no_other_model()
     if not run.is_dir() and files.signature() is not None:
         raise UserError(f"{run}: signed already; write the zip again with ser-export, and sign that")
     comment = f"timestamp:{int(time.time())}\tfile:{SUMS}\tmodel:{bundle.model_id}"
-    signature = sign(files.content, key, comment, lambda: _password(key))
-    if run.is_dir():
-        with file_moved_into_place(run / SIGNATURE) as file:
-            file.write(signature.decode())
-    else:
-        _add_to_zip(run, signature)
+    return sign(files.content, key, comment, lambda: _password(key))
 
 
 def signed_comment(run: Path, key: Path) -> str:
@@ -56,15 +60,10 @@ def signed_comment(run: Path, key: Path) -> str:
 
 
 def _add_to_zip(path: Path, signature: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.unlink(missing_ok=True)
-    try:
-        shutil.copyfile(path, part)
+    with new_file(path) as part:
+        shutil.copy(path, part)
         with zipfile.ZipFile(part, "a") as archive:
-            archive.writestr(SIGNATURE, signature)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+            archive.writestr(member(SIGNATURE), signature)
 
 
 def _password(key: Path) -> str:

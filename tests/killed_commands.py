@@ -171,7 +171,7 @@ def _changes_of_a_run(run: Path, image_set: Path, few: Path) -> dict[str, Comman
 
 def _change_left(run: Path, older: str) -> str:
     if refusal := _refusal(run):
-        assert "a command was interrupted, run it again" in refusal
+        assert "a command changes it, or was interrupted: run that again" in refusal
         return "a run that is refused until the next change"
     files, bundle = BundleFiles.listed(run), open_model(run, "safetensors")[0]
     if ONNX in files and older != ONNX:

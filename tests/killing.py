@@ -82,9 +82,7 @@ def killed(command: Command, work: Path, times: int, rng: np.random.Generator, i
         for _ in range(in_a_row):
             _kill_once(command, folder, rng, found)
         code, log = run(command, folder, work)
-        after = contents(folder)
-        wrong = sorted(name for name, content in expected.items() if after.get(name) != content)
-        left_over = sorted(after.keys() - expected.keys() - set(found.other_files))
+        wrong, left_over = wrong_after(expected, found.other_files, folder)
         if wrong or left_over or (code and "exists already" not in log):  # it had been killed after its work
             found.bad.append(f"run again: exit code {code}, other bytes {wrong}, left over {left_over}: {log}")
         _left(command, folder, found, "run again")  # where there are no bytes to compare
@@ -116,6 +114,13 @@ def unbroken(command: Command, folder: Path, work: Path) -> tuple[dict[str, byte
     assert runs[0].keys() == runs[1].keys(), runs[0].keys() ^ runs[1].keys()
     equal = {name: content for name, content in runs[0].items() if runs[1][name] == content}
     return equal, sorted(runs[0].keys() - equal.keys())
+
+
+def wrong_after(expected: dict[str, bytes], others: list[str], folder: Path) -> tuple[list[str], list[str]]:
+    """The files that have other bytes than after an unbroken run, and those that it does not leave; see `unbroken`."""
+    after = contents(folder)
+    wrong = sorted(name for name, content in expected.items() if after.get(name) != content)
+    return wrong, sorted(after.keys() - expected.keys() - set(others))
 
 
 def fresh(command: Command, folder: Path) -> None:
@@ -154,14 +159,17 @@ def _left(command: Command, folder: Path, found: Figures, when: str) -> str:
 def _linger_s(session: int) -> float:
     """How long processes of a session last, at most `MAX_LINGER_S`; they are ended then."""
     start = time.monotonic()
-    while (members := _members(session)) and time.monotonic() - start < MAX_LINGER_S:
+    if not members(session):
+        return 0.0
+    while (left := members(session)) and time.monotonic() - start < MAX_LINGER_S:
         time.sleep(0.05)
-    for process in members:
+    for process in left:
         os.kill(process, signal.SIGKILL)
-    return time.monotonic() - start if members or time.monotonic() - start > 0.05 else 0.0
+    return time.monotonic() - start
 
 
-def _members(session: int) -> list[int]:
+def members(session: int) -> list[int]:
+    """The processes of a session that have not ended."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:

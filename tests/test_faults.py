@@ -3,6 +3,7 @@
 `tests/soak/kills.py` and `tests/soak/disks.py` try more of them, for longer.
 """
 
+import errno
 import json
 import os
 import resource
@@ -14,6 +15,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import Event, Thread
 
@@ -22,10 +24,9 @@ import pytest
 import soundfile
 
 from conftest import ROOT, SMALL, Command
-from killing import contents
+from killing import MAX_LINGER_S, contents, members
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.folders import file_moved_into_place, files_moved_into, moved_into_place
-from ser_images.data.common.lock import held
+from ser_images.data.common.folders import file_moved_into_place, files_moved_into, locked, moved_into_place, new_file
 from ser_images.data.corpora import find_clips
 from ser_images.export.bundle.run_folder import changed_run
 from ser_images.export.cli import main as export
@@ -80,7 +81,7 @@ def test_a_change_of_a_run_is_whole_or_not_at_all(
     else:
         code, _, error = command(export, "verify", run)
         assert (code, error.count("\n")) == (2, 1)
-        assert "changed since SHA256SUMS was written; a command was interrupted, run it again" in error
+        assert "changed since SHA256SUMS was written; a command changes it, or was interrupted: run that again" in error
     assert command(export, "license", run, "CC-BY-4.0")[0] == 0
     assert contents(run) == contents(unbroken)
     assert open_model(run, "onnx")[0].license == "CC-BY-4.0"
@@ -105,7 +106,7 @@ def test_a_disk_that_is_full_under_a_pickle_is_one_line(command: Command, tiny_r
         code, _, error = command(export, run, "--to", "torch")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert (code, error) == (2, "error: learner.pkl: cannot be written, the disk is full; make room there\n")
+    assert (code, error) == (2, f"error: {run}: a file cannot be written there; is the disk full? Make room there\n")
     assert contents(run) == before
 
 
@@ -158,18 +159,13 @@ def test_the_workers_of_a_killed_build_end_and_leave_no_shared_memory(voices: Pa
         started = members(process.pid)
         process.kill()
     assert len(started) >= 3, "two workers beside it"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + MAX_LINGER_S
     while members(process.pid) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert members(process.pid) == []
     assert [path.name for path in Path("/dev/shm").glob(f"*{process.pid}*")] == []
-    with held(out):
+    with locked(out):
         pass
-
-
-def members(session: int) -> list[int]:
-    found = subprocess.run(["ps", "-o", "pid=,stat=", "-s", str(session)], capture_output=True, text=True, check=False)
-    return [int(line.split()[0]) for line in found.stdout.splitlines() if "Z" not in line]
 
 
 def test_a_row_that_a_full_disk_cut_is_left_out(recordings: Path, tmp_path: Path) -> None:
@@ -280,17 +276,71 @@ def test_a_zip_depends_on_no_clock(command: Command, tiny_run: Path, tmp_path: P
 def test_two_commands_that_write_the_same(tiny_run: Path, tmp_path: Path) -> None:
     """The second is refused, and what the first writes is whole."""
     run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
-    for write in (
-        lambda: moved_into_place(tmp_path / "folder"),
-        lambda: files_moved_into(tmp_path),
-        lambda: file_moved_into_place(tmp_path / "file"),
-        lambda: changed_run(run),
-    ):
-        with write(), pytest.raises(UserError, match="another command is writing it"), write():
+    writers: dict[Path, Callable[[Path], AbstractContextManager[object]]] = {
+        tmp_path / "folder": moved_into_place,
+        tmp_path: files_moved_into,
+        tmp_path / "file": file_moved_into_place,
+        tmp_path / "new": new_file,
+        run: changed_run,
+    }
+    for path, write in writers.items():
+        with write(path), pytest.raises(UserError, match=f"^{path}: another command is writing it"), write(path):
             pass
-        with write():
+        with write(path):
             pass
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
+
+
+def test_a_file_that_two_commands_begin_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that gets the lock writes the file that the other made; nobody moves an empty one into place."""
+    touch = Path.touch
+
+    def touch_and_be_overtaken(path: Path) -> None:
+        monkeypatch.setattr(Path, "touch", touch)
+        touch(path)
+        with file_moved_into_place(tmp_path / "file") as file:
+            file.write("of the other")
+
+    monkeypatch.setattr(Path, "touch", touch_and_be_overtaken)
+    with pytest.raises(UserError, match="another command is writing it"), file_moved_into_place(tmp_path / "file"):
+        pass
+    assert (tmp_path / "file").read_text() == "of the other"
+
+
+@pytest.mark.parametrize("number", [errno.EBADF, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_disk_without_locks(tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS locks no folder, Lustre nothing by default: there, writing goes on without."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with locked(tmp_path / "folder"), file_moved_into_place(tmp_path / "folder" / "file") as file:
+        file.write("whole")
+    assert (tmp_path / "folder" / "file").read_text() == "whole"
+
+
+@pytest.mark.parametrize("other", ["folder", "link"])
+def test_files_are_not_moved_over_a_folder_or_a_link(tmp_path: Path, other: str) -> None:
+    (tmp_path / "elsewhere").write_text("stays")
+    blocked = tmp_path / "b.csv"
+    blocked.mkdir() if other == "folder" else blocked.symlink_to(tmp_path / "elsewhere")
+    moving = files_moved_into(tmp_path)
+    part = moving.__enter__()
+    for name in ("a.csv", "b.csv"):
+        (part / name).write_text("new")
+    with pytest.raises(UserError, match=r"^.*b\.csv: a (folder|symbolic link)"):
+        moving.__exit__(None, None, None)
+    assert not (tmp_path / "a.csv").exists()
+    assert (tmp_path / "elsewhere").read_text() == "stays"
+
+
+def test_a_file_with_a_second_name_is_not_emptied(tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("stays")
+    (tmp_path / ".file.part").hardlink_to(tmp_path / "other")
+    with file_moved_into_place(tmp_path / "file") as file:
+        file.write("new")
+    assert [(tmp_path / name).read_text() for name in ("other", "file")] == ["stays", "new"]
 
 
 def test_a_folder_that_another_command_has_written_meanwhile(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """Signatures of bundles: made and verified by the commands, removed with what they were made of, minisign's own."""
 
+import base64
 import os
 import pty
 import shutil
+import stat
 import subprocess
 import sys
 import zipfile
@@ -21,10 +23,12 @@ from ser_images.export.bundle.files import SIGNATURE, SUMS, BundleFiles, write_s
 from ser_images.export.bundle.packaging import write_hub_folder, write_zip
 from ser_images.export.bundle.signature import require_signed, sign
 from ser_images.export.cli import main
+from ser_images.export.licensing import state_license
 from ser_images.export.models import open_model
 from ser_images.export.shipped.catalogue import default_model
-from ser_images.export.signing import PASSWORD, sign_bundle
+from ser_images.export.signing import PASSWORD, sign_bundle, signed_comment
 from ser_images.predict.cli import main as predict
+from ser_images.predict.example import example
 from ser_images.predict.model import Model
 from ser_images.predict.webpage.model_files import model_files
 
@@ -126,16 +130,17 @@ def signature_of_another_bundle(bundle: Path) -> None:
     shutil.copy(other / SIGNATURE, bundle)
 
 
+TOO_LARGE: dict[Callable[[Path], Path], str] = {Path: "expected at most 65536", zipped: "more than any bundle's does"}
 ATTACKS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no signature": (lambda bundle: (bundle / SIGNATURE).unlink(), "not signed (it has no SHA256SUMS.minisig), "),
     "an empty one": (lambda bundle: (bundle / SIGNATURE).write_text(""), "(invalid number of lines)"),
-    "a large one": (lambda bundle: (bundle / SIGNATURE).write_bytes(b"\n" * 70_000), "expected at most 65536"),
+    "a large one": (lambda bundle: (bundle / SIGNATURE).write_bytes(b"\n" * 70_000), TOO_LARGE[Path]),
     "a pipe": (pipe, "expected a regular file"),
     "another key": (signed_by_another, "(incompatible key identifiers)"),
     "another bundle's": (signature_of_another_bundle, "(signature verification failed)"),
     "another comment": (edited(SIGNATURE, b"file:SHA", b"file:sha"), "(signature verification failed)"),
     "changed sums": (forged, "(signature verification failed)"),
-    "sums with a blank line less": (edited(SUMS, b"\n", b"\r\n"), "(signature verification failed)"),
+    "sums with another end of a line": (edited(SUMS, b"\n", b"\r\n"), "(signature verification failed)"),
     "a changed file": (edited("README.md", b"e", b"E"), "README.md: changed since SHA256SUMS was written"),
     "a changed model": (edited("model.onnx", b"e", b"E"), "model.onnx: changed since SHA256SUMS was written"),
     "a missing file": (lambda bundle: (bundle / "LICENSE").unlink(), "LICENSE: missing"),
@@ -159,7 +164,7 @@ def test_what_is_not_as_it_was_signed_is_refused(
     code, out, error = command(main, "verify", path, "--key", public)
     assert (code, out, error.count("\n")) == (2, "", 1)
     assert error.startswith(f"error: {path}")
-    assert message.replace("expected at most 65536", "" if pack == zipped else "expected at most 65536") in error
+    assert (TOO_LARGE[pack] if attack == "a large one" else message) in error
     if attack != "a further model":  # which nothing loads that is not listed
         with pytest.raises(UserError):
             open_model(path, verify_key=public)
@@ -172,6 +177,8 @@ def test_a_comment_that_is_not_signed_may_change(command: Command, bundle: Path,
 
 PAIR = minisign.KeyPair.generate()
 CONTENT = b"0" * 64 + b"  model.onnx\n"
+SEED_AT = 62
+"""Of the bytes of a secret key."""
 SIGNED = bytes(PAIR.secret_key.sign(CONTENT, trusted_comment="release 1")) + b"\n"
 often = partial(settings, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -200,12 +207,45 @@ def test_mutated_public_keys_are_refused(tmp_path: Path, changed: bytes) -> None
 @pytest.mark.slow
 @often(max_examples=150)
 @given(mutated_bytes(bytes(PAIR.secret_key)))
-def test_a_damaged_secret_key_signs_nothing_wrong(tmp_path: Path, changed: bytes) -> None:
+def test_mutated_secret_keys_are_one_line(tmp_path: Path, changed: bytes) -> None:
     (tmp_path / "author.key").write_bytes(changed)
-    (tmp_path / "author.pub").write_bytes(bytes(PAIR.public_key))
     with accepted_or_refused():
-        signature = sign(CONTENT, tmp_path / "author.key", "release 1", lambda: "password")
-        require_signed(CONTENT, signature, tmp_path / "author.pub", tmp_path)
+        sign(CONTENT, tmp_path / "author.key", "release 1", lambda: "password")
+
+
+def test_a_damaged_secret_key_signs_nothing(tmp_path: Path) -> None:
+    """Its first byte of the seed is another; the public key beside it stays."""
+    comment, text = bytes(PAIR.secret_key).splitlines()[:2]
+    key = bytearray(base64.b64decode(text))
+    key[SEED_AT] ^= 1
+    (tmp_path / "author.key").write_bytes(comment + b"\n" + base64.b64encode(key) + b"\n")
+    with pytest.raises(UserError, match="cannot sign"):
+        sign(CONTENT, tmp_path / "author.key", "release 1", lambda: "")
+
+
+def test_a_run_that_changes_while_its_password_is_asked(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+    secret, public = write_keys(tmp_path, password="open sesame")
+
+    def change(_: Path) -> str:
+        with pytest.raises(UserError, match="another command is writing it"):
+            state_license(run, "CC-BY-4.0")
+        return "open sesame"
+
+    monkeypatch.setattr("ser_images.export.signing._password", change)
+    sign_bundle(run, secret)
+    assert "model:" in signed_comment(run, public)
+
+
+def test_a_signed_zip_keeps_its_permissions_and_depends_on_no_clock(bundle: Path, keys: tuple[Path, Path]) -> None:
+    path = zipped(bundle)
+    path.chmod(0o600)
+    sign_bundle(path, keys[0])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with zipfile.ZipFile(path) as archive:
+        assert archive.getinfo(SIGNATURE).date_time == (1980, 1, 1, 0, 0, 0)
 
 
 def test_an_encrypted_key(command: Command, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,27 +337,21 @@ def test_what_is_packed_has_the_signature_of_its_own_files_or_none(
 def test_predictions_by_a_verified_model(
     command: Command, bundle: Path, public: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    example = ("file", "--example", "--format", "csv", "--model", bundle)
-    code, expected, _ = command(predict, *example)
+    predict_it = ("file", "--example", "--format", "csv", "--model", bundle)
+    code, expected, _ = command(predict, *predict_it)
     assert code == 0
-    assert command(predict, *example, "--verify-key", public) == (0, expected, "")
+    assert command(predict, *predict_it, "--verify-key", public) == (0, expected, "")
     monkeypatch.setenv("SER_IMAGES_VERIFY_KEY", str(public))
-    assert command(predict, *example) == (0, expected, "")
+    assert command(predict, *predict_it) == (0, expected, "")
     (bundle / SIGNATURE).unlink()
     message = f"error: {bundle}: not signed (it has no {SIGNATURE}), expected a signature by {public}\n"
-    assert command(predict, *example) == (2, "", message)
-    for other in (("live",), ("serve", "--port", 0), ("enrol", "anna", bundle), ("timeline", example_sound())):
+    assert command(predict, *predict_it) == (2, "", message)
+    for other in (("live",), ("serve", "--port", 0), ("enrol", "anna", bundle), ("timeline", example())):
         assert command(predict, *other, "--model", bundle) == (2, "", message), other
     monkeypatch.delenv("SER_IMAGES_VERIFY_KEY")
-    assert command(predict, *example) == (0, expected, "")
+    assert command(predict, *predict_it) == (0, expected, "")
     with pytest.raises(UserError, match="not signed"):
         model_files(bundle, public)
-
-
-def example_sound() -> Path:
-    from ser_images.predict.example import example
-
-    return example()
 
 
 def test_a_verified_model_is_read_from_the_bytes_that_were_verified(bundle: Path, public: Path) -> None:

@@ -1,7 +1,7 @@
 """Write files and folders atomically, one command at a time, and never over an input, a link or a device.
 
-Call `require_replaceable(out, inputs)` before long work, and write with `file_moved_into_place(out, inputs)`, which
-checks again.
+Call `require_replaceable(out, inputs)` before long work, and write with `file_moved_into_place(out, inputs)`, or with
+`new_file(out)` where another library writes; they check again.
 
 A killed command leaves `.NAME.part`, which nothing reads. The next one that writes NAME empties and uses it.
 """
@@ -76,7 +76,7 @@ def locked(folder: Path) -> Iterator[None]:
     created = not folder.exists()
     require_writable(folder)
     try:
-        with held(folder):
+        with held(folder, folder):
             yield
     finally:
         if created:
@@ -85,8 +85,8 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def file_moved_into_place(target: Path, inputs: Iterable[Path] = ()) -> Iterator[TextIO]:
-    """A new text file to write; it becomes `target` at the end, and is removed on any failure.
+def new_file(target: Path, inputs: Iterable[Path] = ()) -> Iterator[Path]:
+    """Yield an empty file beside `target`; it becomes `target` at the end, and is removed on any failure.
 
     Args:
         inputs: files and folders that `target` must not replace, see `require_replaceable`.
@@ -97,14 +97,26 @@ def file_moved_into_place(target: Path, inputs: Iterable[Path] = ()) -> Iterator
     require_writable(target.parent)
     require_replaceable(target, inputs)
     part = _part(target)
-    with _new_file(part) as file, held(part):
+    with suppress(FileNotFoundError):
+        found = part.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or not os.access(part, os.W_OK):
+            part.unlink()  # a link, which must not be followed, or what another user left
+    part.touch()  # another process may do so too; then one of them gets the lock
+    with held(part, target):
         try:
-            with file:
-                yield file
+            os.truncate(part, 0)
+            yield part
             part.replace(target)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def file_moved_into_place(target: Path, inputs: Iterable[Path] = ()) -> Iterator[TextIO]:
+    """A new text file to write; it becomes `target` at the end, and is removed on any failure; see `new_file`."""
+    with new_file(target, inputs) as part, part.open("w", newline="", encoding="utf-8") as file:
+        yield file
 
 
 @contextmanager
@@ -114,7 +126,7 @@ def moved_into_place(target: Path) -> Iterator[Path]:
     Raises:
         UserError: another process writes `target`, or has written it meanwhile.
     """
-    with _part_folder(_part(target)) as part:
+    with _part_folder(target, target) as part:
         yield part
         try:
             part.replace(target)
@@ -125,32 +137,29 @@ def moved_into_place(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def files_moved_into(folder: Path) -> Iterator[Path]:
-    """Yield a new folder for files, which at the end replace those of `folder` with their names, each one whole."""
-    with _part_folder(_part(folder / "files")) as part:
+    """Yield a new folder for files, which at the end replace those of `folder` with their names, each one whole.
+
+    Raises:
+        UserError: another process writes files into `folder`, or one of them may not be replaced; then none is.
+    """
+    with _part_folder(folder / "files", folder) as part:
         yield part
-        for path in sorted(part.iterdir()):
+        paths = sorted(part.iterdir())
+        for path in paths:
+            require_replaceable(folder / path.name)
+        for path in paths:
             path.replace(folder / path.name)
         part.rmdir()
 
 
-def _new_file(part: Path) -> TextIO:
-    """A new file in place of what a killed process left, or of a link, which must not be followed."""
-    with suppress(FileNotFoundError):
-        if stat.S_ISREG(part.lstat().st_mode):
-            with held(part):
-                part.unlink()
-        else:
-            part.unlink()
-    return part.open("x", newline="", encoding="utf-8")
-
-
 @contextmanager
-def _part_folder(part: Path) -> Iterator[Path]:
+def _part_folder(target: Path, shown: Path) -> Iterator[Path]:
     """An empty folder that no other process writes; it is removed on any failure."""
+    part = _part(target)
     if os.path.lexists(part) and not stat.S_ISDIR(part.lstat().st_mode):
         part.unlink()  # a link, which must not be followed
     part.mkdir(parents=True, exist_ok=True)
-    with held(part):
+    with held(part, shown):
         try:
             for left in part.iterdir():
                 shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()

@@ -33,5 +33,6 @@ def parse_json_as(kind: type, text: str | bytes, what: str) -> Any:
     except ValueError as error:
         raise UserError(f"{what}: not JSON ({error})") from error
     if not isinstance(value, kind):
-        raise UserError(f"{what}: a JSON {type(value).__name__}, expected {_NAMES[kind]}")
+        found = "null" if value is None else f"a JSON {type(value).__name__}"
+        raise UserError(f"{what}: {found}, expected {_NAMES[kind]}")
     return value

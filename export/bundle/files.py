@@ -5,9 +5,7 @@ files.read("bundle.json")
 """
 
 import hashlib
-import logging
 import lzma
-import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -18,14 +16,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO
 
-from ser_images.data.common.bounded_file import open_regular, read_bounded
+from ser_images.data.common.bounded_file import open_regular
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.paths import resolve_below
 from ser_images.export.bundle.file_limits import WEIGHTS_SUFFIXES, max_bytes, require_safe_zip
 from ser_images.export.bundle.signature import require_signed
 from ser_images.export.bundle.sums import parse_sums, sums_text
 
-LOGGER = logging.getLogger("ser_images")
 SUMS = "SHA256SUMS"
 SIGNATURE = f"{SUMS}.minisig"
 """Of `SHA256SUMS`, and so of all files that it lists; the program minisign writes it under this name, too."""
@@ -163,8 +160,8 @@ class BundleFiles:
             raise UserError(f"{self.path / name}: changed since {SUMS} was written; {self._remedy()}")
 
     def _remedy(self) -> str:
-        interrupted = self.path.is_dir() and (self.path / CHANGE).is_dir()
-        return "a command was interrupted, run it again" if interrupted else "copy the bundle again"
+        changing = self.path.is_dir() and (self.path / CHANGE).is_dir()
+        return "a command changes it, or was interrupted: run that again" if changing else "copy the bundle again"
 
     def _sum(self, name: str) -> str:
         digest = hashlib.sha256()
@@ -194,22 +191,9 @@ class BundleFiles:
 
 
 def write_sums(folder: Path, others: Mapping[str, str] = MappingProxyType({})) -> None:
-    """Write `SHA256SUMS` with the sums of every file in the folder, and these of others that are elsewhere.
-
-    A signature of other sums is removed, with a warning.
-    """
+    """Write `SHA256SUMS` with the sums of every file in the folder, and these of others that are elsewhere."""
     unchecked = BundleFiles(folder, {})
     names = {file.name for file in folder.iterdir() if file.is_file()} - {SUMS, SIGNATURE}
     part = folder / f"{SUMS}.part"
     part.write_text(sums_text({**others, **{name: unchecked._sum(name) for name in names}}), encoding="utf-8")
-    remove_stale_signature(folder, part.read_bytes())
     part.replace(folder / SUMS)
-
-
-def remove_stale_signature(folder: Path, content: bytes) -> None:
-    """Remove what was signed before `SHA256SUMS` gets this content; it would be taken for an attack."""
-    if os.path.lexists(folder / SIGNATURE) and not (
-        (folder / SUMS).exists() and read_bounded(folder / SUMS) == content
-    ):
-        (folder / SIGNATURE).unlink()
-        LOGGER.warning(f"{folder / SIGNATURE}: removed, as it was made before this change; sign the bundle again")

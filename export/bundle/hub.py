@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from platformdirs import user_cache_path
 
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.folders import moved_into_place
+from ser_images.data.common.folders import moved_into_place, require_writable
 from ser_images.data.lineage import LINEAGE
 from ser_images.export.bundle.bundle import BUNDLE, CARD, FRONTEND, HUB, INT8, ONNX, WEIGHTS
 from ser_images.export.bundle.files import SIGNATURE, SUMS, BundleFiles
@@ -59,6 +59,13 @@ class HubModel:
         except OSError:
             return ""
 
+    @property
+    def fetched(self) -> Path | None:
+        """The folder of its commit, or of that of the first use; None before it is fetched."""
+        commit = self.commit or self.pinned
+        found = self.folder / commit
+        return found if commit and found.is_dir() else None
+
 
 def fetch(text: str, endpoint: str | None = None) -> Path:
     """The folder of a model in a repository; without network where it was fetched before.
@@ -72,11 +79,19 @@ def fetch(text: str, endpoint: str | None = None) -> Path:
             of its `SHA256SUMS`.
     """
     model = HubModel.parse(text)
-    commit = model.commit or model.pinned
-    if not (commit and (model.folder / commit).is_dir()):
-        commit = _download(model, commit, endpoint)
-    if not model.commit and not model.pinned:
-        (model.folder / _PINNED).write_text(f"{commit}\n", encoding="utf-8")
+    if found := model.fetched:
+        return found
+    from filelock import FileLock
+
+    require_writable(model.folder.parent)
+    with FileLock(
+        model.folder.with_name(f".{model.folder.name}.lock")
+    ):  # programs that start together fetch a model once
+        if found := model.fetched:
+            return found
+        commit = _download(model, model.commit or model.pinned, endpoint)
+        if not model.commit and not model.pinned:
+            (model.folder / _PINNED).write_text(f"{commit}\n", encoding="utf-8")
     return model.folder / commit
 
 

@@ -4,7 +4,7 @@ import logging
 import zipfile
 from pathlib import Path
 
-from ser_images.data.common.folders import moved_into_place, require_new, require_replaceable, require_writable
+from ser_images.data.common.folders import moved_into_place, new_file, require_new, require_writable
 from ser_images.data.lineage import LINEAGE
 from ser_images.export.bundle.bundle import BUNDLE, CARD, LEARNER, ONNX, WEIGHTS
 from ser_images.export.bundle.files import SIGNATURE, SUMS, BundleFiles, write_sums
@@ -20,25 +20,17 @@ _LARGE_FILES = "*.onnx filter=lfs diff=lfs merge=lfs -text\n*.safetensors filter
 def write_zip(files: BundleFiles, out: Path) -> None:
     """Write the bundle's files as one zip, or nothing; raises UserError where one is missing or `out` exists."""
     require_new(out)
-    require_replaceable(out)  # no empty folder either
-    require_writable(out.parent)
     names = [name for name in PACKED if name in files or name not in _OPTIONAL]
-    part = out.with_name(f"{out.name}.part")
-    part.unlink(missing_ok=True)
-    try:
-        with zipfile.ZipFile(part, "x") as archive:  # stored: weights hardly compress
-            for name in names:
-                archive.writestr(_member(name), files.read(name))
-            content = sums_text({name: files.sums[name] for name in names}).encode()
-            archive.writestr(_member(SUMS), content)
-            if signature := _signature(files, content):
-                archive.writestr(_member(SIGNATURE), signature)
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
+    with new_file(out) as part, zipfile.ZipFile(part, "w") as archive:  # stored: weights hardly compress
+        for name in names:
+            archive.writestr(member(name), files.read(name))
+        content = sums_text({name: files.sums[name] for name in names}).encode()
+        archive.writestr(member(SUMS), content)
+        if signature := _signature(files, content):
+            archive.writestr(member(SIGNATURE), signature)
 
 
-def _member(name: str) -> zipfile.ZipInfo:
+def member(name: str) -> zipfile.ZipInfo:
     """A file in a zip, of the first day that a zip can name, so that the same files make the same zip."""
     found = zipfile.ZipInfo(name)
     found.external_attr = 0o644 << 16

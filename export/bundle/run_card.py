@@ -11,7 +11,7 @@ from typing import Any
 from ser_images.data.common.bounded_file import read_bounded
 from ser_images.data.common.csv_file import is_complete
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.json_text import parse_json
+from ser_images.data.common.json_text import parse_json_as
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.bundle.model_card import model_card
 
@@ -66,9 +66,7 @@ def _by_corpus(row: Mapping[str, str]) -> dict[str, float]:
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file of a run; raises UserError where it is missing or damaged."""
     try:
-        content = parse_json(read_bounded(path))
-        if not isinstance(content, dict):
-            raise ValueError("no object")
-    except (UserError, ValueError) as error:
+        content: dict[str, Any] = parse_json_as(dict, read_bounded(path), path.name)
+    except UserError as error:
         raise UserError(f"{path}: cannot be read ({error}); give a run folder, or train the run again") from error
     return content

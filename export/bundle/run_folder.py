@@ -3,6 +3,8 @@
 with changed_run(Path("runs/first")) as folder: (folder / "README.md").write_text(card)
 """
 
+import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +15,14 @@ from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import locked, moved_into_place, require_new, require_writable
 from ser_images.data.common.paths import resolve_below
 from ser_images.export.bundle.bundle import BUNDLE, CARD, LEARNER, ONNX, WEIGHTS, Bundle
-from ser_images.export.bundle.files import CHANGE, SUMS, BundleFiles, remove_stale_signature, write_sums
+from ser_images.export.bundle.files import CHANGE, SIGNATURE, SUMS, BundleFiles, write_sums
 from ser_images.export.bundle.model_card import model_card
 from ser_images.export.bundle.trust import is_own_run, remember
 from ser_images.export.formats.onnx import Images, OnnxModel, Probabilities
 from ser_images.export.formats.onnx_graph import write_onnx
 from ser_images.export.formats.parity import MAX_DIFFERENCE, require_adaptive_parity, require_parity
+
+LOGGER = logging.getLogger("ser_images")
 
 
 @contextmanager
@@ -95,7 +99,7 @@ def changed_run(run: Path) -> Iterator[Path]:
         UserError: no run, a zip, a folder that cannot be written, or another process changes it.
     """
     BundleFiles.listed(run)
-    require_folder(run)
+    _require_folder(run)
     with locked(run):
         _complete(run)
         ours = is_own_run(run)
@@ -107,7 +111,7 @@ def changed_run(run: Path) -> Iterator[Path]:
         _complete(run)
 
 
-def require_folder(run: Path) -> None:
+def _require_folder(run: Path) -> None:
     """Raise UserError where a run is no folder that can be written into."""
     if not run.is_dir():
         raise UserError(f"{run}: a zip, and further formats are written into a folder; unpack it first")
@@ -120,7 +124,14 @@ def _complete(run: Path) -> None:
     change = run / CHANGE
     if change.is_dir() and not change.is_symlink():
         if (change / SUMS).is_file():
-            remove_stale_signature(run, read_bounded(change / SUMS))
+            _remove_stale_signature(run, read_bounded(change / SUMS))
         for path in sorted(change.iterdir(), key=lambda path: path.name == SUMS):
             path.replace(run / path.name)
         change.rmdir()
+
+
+def _remove_stale_signature(run: Path, content: bytes) -> None:
+    """Remove what was signed before `SHA256SUMS` gets this content; it would be taken for an attack."""
+    if os.path.lexists(run / SIGNATURE) and not ((run / SUMS).exists() and read_bounded(run / SUMS) == content):
+        (run / SIGNATURE).unlink()
+        LOGGER.warning(f"{run / SIGNATURE}: removed, as it was made before this change; sign the bundle again")
