@@ -3,6 +3,7 @@
 to_onnx(Path("runs/first"), ImageSet.read(Path("images")))
 """
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,16 +28,24 @@ from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.spectrogram_gen.render import render_prepared
 from ser_images.spectrogram_gen.sound_file import Samples, read_mono
 
+LOGGER = logging.getLogger("ser_images")
 CALIBRATION_IMAGES = 256
+CHECKED_IMAGES = 200
+"""Training images that a final model's ONNX is compared on."""
 MAX_GREY = 1
 """Grey levels by which an image rendered in the graph may differ."""
 
 
 def to_onnx(run: Path, image_set: ImageSet) -> float:
-    """Write `model.onnx` again; returns the largest difference from the network on the run's test images."""
+    """Write `model.onnx` again; returns the largest difference from the network on test images of the run.
+
+    A final model has no test clips; its difference is that on some training images.
+    """
     with changed_run(run) as folder:
         files, bundle, network = _network(run)
-        images, _ = _subset(files, bundle, image_set, "test")
+        is_final = not _clips(files, "test")
+        subset = ("train", CHECKED_IMAGES) if is_final else ("test", None)
+        images, _ = _subset(files, bundle, image_set, *subset)
         expected = in_batches(TorchModel(network, bundle), images)
         return write_checked_onnx(folder, network, bundle, images, expected)
 
@@ -69,13 +78,19 @@ def to_frontend(run: Path, recordings: Sequence[Path]) -> tuple[int, float]:
 
 
 def to_int8(run: Path, image_set: ImageSet) -> Comparison:
-    """Write `model.int8.onnx`: ranges from training images, accuracy from validation images."""
+    """Write `model.int8.onnx`: ranges from training images, accuracy from validation images.
+
+    A final model has no validation clips; its accuracy is that on training images, and a warning says so.
+    """
     with changed_run(run) as folder:
         files, bundle = open_bundle(run)
         if ONNX not in files:
             raise UserError(f"{run / ONNX}: missing; write it first with ser-export {run} --to onnx --images …")
         calibration, _ = _subset(files, bundle, image_set, "train", CALIBRATION_IMAGES)
-        images, targets = _subset(files, bundle, image_set, "validation")
+        subset = "validation" if _clips(files, "validation") else "train"
+        if subset == "train":
+            LOGGER.warning(f"{run}: has no validation clips; the accuracy in 8 bits is that on training clips")
+        images, targets = _subset(files, bundle, image_set, subset)
         return write_int8(run / ONNX, calibration, images, targets, folder / INT8)
 
 
@@ -112,17 +127,21 @@ def _subset(
         raise UserError(f"{folder}: images of spec {image_set.spec.hash}, expected the run's, {bundle.spec.hash}")
     if unknown := set(image_set.labels) - set(bundle.labels):
         raise UserError(f"{folder}: has labels that the run does not have ({', '.join(sorted(unknown))})")
-    try:
-        clips = parse_json(files.read("run.json"))["clips"]
-        wanted = set(clips[name] or clips["train"])  # a final model has no test clips
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{files.path / 'run.json'}: has no list of {name} clips ({error!r})") from error
+    wanted = _clips(files, name)
     rows = [row for row in image_set.rows if row.variant == "original" and {row.clip, row.image} & wanted]
     if not rows:
         raise UserError(f"{folder}: has none of the run's {len(wanted)} {name} clips; give the run's image set")
     rows = rows[:: max(1, len(rows) // at_most) if at_most else 1]
     targets = np.array([bundle.labels.index(row.label) for row in rows])
     return load_images(image_set, rows), targets
+
+
+def _clips(files: BundleFiles, name: str) -> set[str]:
+    """The clips of one subset of a run's split."""
+    try:
+        return set(parse_json(files.read("run.json"))["clips"][name])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{files.path / 'run.json'}: has no list of {name} clips ({error!r})") from error
 
 
 def _largest_difference(one: Images, other: Images) -> int:

@@ -26,30 +26,28 @@ def pickle_obstacle(bundle: Bundle) -> str | None:
 
 
 def write_learner(learner: Any, path: Path) -> None:
-    """Export a learner for inference, whole or not at all.
+    """Export a learner for inference into a new folder of a run.
 
     The standard pickle module stores classes by reference; fastai's default, cloudpickle, would store code objects of
     this Python version.
 
     Raises:
-        UserError: the disk is full.
+        UserError: it cannot be written, as on a full disk.
     """
-    part = path.with_suffix(".pkl.part")
     learner.path, learner.model_dir = path.parent, "."
-    with torch_writes(path.name):
-        learner.export(part.name, pickle_module=pickle)
-    part.replace(path)
+    with torch_writes(path.parent.parent):
+        learner.export(path.name, pickle_module=pickle)
 
 
 @contextmanager
-def torch_writes(name: str) -> Iterator[None]:
-    """Raise UserError where torch cannot write a file because the disk is full, which it reports as RuntimeError."""
+def torch_writes(folder: Path) -> Iterator[None]:
+    """Raise UserError, which names the folder, where torch cannot write a file, as on a full disk: a RuntimeError."""
     try:
         yield
     except RuntimeError as error:
         if _TORCH_WRITER not in str(error):
             raise
-        raise UserError(f"{name}: cannot be written, the disk is full; make room there") from error
+        raise UserError(f"{folder}: a file cannot be written there; is the disk full? Make room there") from error
 
 
 def read_learner(path: Path) -> Any:

@@ -27,7 +27,7 @@ _TIMES_SIZE = 4
 
 @dataclass(frozen=True)
 class Comparison:
-    """The 8-bit model beside the exact one, on the same validation images in the same process.
+    """The 8-bit model beside the exact one, on the same images in the same process.
 
     Attributes:
         accuracy: of the exact and the 8-bit model.
@@ -44,7 +44,7 @@ def write_int8(exact: Path, calibration: Images, images: Images, targets: NDArra
 
     Args:
         calibration: training images (n, rows, frames).
-        images, targets: validation images and the index of each one's label.
+        images, targets: those that accuracy is measured on, and the index of each one's label.
 
     Raises:
         UserError: the network has no convolution, accuracy falls by more than `MAX_LOSS`, or the disk has no room.
@@ -52,38 +52,35 @@ def write_int8(exact: Path, calibration: Images, images: Images, targets: NDArra
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
-    _require_room(path.parent, _TIMES_SIZE * exact.stat().st_size)
+    _require_room(exact.parent, _TIMES_SIZE * exact.stat().st_size)
     before = OnnxModel.open(exact)  # first: it refuses a file that reads others, as onnx.load would
     if all(node.op_type != "Conv" for node in onnx.load(exact).graph.node):
         raise UserError(
             f"{exact}: the network has no convolution, the only layers that are converted to 8 bits; use {exact.name}"
         )
-    part = path.with_name(f"{path.name}.part")
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)  # it advises to preprocess a graph that the exporter has optimised already
     try:
         quantize_static(
-            exact, part, _Reader(before.input_name, calibration), quant_format=QuantFormat.QDQ, per_channel=True,
+            exact, path, _Reader(before.input_name, calibration), quant_format=QuantFormat.QDQ, per_channel=True,
             activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, op_types_to_quantize=["Conv"],
             reduce_range=True,  # 7 bits: without VNNI, 8-bit products of x86 saturate
         )  # fmt: skip
-        write_proto(onnx.load(part), before.bundle, part)
-        after = OnnxModel.open(part)
+        write_proto(onnx.load(path), before.bundle, path)
+        after = OnnxModel.open(path)
         comparison = Comparison(
             (_accuracy(before, images, targets), _accuracy(after, images, targets)),
-            (exact.stat().st_size, part.stat().st_size),
+            (exact.stat().st_size, path.stat().st_size),
             (_latency_ms(before, images[:1]), _latency_ms(after, images[:1])),
         )
         if comparison.accuracy[0] - comparison.accuracy[1] > MAX_LOSS:
             raise UserError(
-                f"{exact.with_name(path.name)}: accuracy on {len(images)} validation clips falls from "
+                f"{exact.with_name(path.name)}: accuracy on {len(images)} clips falls from "
                 f"{comparison.accuracy[0]:.1%} to {comparison.accuracy[1]:.1%}, more than a point; not written"
             )
-        part.replace(path)
     finally:
         root.setLevel(level)
-        part.unlink(missing_ok=True)
     return comparison
 
 

@@ -115,13 +115,11 @@ def _make_optional(graph: Any, name: str, default: NDArray[np.float32]) -> None:
 
 
 def write_proto(proto: Any, bundle: Bundle, path: Path) -> None:
-    """Write an ONNX graph with the bundle in its metadata, whole or not at all."""
+    """Write an ONNX graph with the bundle in its metadata."""
     import onnx
 
     onnx.helper.set_model_props(proto, {BUNDLE_KEY: bundle.to_json()})
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(proto.SerializeToString())
-    part.replace(path)
+    path.write_bytes(proto.SerializeToString())
 
 
 def _without_doc_strings(proto: Any) -> Any:

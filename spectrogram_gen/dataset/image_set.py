@@ -171,14 +171,14 @@ def read_image(path: Path) -> NDArray[Any]:
 
 
 def read_manifest(path: Path) -> Iterator[ManifestRow]:
-    """The rows of a manifest or a journal; an incomplete last line is left out.
+    """The rows of a manifest or a journal; an incomplete last line of a journal is left out.
 
     Raises:
         UserError: not readable, other columns, or an image outside the folder of the manifest.
     """
     try:
         with path.open(newline="\n", encoding="utf-8") as file:  # a field may hold \r
-            rows = csv.DictReader(_complete_lines(file))
+            rows = csv.DictReader(_complete_lines(file) if path.name == JOURNAL else file)
             if rows.fieldnames and rows.fieldnames[0] == "picture":  # the column's name up to version 0.1
                 rows.fieldnames = ["image", *rows.fieldnames[1:]]
             if tuple(rows.fieldnames or ()) != COLUMNS:

@@ -117,9 +117,10 @@ def _can_train(images: ImageSet, config: TrainConfig, fold: int, name: str, repo
 def _train(
     images: ImageSet, config: TrainConfig, fold: int, folder: Path, report: Report, command: Sequence[str]
 ) -> None:
-    if not folder.exists() or lacks_onnx(folder):
+    if not folder.exists():
         for stale in folder.parent.glob(f"on-*/{folder.name}"):  # of a network that was removed
             shutil.rmtree(stale)
+    if not folder.exists() or lacks_onnx(folder):
         report(f"\n{folder}:")
         run(images, config, "speaker", fold, folder, report, command=command)
         return

@@ -49,7 +49,6 @@ class Job:
     trainings_after: int = 0
 
 
-@torch_writes("temporary file of the training")
 def train_once(
     job: Job,
     split: Split,
@@ -78,7 +77,7 @@ def train_once(
     loaders = make_loaders(targets=teacher.of_image if teacher else None)
     learner = make_learner(loaders, config, *settings).add_cbs(callbacks)
     frozen = frozen_backbone(learner, image_set, normalisation, make_loaders, job.report)
-    with frozen if config.freeze else nullcontext() as cache:
+    with frozen if config.freeze else nullcontext() as cache, torch_writes(job.folder.parent):
         lr, lr_finder = _lr(learner, config, job.report)
         history = fit(learner, config, lr, job.report, job.trainings_after)
     shutil.rmtree(job.folder / "models", ignore_errors=True)
