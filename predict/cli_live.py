@@ -77,7 +77,8 @@ def live(
             with display(microphone.name, len(loaded.labels)) as show:
                 listen(microphone, loaded, window, hop, seconds, record, show, summary, adaptation)
     finally:
-        print(summary.text(), file=sys.stderr)
+        if summary.duration_s:
+            print(summary.text(), file=sys.stderr)
 
 
 def _print_utterance(prediction: "Prediction", name: str, model: "Model", jsonl: bool) -> None:

@@ -52,9 +52,14 @@ def find_again(info: dict[str, Any]) -> dict[str, Any]:
     PortAudio looks for devices only when it is initialised, which closes all streams of this process.
     """
     sounddevice = portaudio()
-    sounddevice._terminate()
-    sounddevice._initialize()
-    for found in sounddevice.query_devices():
+    try:
+        if sounddevice._initialized:  # not so where the last attempt failed
+            sounddevice._terminate()
+        sounddevice._initialize()
+        devices = sounddevice.query_devices()
+    except sounddevice.PortAudioError as error:
+        raise UserError(f"{info['name']}: not there ({error})") from error
+    for found in devices:
         same = (found["name"], found["hostapi"]) == (info["name"], info["hostapi"])
         if same and found["max_input_channels"] > 0:
             return dict(found)

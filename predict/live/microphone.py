@@ -88,8 +88,8 @@ class Microphone:
         if self._reconnect_s and not self._away:
             LOGGER.warning("%s: no sound comes any more; waiting %g s for it", self.name, self._reconnect_s)
         self._away = True
+        self._stream.close()
         while True:
-            self._stream.close()
             if time.perf_counter() - self._arrived_s >= self._reconnect_s:
                 raise UserError(f"{self.name}: no sound comes any more; was it unplugged? See ser-predict devices")
             yield from self._silence(round((time.perf_counter() - _MARGIN_S - self._until_s) * self.rate_hz))

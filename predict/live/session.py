@@ -108,8 +108,11 @@ def recording(microphone: Microphone, out: Path | None) -> Iterator[Iterator[Blo
         try:
             with soundfile.SoundFile(part, "w", microphone.rate_hz, 1, subtype="PCM_24", format="WAV") as file:
                 yield _warn_if_muted(microphone, file.write)
+        except soundfile.SoundFileError as error:
+            raise UserError(f"{out}: cannot be written ({error}); make room there, or give another name") from error
         finally:
-            part.replace(out)
+            if part.exists():
+                part.replace(out)
 
 
 def require_new_recording(out: Path) -> None:

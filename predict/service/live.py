@@ -7,6 +7,7 @@ stream: the server sends the last segments and closes. An error is `{"error": "â
 import json
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated, Literal
 
 import numpy as np
@@ -42,16 +43,17 @@ async def live(
     with service.streams.place():
         stream = LiveStream(service.model, rate_hz, window_s, hop_s, choose_adaptation(service.model, adapt))
         await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in websocket.scope["subprotocols"] else None)
-        try:
-            async for block in _blocks(websocket, service.settings.upload_timeout_s):
-                await _send(websocket, service, await service.streams.run(_feed, stream, block, ENCODINGS[encoding]))
-            await _send(websocket, service, await service.streams.run(lambda: list(stream.finish())))
-            await websocket.close()
-        except UserError as error:
-            await websocket.send_json({"error": str(error)})
-            await websocket.close(_INVALID)
-        except (WebSocketDisconnect, TimeoutError):  # gone, or it reads no results
-            pass
+        with suppress(WebSocketDisconnect, TimeoutError):  # gone, or it reads no results
+            try:
+                async for block in _blocks(websocket, service.settings.upload_timeout_s):
+                    found = await service.streams.run(_feed, stream, block, ENCODINGS[encoding])
+                    await _send(websocket, service, found)
+                await _send(websocket, service, await service.streams.run(lambda: list(stream.finish())))
+                await websocket.close()
+            except UserError as error:
+                with fail_after(service.settings.upload_timeout_s):
+                    await websocket.send_json({"error": str(error)})
+                    await websocket.close(_INVALID)
 
 
 async def _blocks(websocket: WebSocket, timeout_s: float) -> AsyncIterator[bytes]:
