@@ -37,6 +37,7 @@ soak: $(VENV)/.dev  # hours; see docs/explanation/promises.md
 
 lint: $(VENV)/.dev types
 	$(BIN)/ruff check .
+	$(BIN)/ruff check --preview --select PLW1514 data spectrogram_gen export train predict ser_images  # texts are UTF-8
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 

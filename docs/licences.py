@@ -21,6 +21,7 @@ PROJECT = read_toml(ROOT / "pyproject.toml")["project"]
 SECTIONS = {
     "": "Without extras",
     "serve": "Extra `serve`",
+    "sign": "Extra `sign`",
     "hub": "Extra `hub`",
     "train": "Extra `train`",
     "corpora": "Extra `corpora`",

@@ -47,6 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+PACKAGES = ("data", "spectrogram_gen", "export", "train", "predict", "ser_images")
 ROOT = Path(__file__).parent.parent
 VENDOR = "predict/page/vendor"
 needs_page = pytest.mark.skipif(

@@ -14,6 +14,7 @@ from fuzz_guard import FIXTURES
 from fuzz_sounds import SOUND_TARGETS
 from fuzz_target import SMALL, Target, Use, seeds_of, written
 from hostile_graphs import graph_of
+from mutation import accepted
 from ser_images.data.common.errors import UserError
 from ser_images.data.corpora.known.ravdess import RAVDESS
 from ser_images.data.corpora.registry import corpora_by_name
@@ -35,7 +36,8 @@ from ser_images.spectrogram_gen.spec import ImageSpec
 def use_bundle(content: str | bytes, _: Path | None = None) -> Bundle:
     """What programs do with `bundle.json`."""
     bundle = Bundle.from_json(content)
-    assert Bundle.from_json(bundle.to_json()) == bundle
+    with accepted():
+        assert Bundle.from_json(bundle.to_json()) == bundle
     assert "\n" not in licence_of_model(bundle)
     model_card(bundle).encode()
     return bundle
@@ -64,8 +66,9 @@ def use_sums(content: bytes, folder: Path) -> None:
     files = BundleFiles.open(folder)
     for name in files.sums:
         files.read(name)
-    write_sums(folder, files.sums)
-    BundleFiles.open(folder)
+    with accepted():
+        write_sums(folder, files.sums)
+        BundleFiles.open(folder)
 
 
 PROFILE = Profile(
@@ -81,7 +84,8 @@ def use_weights(content: bytes, folder: Path) -> None:
 def use_profile(content: bytes, folder: Path) -> None:
     """What programs do with an enrolled voice."""
     profile = Profile.load(written(content, folder / "anna.safetensors"))
-    assert Profile._from_bytes(profile._to_bytes())._to_bytes() == profile._to_bytes()
+    with accepted():
+        assert Profile._from_bytes(profile._to_bytes())._to_bytes() == profile._to_bytes()
 
 
 def with_header(use: Use) -> Use:

@@ -96,6 +96,15 @@ def accepted_or_refused() -> Iterator[None]:
             raise AssertionError(f"several lines: {str(error)!r}") from error
 
 
+@contextmanager
+def accepted() -> Iterator[None]:
+    """What this project wrote itself is read again: a UserError is a failure here."""
+    try:
+        yield
+    except UserError as error:
+        raise AssertionError(f"refused what was written here: {error}") from error
+
+
 def mutate_file(path: Path, use: Callable[[Path], object], examples: int = 100) -> None:
     """Use the file with mutated bytes, so many times; afterwards it is as before."""
     content = path.read_bytes()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from conftest import ROOT
+
 SCRIPT, PAGE = ROOT / "docs/licences.py", ROOT / "docs/reference/licences.md"
 
 
@@ -15,6 +16,11 @@ SCRIPT, PAGE = ROOT / "docs/licences.py", ROOT / "docs/reference/licences.md"
 def test_the_page_names_every_dependency_with_its_licence(tmp_path: Path) -> None:
     subprocess.run([sys.executable, SCRIPT, tmp_path / "licences.md"], check=True)
     assert (tmp_path / "licences.md").read_text() == PAGE.read_text(), "run docs/licences.py"
+
+
+def test_every_extra_of_a_user_has_its_table() -> None:
+    found = runpy.run_path(str(SCRIPT))
+    assert set(found["SECTIONS"]) == {"", *found["PROJECT"]["optional-dependencies"]} - {"dev", "docs", "fuzz"}
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_seeds_are_accepted(name: str, tmp_path: Path) -> None:
 def test_mutated_seeds(name: str, tmp_path: Path) -> None:
     use = TARGETS[name].prepared(tmp_path)
 
-    @settings(max_examples=150, deadline=None, derandomize=True)
+    @settings(max_examples=max(200, 50 * len(TARGETS[name].seeds)), deadline=None, derandomize=True)
     @given(st.sampled_from(TARGETS[name].seeds).flatmap(mutated_bytes))
     def attempt(content: bytes) -> None:
         use(content)

@@ -10,13 +10,11 @@ from zipfile import ZipFile
 
 import pytest
 
-from conftest import Shared, needs_page
+from conftest import PACKAGES, ROOT, Shared, needs_page
 from ser_images.predict.webpage.static_files import static_files
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parent.parent
-PACKAGES = ("data", "spectrogram_gen", "export", "train", "predict", "ser_images")
 
 FILES = {
     "main.py": "import data.loader, train, predict, export\n"

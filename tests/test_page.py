@@ -396,8 +396,9 @@ def test_live_finds_what_python_finds_in_the_same_sound(open_page: OpenPage, lon
     assert confidences == pytest.approx([one.confidence for one in segments], abs=0.02)
     labels = {f"0:{one.end_s:04.1f}": one.prediction.label if one.prediction else "no speech" for one in expected}
     titles = [window.get_attribute("title").split(" at ") for window in page.locator("#live .windows li").all()]
-    lag = re.search(r"(\d+) windows? w", page.locator("#live").inner_text())  # on a machine that others use, too
-    assert len(titles) + (int(lag[1]) if lag else 0) >= 16
+    dropped = re.search(r"(\d+) windows? w", page.locator("#live").inner_text())  # where others use the machine, too
+    assert 8 <= len(titles) <= 16
+    assert len(titles) + (int(dropped[1]) if dropped else 0) >= 16
     assert sum(labels[at] != label for label, at in titles) <= 2, titles  # soxr's delay: a window later
 
 

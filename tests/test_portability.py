@@ -1,6 +1,5 @@
 """Any system: odd names of files, lines that end as on Windows, names that ignore case, no home, processes by spawn."""
 
-import ast
 import csv
 import json
 import multiprocessing
@@ -17,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import SMALL, Command
+from conftest import ROOT, SMALL, Command
 from ser_images.data.common.errors import UserError
 from ser_images.data.corpora import find_clips
 from ser_images.export.bundle.files import SUMS
@@ -33,8 +32,6 @@ from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.train.evaluation.plots import confusion_matrix
 from test_hostile_files import READERS
 
-ROOT = Path(__file__).parent.parent
-PACKAGES = ("data", "spectrogram_gen", "export", "train", "predict", "ser_images")
 PORTABLE = [
     "two words",
     "$frac$",
@@ -164,21 +161,6 @@ def test_a_clone_on_windows_has_the_model_as_it_is() -> None:
         found = {one.name: read.read() for one in files if (read := files.extractfile(one))}
     assert len(found) > 10
     assert [name for name, content in found.items() if content != (ROOT / name).read_bytes()] == []
-
-
-def test_texts_are_read_and_written_as_utf_8() -> None:
-    """Whatever the language of the system, as labels may be in any."""
-    missing = []
-    for path in (
-        path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if "node_modules" not in path.parts
-    ):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                texts = {"read_text": 0, "write_text": 1}
-                given = len(node.args) + sum(one.arg == "encoding" for one in node.keywords)
-                if node.func.attr in texts and given <= texts[node.func.attr]:
-                    missing.append(f"{path}:{node.lineno}")
-    assert missing == []
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
