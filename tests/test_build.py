@@ -17,7 +17,14 @@ from conftest import SMALL
 from ser_images.data.common.errors import UserError
 from ser_images.data.corpora import find_clips
 from ser_images.spectrogram_gen.dataset.build import Summary, build
-from ser_images.spectrogram_gen.dataset.image_set import COLUMNS, JOURNAL, ImageSet, load_images
+from ser_images.spectrogram_gen.dataset.image_set import (
+    COLUMNS,
+    JOURNAL,
+    MANIFEST,
+    ImageSet,
+    load_images,
+    read_manifest,
+)
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.spec import ImageSpec
 
@@ -275,6 +282,16 @@ def test_a_second_corpus_in_the_same_folder_is_refused(recordings: Path, voices:
     assert contents(out) == before
     next(recordings.iterdir()).unlink()  # single recordings may go
     assert make(recordings, out) == Summary(kept=15, removed=3)
+
+
+def test_only_a_journal_may_end_in_half_a_row(recordings: Path, tmp_path: Path) -> None:
+    """An editor may leave out the end of the last line of a manifest; a journal without it was cut."""
+    out = tmp_path / "images"
+    make(recordings, out, Plan())
+    content = (out / MANIFEST).read_bytes().removesuffix(b"\n")
+    for name, rows in {MANIFEST: 6, JOURNAL: 5}.items():
+        (out / name).write_bytes(content)
+        assert len(list(read_manifest(out / name))) == rows
 
 
 def test_names_that_a_manifest_cannot_hold_fail_alone(recordings: Path, tmp_path: Path) -> None:

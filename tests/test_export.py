@@ -24,7 +24,7 @@ from ser_images.export.bundle.model_card import model_card
 from ser_images.export.cli import main
 from ser_images.export.convert import to_frontend, to_int8, to_onnx
 from ser_images.export.formats.int8 import write_int8
-from ser_images.export.formats.onnx import OnnxModel, in_batches
+from ser_images.export.formats.onnx import OnnxModel
 from ser_images.export.formats.onnx_graph import write_onnx
 from ser_images.export.formats.parity import require_parity
 from ser_images.export.models import open_model
@@ -228,14 +228,25 @@ def test_int8(command: Command, run: Path, images: ImageSet) -> None:
     assert {"QuantizeLinear", "DequantizeLinear"} <= weights
 
 
-def test_int8_that_costs_more_than_a_point(tiny_run: Path, images: ImageSet, tmp_path: Path) -> None:
-    arrays = originals(images)
-    exact = tiny_run / "model.onnx"
-    targets = in_batches(OnnxModel.open(exact), arrays).argmax(axis=1)
-    black = np.zeros_like(arrays[:8])  # a range that every image exceeds
-    with pytest.raises(UserError, match=r"falls from 100.0% to [\d.]+%, more than a point; not written"):
-        write_int8(exact, black, arrays, targets, tmp_path / "model.int8.onnx")
-    assert list(tmp_path.iterdir()) == []
+def test_int8_that_costs_more_than_a_point(tiny_run: Path, tmp_path: Path) -> None:
+    """Two labels for dark and bright images, of which quantisation has only dark ones."""
+    conv, last = torch.nn.Conv2d(1, 1, 1), torch.nn.Linear(1, 8)
+    with torch.no_grad():
+        conv.weight.fill_(1)
+        conv.bias.fill_(0)  # type: ignore[union-attr]
+        last.weight.copy_(torch.eye(8)[1][:, None])
+        last.bias.copy_(torch.tensor([0, -1.0, *[-9.0] * 6]))
+    network = torch.nn.Sequential(conv, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), last)
+    (tmp_path / "exact").mkdir()
+    exact, written = tmp_path / "exact" / "model.onnx", tmp_path / "exact" / "model.int8.onnx"
+    write_onnx(network.eval(), open_model(tiny_run)[0], exact)
+    images = np.stack([np.full((32, 32), grey, np.uint8) for grey in (0, 255)])
+    targets = np.array([0, 1])
+    with pytest.raises(UserError, match=r"on 2 clips falls from 100.0% to 50.0%, more than a point; not written"):
+        write_int8(exact, images[:1], images, targets, written)
+    assert list(exact.parent.iterdir()) == [exact]
+    comparison = write_int8(exact, images, images, targets, written)
+    assert comparison.accuracy == (1, 1), "it is the range that costs accuracy"
 
 
 def test_a_learner_again(command: Command, run: Path, images: ImageSet) -> None:

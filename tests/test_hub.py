@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -92,6 +93,13 @@ def test_there_and_back(uploaded: Hub, tiny_run: Path) -> None:
     assert Model.load(folder).bundle == Model.load(tiny_run).bundle
     assert {path.name for path in folder.iterdir() if path.is_file()} == uploaded.commits[FIRST].keys()
     assert not list(folder.parent.glob(".*")), "no part of a download is left"
+
+
+def test_programs_that_start_together_fetch_a_model_once(uploaded: Hub) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        folders = set(threads.map(lambda _: fetch("hub:owner/model", uploaded.address), range(4)))
+    assert len(folders) == 1
+    assert sum(path.endswith("/model.onnx") for path in uploaded.requests) <= 2, "its head and its content"
 
 
 def test_what_was_fetched_needs_no_network_and_stays_the_same(uploaded: Hub) -> None:

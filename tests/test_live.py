@@ -7,14 +7,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from conftest import Command
+from ser_images.data.common.errors import UserError
 from ser_images.data.labels import EMOTIONS
 from ser_images.predict.live.live_stream import LiveStream
+from ser_images.predict.live.session import recording
 from ser_images.predict.model import Model
 from ser_images.spectrogram_gen.audio import trim
 from ser_images.spectrogram_gen.sound_file import Samples, read_mono
@@ -212,6 +216,38 @@ def test_no_input_device(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("error: no input device: plug in a microphone")
+
+
+AWAY = """
+import sounddevice
+from ser_images.data.common.errors import UserError
+from ser_images.predict.live.devices import find_again, find_device
+
+def fail():
+    raise sounddevice.PortAudioError("no sound system")
+
+info, start = find_device(None), sounddevice._initialize
+sounddevice._initialize = fail
+try:
+    find_again(info)
+except UserError as error:
+    print(error)
+sounddevice._initialize = start
+assert find_again(info)["name"] == info["name"]
+"""
+
+
+def test_a_sound_system_that_does_not_start_again(sound: Sound) -> None:
+    """While a microphone is away, PortAudio may fail to start; the next attempt does."""
+    done = subprocess.run([sys.executable, "-c", AWAY], env=sound.environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "default: not there (no sound system)\n"), done.stderr
+
+
+def test_a_recording_that_cannot_be_written(tmp_path: Path) -> None:
+    microphone: Any = nullcontext()
+    microphone.rate_hz = 16000
+    with pytest.raises(UserError, match="cannot be written"), recording(microphone, tmp_path / "gone" / "a.wav"):
+        pass
 
 
 def test_results_come_each_half_second(tiny_run: Path, three: Samples) -> None:

@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ from anyio import run, sleep_forever
 
 from ser_images.predict.live.live_stream import LiveStream
 from ser_images.predict.model import Model
-from ser_images.predict.service.live import _send
+from ser_images.predict.service.live import _send, live
 from ser_images.predict.service.settings import ServiceSettings
 from service_process import RunningService, running_service
 
@@ -55,6 +56,25 @@ def test_results_that_nobody_reads_end_a_stream(tiny_run: Path) -> None:
     assert len(results) == 2
     with pytest.raises(TimeoutError):
         run(_send, websocket, service, results)
+
+
+def test_an_error_that_nobody_reads_ends_a_stream(tiny_run: Path) -> None:
+    async def accept(_: object) -> None: ...
+
+    async def receive() -> dict[str, str]:
+        return {"type": "websocket.receive", "text": "no sound"}
+
+    async def send_json(_: object) -> None:
+        await sleep_forever()
+
+    websocket: Any = SimpleNamespace(accept=accept, receive=receive, send_json=send_json, scope={"subprotocols": []})
+    streams = SimpleNamespace(place=nullcontext)
+    service: Any = SimpleNamespace(
+        settings=ServiceSettings(upload_timeout_s=0.1), model=Model.load(tiny_run), streams=streams
+    )
+    start_s = time.monotonic()
+    run(live, websocket, service, 16000, "s16le", None, 0.5, None)
+    assert time.monotonic() - start_s < 5
 
 
 @pytest.mark.slow

@@ -335,8 +335,9 @@ def test_what_is_packed_has_the_signature_of_its_own_files_or_none(
 
 
 def test_predictions_by_a_verified_model(
-    command: Command, bundle: Path, public: Path, monkeypatch: pytest.MonkeyPatch
+    command: Command, bundle: Path, public: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.setenv("SER_IMAGES_VOICES", str(tmp_path / "voices"))
     predict_it = ("file", "--example", "--format", "csv", "--model", bundle)
     code, expected, _ = command(predict, *predict_it)
     assert code == 0

@@ -7,6 +7,7 @@ import logging
 import shutil
 import timeit
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_images.data.common.errors import UserError
+from ser_images.data.common.folders import new_file
 from ser_images.export.formats.onnx import Images, OnnxModel, in_batches
 from ser_images.export.formats.onnx_graph import write_proto
 
@@ -58,20 +60,17 @@ def write_int8(exact: Path, calibration: Images, images: Images, targets: NDArra
         raise UserError(
             f"{exact}: the network has no convolution, the only layers that are converted to 8 bits; use {exact.name}"
         )
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)  # it advises to preprocess a graph that the exporter has optimised already
-    try:
+    with new_file(path) as part, _quiet():
         quantize_static(
-            exact, path, _Reader(before.input_name, calibration), quant_format=QuantFormat.QDQ, per_channel=True,
+            exact, part, _Reader(before.input_name, calibration), quant_format=QuantFormat.QDQ, per_channel=True,
             activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, op_types_to_quantize=["Conv"],
             reduce_range=True,  # 7 bits: without VNNI, 8-bit products of x86 saturate
         )  # fmt: skip
-        write_proto(onnx.load(path), before.bundle, path)
-        after = OnnxModel.open(path)
+        write_proto(onnx.load(part), before.bundle, part)
+        after = OnnxModel.open(part)
         comparison = Comparison(
             (_accuracy(before, images, targets), _accuracy(after, images, targets)),
-            (exact.stat().st_size, path.stat().st_size),
+            (exact.stat().st_size, part.stat().st_size),
             (_latency_ms(before, images[:1]), _latency_ms(after, images[:1])),
         )
         if comparison.accuracy[0] - comparison.accuracy[1] > MAX_LOSS:
@@ -79,9 +78,19 @@ def write_int8(exact: Path, calibration: Images, images: Images, targets: NDArra
                 f"{exact.with_name(path.name)}: accuracy on {len(images)} clips falls from "
                 f"{comparison.accuracy[0]:.1%} to {comparison.accuracy[1]:.1%}, more than a point; not written"
             )
+    return comparison
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep ONNX Runtime's advice to preprocess a graph, which the exporter has optimised already, from the log."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
     finally:
         root.setLevel(level)
-    return comparison
 
 
 def _require_room(folder: Path, size: int) -> None:
