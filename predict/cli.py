@@ -27,6 +27,7 @@ from ser_images.predict.cli_options import (
     VerifyKey,
     VoiceName,
     inputs_of,
+    require_explainable,
     require_format,
     require_one_speaker_option,
     require_outputs,
@@ -39,6 +40,8 @@ from ser_images.predict.output.file_names import printable
 from ser_images.predict.streaming.settings import MARGIN, MAX_SPEAKERS, TIMELINE_HOP_S
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from ser_images.predict.model import Model
 
 FEW = 20
@@ -85,6 +88,8 @@ def file(
     require_plot(explain)
     require_outputs([explain, out], inputs)
     require_one_speaker_option(voice, speaker_regex, explain)
+    if explain:
+        require_explainable(model)
     from ser_images.predict.model import Model
     from ser_images.predict.output.console import print_prediction
     from ser_images.predict.output.text_output import text_output
@@ -101,7 +106,9 @@ def file(
         with text_output(out, inputs) as file:
             write_predictions(file, format, loaded.bundle, predictions, top)
     if explain:
-        _explain(loaded, model, found[0], explain, verify_key)
+        from ser_images.predict.output.plot_file import write_plot
+
+        write_plot(_explanation(loaded, model, found[0], verify_key), explain, inputs)
     if predictions.failed:
         raise typer.Exit(2 if predictions.failed == len(found) else 1)
 
@@ -155,9 +162,10 @@ def timeline(
         with text_output(out, inputs) as file:
             file.write(to_text(format, found, path, loaded.bundle))
     if plot:
-        from ser_images.predict.output.timeline_plot import draw
+        from ser_images.predict.output.plot_file import write_plot
+        from ser_images.predict.output.timeline_plot import timeline_figure
 
-        draw(path, found, plot)
+        write_plot(timeline_figure(path, found), plot, inputs)
 
 
 app.command()(live)
@@ -168,10 +176,10 @@ app.command()(voices)
 app.command()(serve)
 
 
-def _explain(model: "Model", name: str, recording: Path, out: Path, verify_key: Path | None) -> None:
+def _explanation(model: "Model", name: str, recording: Path, verify_key: Path | None) -> "Figure":
     from ser_images.data.common.errors import UserError, prefix_errors
     from ser_images.export.model_names import model_path
-    from ser_images.predict.output.explain import explain
+    from ser_images.predict.output.explain import explanation
     from ser_images.spectrogram_gen.sound_file import read_mono
 
     samples, rate_hz = read_mono(recording)
@@ -179,7 +187,7 @@ def _explain(model: "Model", name: str, recording: Path, out: Path, verify_key: 
         image, prediction = model.image(samples, rate_hz), model(samples, rate_hz)
         if not prediction.speech:
             raise UserError(f"{prediction.label}, so there is nothing to explain; --any-sound explains it nevertheless")
-    explain(model_path(name), image, prediction, printable(Path(recording.name)), out, verify_key)
+    return explanation(model_path(name), image, prediction, printable(Path(recording.name)), verify_key)
 
 
 def main() -> None:

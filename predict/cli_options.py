@@ -105,6 +105,18 @@ def require_outputs(outputs: Sequence[Path | None], inputs: Sequence[Path]) -> N
         require_replaceable(output, inputs)
 
 
+def require_explainable(model: str) -> None:
+    """Raises UserError where a model has no weights, of which `--explain` needs the gradients."""
+    from ser_images.export.bundle.bundle import WEIGHTS
+    from ser_images.export.bundle.files import BundleFiles
+    from ser_images.export.model_names import model_path
+
+    path = model_path(model)
+    alone = path.is_file() and path.suffix.lower() != ".zip"
+    if alone or WEIGHTS not in BundleFiles.listed(path):
+        raise UserError(f"{path}: has no {WEIGHTS}, which --explain needs; give the folder or zip of a run")
+
+
 def require_one_speaker_option(voice: str | None, speaker_regex: str, explain: Path | None) -> None:
     """Raises UserError where both say who speaks, or where one does and the plain prediction is to be explained."""
     if voice and speaker_regex:

@@ -124,7 +124,7 @@ def show(
 ) -> None:
     """Plot one clip with its variants, and images of every class."""
     listing = corpus.find(source, one_class=True)
-    from ser_images.data.common.folders import require_writable
+    from ser_images.data.common.folders import files_moved_into, require_writable
     from ser_images.spectrogram_gen.dataset.plan import make_plan
     from ser_images.spectrogram_gen.inspect.show import clip_figure, contact_sheet
     from ser_images.spectrogram_gen.spec import ImageSpec
@@ -134,8 +134,9 @@ def show(
         raise UserError(f"--clip {clip}: no such clip in {source}; there is, for example, {next(iter(by_name))}")
     require_writable(out)
     spec, plan = ImageSpec(), make_plan(variants, augmentations, labels, seed)
-    clip_figure(by_name[clip] if clip else listing.clips[0], spec, plan).savefig(out / "clip.png", dpi=110)
-    contact_sheet(listing.clips, spec, labels).savefig(out / "contact_sheet.png", dpi=110)
+    with files_moved_into(out) as part:
+        clip_figure(by_name[clip] if clip else listing.clips[0], spec, plan).savefig(part / "clip.png", dpi=110)
+        contact_sheet(listing.clips, spec, labels).savefig(part / "contact_sheet.png", dpi=110)
     typer.echo(f"{out / 'clip.png'}\n{out / 'contact_sheet.png'}")
 
 

@@ -124,6 +124,8 @@ RUN = "import sys; from ser_images.{0}.cli import main; sys.argv[0] = '{0}'; mai
         ("spectrogram_gen", ("build", "VOICES", "--out", "OUT", "--jobs", "1")),
         ("predict", ("file", "VOICES", "--format", "json", "--out", "OUT/found.json")),
         ("predict", ("file", "VOICES", "--format", "csv", "--out", "OUT/found.csv")),
+        ("predict", ("timeline", "RECORDING", "--plot", "OUT/plot.png")),
+        ("spectrogram_gen", ("show", "VOICES", "--out", "OUT")),
         ("export", ("MODEL", "--to", "zip", "--out", "OUT/bundle.zip")),
         ("export", ("MODEL", "--to", "hub-folder", "--out", "OUT/hub")),
     ],
@@ -137,10 +139,12 @@ def test_a_full_disk_is_one_line(voices: Path, tmp_path: Path, package: str, arg
     for path in sorted(voices.rglob("*.wav"))[::20]:
         (recordings / path.relative_to(voices)).parent.mkdir(parents=True, exist_ok=True)
         (recordings / path.relative_to(voices)).symlink_to(path)
-    names = {"VOICES": str(recordings), "OUT": str(tmp_path / "out"), "MODEL": str(shipped.folder)}
+    named = {"VOICES": recordings, "RECORDING": path, "MODEL": shipped.folder, "OUT": tmp_path / "out"}
+    names = {name: str(path) for name, path in named.items()}
     given = [names.get(one.split("/")[0], one.split("/")[0]) + one[len(one.split("/")[0]) :] for one in arguments]
     done = full_disk(["-c", RUN.format(package), *given], 300)
     assert done.returncode in (1, 2), done.stderr
     assert "Traceback" not in done.stderr
     assert os.strerror(errno.EFBIG) in done.stderr
-    assert {path.name for path in tmp_path.rglob("*.part")} <= {JOURNAL}  # with which the next build goes on
+    left = {path.name for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert left <= {JOURNAL, "spec.json", "plan.json"}, "with which the next build goes on"

@@ -19,6 +19,7 @@ from PIL import Image
 from conftest import Command
 from ser_images.data.labels import EMOTIONS
 from ser_images.export.bundle.bundle import Bundle, Normalisation
+from ser_images.export.shipped.catalogue import default_model
 from ser_images.predict.cli import main
 from ser_images.predict.model import Model
 from ser_images.predict.output.explain import activation_map
@@ -144,12 +145,18 @@ def test_explain_plots_the_activation_map(command: Command, voices: Path, run_fo
     assert command(main, "file", recording(voices), "--model", run_folder, "--explain", out)[0] == 0
     with Image.open(out) as image:
         assert image.size == (900, 400)
-    alone = run_folder / "model.onnx"
-    code, _, error = command(main, "file", recording(voices), "--model", alone, "--explain", out)
-    assert (code, error) == (
-        2,
-        f"error: --explain needs the run's folder or zip, with model.safetensors in it, not {alone}\n",
-    )
+
+
+@pytest.mark.parametrize("model", ["default", "model.onnx"])
+def test_a_model_that_cannot_be_explained_is_named(
+    command: Command, tiny_run: Path, tmp_path: Path, model: str
+) -> None:
+    shipped = default_model()
+    assert shipped
+    path, name = (shipped.folder, model) if model == "default" else (tiny_run / model, tiny_run / model)
+    code, out, error = command(main, "file", "--example", "--model", name, "--explain", tmp_path / "why.png")
+    advice = "has no model.safetensors, which --explain needs; give the folder or zip of a run"
+    assert (code, out, error) == (2, "", f"error: {path}: {advice}\n")
 
 
 def test_a_sound_that_cannot_be_explained_is_named(

@@ -8,25 +8,22 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from ser_images.data.common.errors import UserError
 from ser_images.data.common.text import plot_text
-from ser_images.export.bundle.bundle import WEIGHTS, Bundle
+from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.formats.onnx import Images
 from ser_images.export.models import open_bundle, read_network
 from ser_images.predict.prediction import Prediction
 from ser_images.spectrogram_gen.inspect.axes import plot_image
 
 
-def explain(
-    model: Path, image: Images, prediction: Prediction, title: str, out: Path, verify_key: Path | None = None
-) -> None:
+def explanation(
+    model: Path, image: Images, prediction: Prediction, title: str, verify_key: Path | None = None
+) -> Figure:
     """Plot an image of shape (rows, frames), the activation map of its most probable label, and all probabilities.
 
-    Raises:
-        UserError: the model is no bundle with weights; the map needs gradients, which ONNX does not give.
+    Args:
+        model: a folder or a zip with weights: the map needs gradients, which ONNX does not give.
     """
-    if model.is_file() and model.suffix.lower() != ".zip":
-        raise UserError(f"--explain needs the run's folder or zip, with {WEIGHTS} in it, not {model}")
     files, bundle = open_bundle(model, verify_key)
     heat = activation_map(read_network(files, bundle), bundle, image, int(prediction.values.argmax()))
     figure = Figure(figsize=(9, 4), layout="constrained")
@@ -38,7 +35,7 @@ def explain(
     ranked = prediction.ranked()
     right.barh(list(map(plot_text, ranked))[::-1], list(ranked.values())[::-1])
     right.set(xlim=(0, 1), xlabel="probability", title=plot_text(f"{prediction.label} {prediction.confidence:.0%}"))
-    figure.savefig(out)
+    return figure
 
 
 def activation_map(network: torch.nn.Module, bundle: Bundle, image: Images, label: int) -> NDArray[np.float32]:

@@ -15,8 +15,8 @@ COLUMNS = 1500
 _N_FFT = 1024
 
 
-def draw(path: Path, found: Timeline, out: Path) -> None:
-    """Write the plot of a recording and its segments; reads it in blocks, one for each column."""
+def timeline_figure(path: Path, found: Timeline) -> Figure:
+    """The plot of a recording and its segments; reads it in blocks, one for each column."""
     rate_hz, blocks = read_blocks(path, max(found.duration_s / COLUMNS, 2 * _N_FFT / 48000))
     low, high, spectra = [], [], []
     for block in blocks:
@@ -42,7 +42,7 @@ def draw(path: Path, found: Timeline, out: Path) -> None:
             color=f"C{labels.index(segment.label)}", alpha=max(0.2, segment.confidence),
         )  # fmt: skip
     emotion.set(xlabel="time (s)", ylabel="emotion")
-    figure.savefig(out)
+    return figure
 
 
 def _spectrum(block: NDArray[np.float32]) -> NDArray[np.float32]:
