@@ -40,8 +40,6 @@ from ser_images.predict.output.file_names import printable
 from ser_images.predict.streaming.settings import MARGIN, MAX_SPEAKERS, TIMELINE_HOP_S
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from ser_images.predict.model import Model
 
 FEW = 20
@@ -87,9 +85,8 @@ def file(
     inputs = inputs_of(model, *found)
     require_plot(explain)
     require_outputs([explain, out], inputs)
-    require_one_speaker_option(voice, speaker_regex, explain)
-    if explain:
-        require_explainable(model)
+    require_one_speaker_option(voice, speaker_regex)
+    require_explainable(explain, model, bool(voice or speaker_regex))
     from ser_images.predict.model import Model
     from ser_images.predict.output.console import print_prediction
     from ser_images.predict.output.text_output import text_output
@@ -106,9 +103,7 @@ def file(
         with text_output(out, inputs) as file:
             write_predictions(file, format, loaded.bundle, predictions, top)
     if explain:
-        from ser_images.predict.output.plot_file import write_plot
-
-        write_plot(_explanation(loaded, model, found[0], verify_key), explain, inputs)
+        _explain(loaded, model, found[0], explain, inputs, verify_key)
     if predictions.failed:
         raise typer.Exit(2 if predictions.failed == len(found) else 1)
 
@@ -176,10 +171,13 @@ app.command()(voices)
 app.command()(serve)
 
 
-def _explanation(model: "Model", name: str, recording: Path, verify_key: Path | None) -> "Figure":
+def _explain(
+    model: "Model", name: str, recording: Path, out: Path, inputs: list[Path], verify_key: Path | None
+) -> None:
     from ser_images.data.common.errors import UserError, prefix_errors
     from ser_images.export.model_names import model_path
     from ser_images.predict.output.explain import explanation
+    from ser_images.predict.output.plot_file import write_plot
     from ser_images.spectrogram_gen.sound_file import read_mono
 
     samples, rate_hz = read_mono(recording)
@@ -187,7 +185,8 @@ def _explanation(model: "Model", name: str, recording: Path, verify_key: Path | 
         image, prediction = model.image(samples, rate_hz), model(samples, rate_hz)
         if not prediction.speech:
             raise UserError(f"{prediction.label}, so there is nothing to explain; --any-sound explains it nevertheless")
-    return explanation(model_path(name), image, prediction, printable(Path(recording.name)), verify_key)
+    figure = explanation(model_path(name), image, prediction, printable(Path(recording.name)), verify_key)
+    write_plot(figure, out, inputs)
 
 
 def main() -> None:

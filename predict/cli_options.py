@@ -105,8 +105,15 @@ def require_outputs(outputs: Sequence[Path | None], inputs: Sequence[Path]) -> N
         require_replaceable(output, inputs)
 
 
-def require_explainable(model: str) -> None:
-    """Raises UserError where a model has no weights, of which `--explain` needs the gradients."""
+def require_explainable(explain: Path | None, model: str, adapted: bool) -> None:
+    """Raises UserError where a plot is wanted of an adapted prediction, or of a model without weights.
+
+    The plot explains the plain prediction, and needs gradients, which ONNX does not give.
+    """
+    if not explain:
+        return
+    if adapted:
+        raise UserError(f"--explain {explain}: explains predictions without adaptation; leave out --voice or the regex")
     from ser_images.export.bundle.bundle import WEIGHTS
     from ser_images.export.bundle.files import BundleFiles
     from ser_images.export.model_names import model_path
@@ -117,9 +124,7 @@ def require_explainable(model: str) -> None:
         raise UserError(f"{path}: has no {WEIGHTS}, which --explain needs; give the folder or zip of a run")
 
 
-def require_one_speaker_option(voice: str | None, speaker_regex: str, explain: Path | None) -> None:
-    """Raises UserError where both say who speaks, or where one does and the plain prediction is to be explained."""
+def require_one_speaker_option(voice: str | None, speaker_regex: str) -> None:
+    """Raises UserError where both say who speaks."""
     if voice and speaker_regex:
         raise UserError("--voice and --speaker-regex exclude each other; give one")
-    if explain and (voice or speaker_regex):
-        raise UserError(f"--explain {explain}: explains predictions without adaptation; leave out --voice or the regex")

@@ -6,7 +6,7 @@ cells = cross({"ravdess": first, "nemo": second}, TrainConfig("campplus-whisper"
 import shutil
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from ser_images.data.common.errors import UserError
@@ -21,9 +21,10 @@ from ser_images.train.analysis.elsewhere import Elsewhere, evaluate_model
 from ser_images.train.analysis.matrix import ALL, WITHOUT, Cell, read_cells, tested_folder, write_cells, write_matrix
 from ser_images.train.evaluation.adaptation import ADAPTATION, ONLINE_RANDOM, adaptation_metrics, write_labels
 from ser_images.train.evaluation.metrics import metrics
-from ser_images.train.runs.finished import lacks_onnx
+from ser_images.train.runs.finished import is_done
 from ser_images.train.runs.folds import parse_folds
-from ser_images.train.runs.results import FOLD, PREDICTIONS, config_of_fold, read_provenance
+from ser_images.train.runs.records import provenance
+from ser_images.train.runs.results import FOLD, PREDICTIONS, config_of_fold
 from ser_images.train.runs.run import for_images, run
 from ser_images.train.training.callbacks import Report
 from ser_images.train.training.config import TrainConfig
@@ -120,12 +121,10 @@ def _train(
     if not folder.exists():
         for stale in folder.parent.glob(f"on-*/{folder.name}"):  # of a network that was removed
             shutil.rmtree(stale)
-    if not folder.exists() or lacks_onnx(folder):
+    resolved, split = for_images(config, images, test=True), make_split(images.rows, "speaker", fold, config.seed)
+    if not is_done(folder, provenance(images, split, "speaker", fold, resolved, command), True, images, report):
         report(f"\n{folder}:")
         run(images, config, "speaker", fold, folder, report, command=command)
-        return
-    if read_provenance(folder)["config"] != asdict(for_images(config, images, test=True)):
-        raise UserError(f"{folder}: trained with other settings; give another --out, or remove it")
 
 
 def _test(images: ImageSet, fold: int, folder: Path, seed: int, report: Report) -> None:

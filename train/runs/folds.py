@@ -20,7 +20,7 @@ from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.spectrogram_gen.workers import end_with_parent
 from ser_images.train.evaluation.adaptation import adaptation_text
 from ser_images.train.evaluation.metrics import report_text
-from ser_images.train.runs.finished import complete, lacks_onnx, require_same_settings
+from ser_images.train.runs.finished import is_done
 from ser_images.train.runs.records import provenance, write_metrics
 from ser_images.train.runs.results import FOLD, Result, config_of_fold
 from ser_images.train.runs.run import for_images, run
@@ -100,7 +100,7 @@ def cross_validate(
         _Task(image_set.folder, config, protocol, fold, out / FOLD.format(fold), test, tuple(command))
         for fold in sorted({*folds, *existing})
     ]
-    _train([task for task in tasks if not _is_done(task, image_set, report)], jobs, report)
+    _train([task for task in tasks if not _is_trained(task, image_set, report)], jobs, report)
     result = Result.read(out)
     metrics = result.metrics
     with files_moved_into(out) as part:
@@ -109,18 +109,10 @@ def cross_validate(
     return metrics
 
 
-def _is_done(task: _Task, image_set: ImageSet, report: Report) -> bool:
-    """Whether the fold is finished; one that lacks only its ONNX is completed first."""
-    if not task.out.exists():
-        return False
+def _is_trained(task: _Task, image_set: ImageSet, report: Report) -> bool:
     split = make_split(image_set.rows, task.protocol, task.fold, task.config.seed)
     expected = provenance(image_set, split, task.protocol, task.fold, task.config, task.command)
-    if lacks_onnx(task.out):
-        complete(task.out, expected, task.test, image_set, report)
-    else:
-        require_same_settings(task.out, expected, task.test)
-        report(f"fold {task.fold}: done before, kept")
-    return True
+    return is_done(task.out, expected, task.test, image_set, report)
 
 
 def _train(tasks: Sequence[_Task], jobs: int | None, report: Report) -> None:
