@@ -72,9 +72,8 @@ def blocks(page: Path) -> list[Block]:
 def run(folder: Path, *command: str) -> None:
     """Run a command as a process; it must succeed."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        command, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
-    )
+    environment = os.environ | {"PATH": path, "SER_IMAGES_VOICES": str(folder / "voices")}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command[-1]}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 
 

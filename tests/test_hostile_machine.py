@@ -106,13 +106,14 @@ def test_arguments_that_no_machine_can_have(
 
 
 def full_disk(arguments: list[str], max_bytes: int) -> "subprocess.CompletedProcess[str]":
-    """Run a command that cannot write files larger than this, as on a disk without room."""
+    """Run a command that cannot write files larger than this, as on a disk without room; nor could coverage.py."""
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, max_bytes))
 
     command = [sys.executable, *arguments]
-    return subprocess.run(command, preexec_fn=limit, capture_output=True, text=True, check=False)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    return subprocess.run(command, preexec_fn=limit, env=environment, capture_output=True, text=True, check=False)
 
 
 RUN = "import sys; from ser_images.{0}.cli import main; sys.argv[0] = '{0}'; main()"

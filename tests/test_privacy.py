@@ -4,6 +4,7 @@ Where a user asks for them, `ser-images download`, pretrained weights of torchvi
 """
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -110,9 +111,9 @@ def test_every_command_is_tried(lines: list[list[str]]) -> None:
 
 def output(command: Sequence[object], folder: Path) -> str:
     """The output of a program without network, which must succeed and try no address."""
-    done = subprocess.run(
-        without_network(command, folder / "trace"), cwd=folder, capture_output=True, text=True, check=False
-    )
+    environment = os.environ | {"SER_IMAGES_VOICES": str(folder / "voices")}
+    traced = without_network(command, folder / "trace")
+    done = subprocess.run(traced, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert addresses(folder / "trace") == []
     return done.stdout
