@@ -28,7 +28,7 @@ from killing import MAX_LINGER_S, contents, members
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import file_moved_into_place, files_moved_into, locked, moved_into_place, new_file
 from ser_images.data.corpora import find_clips
-from ser_images.export.bundle.run_folder import changed_run
+from ser_images.export.bundle.run_folder import changed_run, new_run_folder
 from ser_images.export.cli import main as export
 from ser_images.export.models import open_model
 from ser_images.spectrogram_gen.dataset.build import Summary, build
@@ -85,6 +85,17 @@ def test_a_change_of_a_run_is_whole_or_not_at_all(
     assert command(export, "license", run, "CC-BY-4.0")[0] == 0
     assert contents(run) == contents(unbroken)
     assert open_model(run, "onnx")[0].license == "CC-BY-4.0"
+
+
+def test_a_run_that_is_refused_keeps_nothing_of_an_interrupted_change(tiny_run: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+    for name in (".change", "..change.part"):
+        (run / name).mkdir()
+    (run / "..change.part" / "model.onnx").write_bytes(b"half")
+    with pytest.raises(UserError, match="run: exists already"), new_run_folder(run):
+        pass
+    assert contents(run) == contents(tiny_run)
+    assert open_model(run)[0] == open_model(tiny_run)[0]
 
 
 def test_a_link_in_place_of_a_change_is_not_followed(command: Command, tiny_run: Path, tmp_path: Path) -> None:

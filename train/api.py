@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.folders import require_new
 from ser_images.data.common.requirements import require_installed
 from ser_images.data.protocols import PROTOCOLS
 from ser_images.train.runs.finished import lacks_onnx
@@ -110,7 +109,9 @@ def run_folder(name: str, protocol: str, fold: int | None, out: Path | str | Non
     default = Path("runs") / (f"{name}-{protocol}" if fold is None else f"{name}-{protocol}-{fold}")
     folder = Path(out) if out else default
     if (fold is not None and not lacks_onnx(folder)) or (fold is None and (folder / "run.json").exists()):
-        require_new(folder)
+        from ser_images.export.bundle.run_folder import require_new_run
+
+        require_new_run(folder)
     return folder
 
 

@@ -32,10 +32,18 @@ def new_run_folder(out: Path) -> Iterator[Path]:
     Raises:
         UserError: `out` exists and is not an empty folder, or cannot be written.
     """
-    require_new(out)
+    require_new_run(out)
     require_writable(out.parent)
     with moved_into_place(out) as folder:
         yield folder
+
+
+def require_new_run(out: Path) -> None:
+    """As `require_new`; a run that is there is refused, and a change of it that was interrupted completed first."""
+    if os.path.lexists(out / CHANGE) or os.path.lexists(out / f".{CHANGE}.part"):
+        with changed_run(out):
+            pass
+    require_new(out)
 
 
 def write_bundle(folder: Path, network: Any, bundle: Bundle) -> None:
