@@ -96,7 +96,7 @@ def new_file(target: Path, inputs: Iterable[Path] = ()) -> Iterator[Path]:
     """
     require_writable(target.parent)
     require_replaceable(target, inputs)
-    part = _part(target)
+    part = part_of(target)
     with suppress(FileNotFoundError):
         found = part.lstat()
         if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or not os.access(part, os.W_OK):
@@ -155,7 +155,7 @@ def files_moved_into(folder: Path) -> Iterator[Path]:
 @contextmanager
 def _part_folder(target: Path, shown: Path) -> Iterator[Path]:
     """An empty folder that no other process writes; it is removed on any failure."""
-    part = _part(target)
+    part = part_of(target)
     if os.path.lexists(part) and not stat.S_ISDIR(part.lstat().st_mode):
         part.unlink()  # a link, which must not be followed
     part.mkdir(parents=True, exist_ok=True)
@@ -169,6 +169,6 @@ def _part_folder(target: Path, shown: Path) -> Iterator[Path]:
             raise
 
 
-def _part(target: Path) -> Path:
+def part_of(target: Path) -> Path:
     """Where `target` is written before it is moved into place."""
     return target.with_name(f".{target.name}.part")

@@ -84,9 +84,8 @@ def fetch(text: str, endpoint: str | None = None) -> Path:
     from filelock import FileLock
 
     require_writable(model.folder.parent)
-    with FileLock(
-        model.folder.with_name(f".{model.folder.name}.lock")
-    ):  # programs that start together fetch a model once
+    lock = model.folder.with_name(f".{model.folder.name}.lock")
+    with FileLock(lock):  # programs that start together fetch a model once
         if found := model.fetched:
             return found
         commit = _download(model, model.commit or model.pinned, endpoint)

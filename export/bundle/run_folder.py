@@ -12,7 +12,7 @@ from typing import Any
 
 from ser_images.data.common.bounded_file import read_bounded
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.folders import locked, moved_into_place, require_new, require_writable
+from ser_images.data.common.folders import locked, moved_into_place, part_of, require_new, require_writable
 from ser_images.data.common.paths import resolve_below
 from ser_images.export.bundle.bundle import BUNDLE, CARD, LEARNER, ONNX, WEIGHTS, Bundle
 from ser_images.export.bundle.files import CHANGE, SIGNATURE, SUMS, BundleFiles, write_sums
@@ -40,7 +40,8 @@ def new_run_folder(out: Path) -> Iterator[Path]:
 
 def require_new_run(out: Path) -> None:
     """As `require_new`; a run that is there is refused, and a change of it that was interrupted completed first."""
-    if os.path.lexists(out / CHANGE) or os.path.lexists(out / f".{CHANGE}.part"):
+    change = out / CHANGE
+    if os.path.lexists(change) or os.path.lexists(part_of(change)):
         with changed_run(out):
             pass
     require_new(out)

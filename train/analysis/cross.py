@@ -21,7 +21,7 @@ from ser_images.train.analysis.elsewhere import Elsewhere, evaluate_model
 from ser_images.train.analysis.matrix import ALL, WITHOUT, Cell, read_cells, tested_folder, write_cells, write_matrix
 from ser_images.train.evaluation.adaptation import ADAPTATION, ONLINE_RANDOM, adaptation_metrics, write_labels
 from ser_images.train.evaluation.metrics import metrics
-from ser_images.train.runs.finished import is_done
+from ser_images.train.runs.finished import keep
 from ser_images.train.runs.folds import parse_folds
 from ser_images.train.runs.records import provenance
 from ser_images.train.runs.results import FOLD, PREDICTIONS, config_of_fold
@@ -118,13 +118,14 @@ def _can_train(images: ImageSet, config: TrainConfig, fold: int, name: str, repo
 def _train(
     images: ImageSet, config: TrainConfig, fold: int, folder: Path, report: Report, command: Sequence[str]
 ) -> None:
-    if not folder.exists():
-        for stale in folder.parent.glob(f"on-*/{folder.name}"):  # of a network that was removed
-            shutil.rmtree(stale)
-    resolved, split = for_images(config, images, test=True), make_split(images.rows, "speaker", fold, config.seed)
-    if not is_done(folder, provenance(images, split, "speaker", fold, resolved, command), True, images, report):
-        report(f"\n{folder}:")
-        run(images, config, "speaker", fold, folder, report, command=command)
+    if folder.exists():
+        resolved, split = for_images(config, images, test=True), make_split(images.rows, "speaker", fold, config.seed)
+        keep(folder, provenance(images, split, "speaker", fold, resolved, command), True, images, report)
+        return
+    for stale in folder.parent.glob(f"on-*/{folder.name}"):  # of a network that was removed
+        shutil.rmtree(stale)
+    report(f"\n{folder}:")
+    run(images, config, "speaker", fold, folder, report, command=command)
 
 
 def _test(images: ImageSet, fold: int, folder: Path, seed: int, report: Report) -> None:

@@ -26,16 +26,13 @@ def lacks_onnx(run: Path) -> bool:
     return ONNX not in BundleFiles.listed(run) or not (run / ONNX).is_file()
 
 
-def is_done(run: Path, expected: Mapping[str, Any], test: bool, image_set: "ImageSet", report: "Report") -> bool:
-    """Whether a run is there; its ONNX is written if it is missing. Raises UserError as `require_same_settings`."""
-    if not run.exists():
-        return False
+def keep(run: Path, expected: Mapping[str, Any], test: bool, image_set: "ImageSet", report: "Report") -> None:
+    """Keep a run that is there; its ONNX is written if it is missing. Raises UserError as `require_same_settings`."""
     if lacks_onnx(run):
         complete(run, expected, test, image_set, report)
     else:
         require_same_settings(run, expected, test)
         report(f"{run}: done before, kept")
-    return True
 
 
 def complete(run: Path, expected: Mapping[str, Any], test: bool, image_set: "ImageSet", report: "Report") -> None:

@@ -20,7 +20,7 @@ from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.spectrogram_gen.workers import end_with_parent
 from ser_images.train.evaluation.adaptation import adaptation_text
 from ser_images.train.evaluation.metrics import report_text
-from ser_images.train.runs.finished import is_done
+from ser_images.train.runs.finished import keep
 from ser_images.train.runs.records import provenance, write_metrics
 from ser_images.train.runs.results import FOLD, Result, config_of_fold
 from ser_images.train.runs.run import for_images, run
@@ -100,7 +100,10 @@ def cross_validate(
         _Task(image_set.folder, config, protocol, fold, out / FOLD.format(fold), test, tuple(command))
         for fold in sorted({*folds, *existing})
     ]
-    _train([task for task in tasks if not _is_trained(task, image_set, report)], jobs, report)
+    for task in tasks:
+        if task.out.exists():
+            _keep(task, image_set, report)
+    _train([task for task in tasks if not task.out.exists()], jobs, report)
     result = Result.read(out)
     metrics = result.metrics
     with files_moved_into(out) as part:
@@ -109,10 +112,10 @@ def cross_validate(
     return metrics
 
 
-def _is_trained(task: _Task, image_set: ImageSet, report: Report) -> bool:
+def _keep(task: _Task, image_set: ImageSet, report: Report) -> None:
     split = make_split(image_set.rows, task.protocol, task.fold, task.config.seed)
     expected = provenance(image_set, split, task.protocol, task.fold, task.config, task.command)
-    return is_done(task.out, expected, task.test, image_set, report)
+    keep(task.out, expected, task.test, image_set, report)
 
 
 def _train(tasks: Sequence[_Task], jobs: int | None, report: Report) -> None:
