@@ -67,7 +67,7 @@ def librosa_and_pillow(clips: Sequence[Clip], out: Path) -> None:
 
 
 def this_project(clips: Sequence[Clip], out: Path) -> None:
-    build(clips, clips[0].path.parent.parent, out, SPEC, Plan(), jobs=1)
+    build(clips, clips[0].path.parent.parent, out, SPEC, Plan())
 
 
 def lower_bound(clips: Sequence[Clip], out: Path) -> None:

@@ -1,7 +1,7 @@
 """Clip: one labelled recording; Listing: the clips of a corpus in a folder; SplitRow: a clip as a split needs it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
@@ -37,13 +37,17 @@ class Clip:
     start_s: float = 0.0
     end_s: float | None = None
 
+    def absolute(self) -> "Clip":
+        """The same clip for processes that may work in another folder."""
+        return replace(self, path=self.path.absolute())
+
 
 @dataclass(frozen=True)
 class Listing:
     """The clips of a corpus, and what in its folder is no clip.
 
     Attributes:
-        clips: sorted by name.
+        clips: sorted by name; `ser_images.data.clips.Clips` where there may be many.
         unparsed: sound files without a label, which is never guessed.
         repeated: further copies of a clip already listed, under the same name.
         bad_rows: rows of a table that are no clip: which, and why.
@@ -51,7 +55,7 @@ class Listing:
         root: the folder that recordings are named relative to; None: the one that was listed.
     """
 
-    clips: tuple[Clip, ...]
+    clips: Sequence[Clip]
     unparsed: tuple[Path, ...] = ()
     repeated: tuple[Path, ...] = ()
     bad_rows: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ser_images.data.clip import Clip, Listing
+from ser_images.data.clips import Clips
 from ser_images.data.common.errors import UserError
 from ser_images.data.label_map import ORIGINAL
 
@@ -55,15 +56,15 @@ class Corrections:
         Raises:
             UserError: a clip that is not there, or that has another label than when it was decided; or none is left.
         """
-        labels = {clip.name: clip.label for clip in listing.clips}
+        labels = {clip.name: clip.label for clip in listing.clips if clip.name in self.decisions}
         for name, (before, _) in self.decisions.items():
             if name not in labels:
                 raise UserError(f"corrections: no clip {name!r}; use the options of the build that was reviewed")
             if labels[name] != before:
                 raise UserError(f"corrections: clip {name!r} was labelled {before!r}, and is now {labels[name]!r}")
-        if new := {after for _, after in self.decisions.values()} - {"", *labels.values()}:
+        if new := {after for _, after in self.decisions.values()} - {"", *(clip.label for clip in listing.clips)}:
             LOGGER.warning("corrections: no clip had the label %s before", ", ".join(sorted(new)))
-        clips = tuple(self._corrected(clip) for clip in listing.clips if self._new(clip))
+        clips = Clips(self._corrected(clip) for clip in listing.clips if self._new(clip))
         if not clips:
             raise UserError("corrections: leave out every clip")
         changed = sum(bool(after) and after != before for before, after in self.decisions.values())

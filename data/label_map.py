@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ser_images.data.clip import Clip, Listing
+from ser_images.data.clips import Clips
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.toml_file import read_toml
 
@@ -80,7 +81,7 @@ class LabelMap:
             UserError: a label that no clip has, in a map that is not shared, or no clip is left.
         """
         new = self.names(sorted({clip.label for clip in listing.clips}))
-        clips = tuple(_relabelled(clip, new[clip.label]) for clip in listing.clips if new[clip.label])
+        clips = Clips(_relabelled(clip, new[clip.label]) for clip in listing.clips if new[clip.label])
         if not clips:
             raise UserError("--label-map: drops every clip")
         changed = [f"{old} is {name or 'dropped'}" for old, name in sorted(new.items()) if name != old]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ser_images.data.clip import Clip, Listing
+from ser_images.data.clips import Clips
 from ser_images.data.common.errors import UserError
 
 
@@ -36,7 +37,7 @@ def combine(listings: Mapping[str, Listing]) -> Listing:
     root = Path(os.path.commonpath(roots))
     parts = listings.values()
     return Listing(
-        tuple(_qualified_clip(name, clip) for name, listing in listings.items() for clip in listing.clips),
+        Clips(_qualified_clip(name, clip) for name, listing in listings.items() for clip in listing.clips),
         tuple(path for part in parts for path in part.unparsed),
         tuple(path for part in parts for path in part.repeated),
         tuple(row for part in parts for row in part.bad_rows),

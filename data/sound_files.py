@@ -1,10 +1,12 @@
 """The sound files under a folder, in an order that does not depend on the file system."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ser_images.data.common.errors import UserError
 
+LOGGER = logging.getLogger("ser_images")
 SUFFIXES = frozenset(
     (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64", ".rf64")
 )  # fmt: skip
@@ -15,14 +17,29 @@ def sound_files(source: Path) -> list[Path]:
 
     Hidden files and folders are skipped: macOS leaves `._NAME.wav` beside each `NAME.wav` that it copies.
     """
-    candidates = [source] if source.is_file() else source.rglob("*")
-    return sorted(
-        path
-        for path in candidates
-        if path.suffix.lower() in SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(source).parts)
-        and path.is_file()
-    )
+    return list(walk_sound_files(source))
+
+
+def walk_sound_files(source: Path) -> Iterator[Path]:
+    """As `sound_files`, one by one: memory holds the names in one folder at a time."""
+    if source.is_file() and source.suffix.lower() in SUFFIXES:
+        yield source
+    for path in _entries(source):
+        if path.is_dir() and not path.is_symlink():
+            yield from walk_sound_files(path)
+        elif path.suffix.lower() in SUFFIXES and path.is_file():
+            yield path
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What is in a folder and not hidden, sorted."""
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except PermissionError as error:
+        LOGGER.warning("%s: skipped (%s)", folder, error.strerror)
+        return []
 
 
 def recordings(paths: Sequence[Path]) -> list[Path]:

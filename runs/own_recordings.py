@@ -25,7 +25,8 @@ from ser_images.data.common.folders import file_moved_into_place
 from ser_images.data.splits import Split
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.models import open_model
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.manifest import ManifestRow
 from ser_images.train.analysis.elsewhere import model_outputs
 from ser_images.train.evaluation.adaptation import SpeakerOutputs, enrolled
 from ser_images.train.evaluation.shared_labels import SharedLabels

@@ -25,7 +25,8 @@ from ser_images.export.adaptation.parameters import SpeakerAdaptation
 from ser_images.export.models import NOT_ADAPTIVE, CheckedModel, open_model
 from ser_images.predict.adaptation.image_outputs import ImageOutputs
 from ser_images.predict.adaptation.tracker import SpeakerTracker, TrackedWindow
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow, load_images
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
+from ser_images.spectrogram_gen.dataset.manifest import ManifestRow
 from ser_images.train.evaluation.adaptation import (
     ENROLLED,
     SpeakerOutputs,

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ser_images.data.common.addresses import path_of
 from ser_images.data.common.command_line import LOGGER, command_line, new_app
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.option_group import with_option_groups
 from ser_images.spectrogram_gen.cli_options import (
     Augmentations,
+    BackendName,
     FeatureName,
     Jobs,
     Labels,
     OneClass,
+    Scheduler,
     Seed,
     Source,
     Sources,
@@ -44,7 +47,10 @@ def build(
     out: Annotated[
         Path,
         typer.Option(
-            help="Folder of the image set; images of an earlier build that this one would not make are removed."
+            parser=path_of,
+            metavar="FOLDER",
+            help="Folder or address (s3://…) of the image set; images of an earlier build that this one would not make "
+            "are removed.",
         ),
     ],
     corpus: CorpusOptions,
@@ -53,6 +59,8 @@ def build(
     labels: Labels = "emotion",
     seed: Seed = 0,
     jobs: Jobs = -1,
+    backend: BackendName = "loky",
+    scheduler: Scheduler = "",
     feature: FeatureName = "",
     spec: Annotated[Path | None, typer.Option(help="JSON file with fields that differ from the default spec.")] = None,
     one_class: OneClass = False,
@@ -69,17 +77,19 @@ def build(
     """
     from ser_images.data.common.progress import progress_bar
     from ser_images.data.corrections import Corrections
+    from ser_images.spectrogram_gen.backends.backend import Backend
     from ser_images.spectrogram_gen.console import print_build
     from ser_images.spectrogram_gen.dataset.build import build as build_images
     from ser_images.spectrogram_gen.dataset.plan import make_plan
 
     image_spec = spec_of(feature, spec)
     plan = make_plan(variants, augmentations, labels, seed)
+    where = Backend(backend, jobs, scheduler)
     listing = find_sources(sources, corpus, one_class)
     if corrections:
         listing = Corrections.read(corrections).apply(listing)
     with progress_bar("rendering", len(listing.clips)) as progress:
-        summary = build_images(listing.clips, listing.root or Path(), out, image_spec, plan, jobs, progress)
+        summary = build_images(listing.clips, listing.root or Path(), out, image_spec, plan, where, progress)
     print_build(summary, listing, out)
     _warn_without_speakers(listing)
     if strict and (summary.failed or listing.unparsed or listing.bad_rows):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ser_images.data.common.addresses import path_of
 from ser_images.data.common.bounded_file import read_text_bounded
 from ser_images.data.common.command_line import MAX_SEED
 from ser_images.data.common.errors import UserError, prefix_errors
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 Source = Annotated[Path, typer.Argument(help="Folder of recordings.")]
 Sources = Annotated[
     list[Path],
-    typer.Argument(help="Folders of recordings, tables of them, or a TOML file that describes several corpora."),
+    typer.Argument(
+        parser=path_of,
+        metavar="SOURCES...",
+        help="Folders of recordings, or addresses (s3://…); tables; or a TOML file that describes several corpora.",
+    ),
 ]
 Variants = Annotated[int, typer.Option(min=0, max=999, help="Augmented variants of each recording.")]
 Augmentations = Annotated[
@@ -26,6 +31,16 @@ Augmentations = Annotated[
 Labels = Annotated[str, typer.Option(help="Classes: emotion (8 in RAVDESS) or gender-emotion (16).")]
 Seed = Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Random seed.")]
 Jobs = Annotated[int, typer.Option(help="Worker processes; -1 for one per core.")]
+BackendName = Annotated[
+    str, typer.Option("--backend", help="Where images are rendered: loky (processes of this machine), dask or ray.")
+]
+Scheduler = Annotated[
+    str,
+    typer.Option(
+        help="Address of a cluster of Dask (tcp://HOST:8786) or Ray (ray://HOST:10001, or auto).",
+        show_default="a cluster of this machine",
+    ),
+]
 OneClass = Annotated[bool, typer.Option("--one-class", help="Allow a single label.")]
 FeatureName = Annotated[
     str,

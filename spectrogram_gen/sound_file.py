@@ -15,6 +15,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from ser_images.data.common.addresses import is_local
 from ser_images.data.common.errors import UserError
 
 Samples = NDArray[np.float32]
@@ -119,13 +120,23 @@ def read_blocks(path: Path, block_s: float | None = None) -> tuple[int, Iterator
 class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]  # untyped
     """A sound file read from start to end: python-soundfile seeks after each block, where MP3 then loses a frame."""
 
+    def __init__(self, path: Path) -> None:
+        self._stored = None if is_local(path) else path.open("rb")
+        local = os.fsencode(path) if os.name == "posix" else path  # names that are not UTF-8
+        super().__init__(self._stored or local)
+
+    def close(self) -> None:
+        super().close()
+        if self._stored:
+            self._stored.close()
+
     def seekable(self) -> bool:
         return False
 
 
 def _open(path: Path) -> soundfile.SoundFile:
     with _decoder_errors(path):
-        file = _SequentialFile(os.fsencode(path) if os.name == "posix" else path)  # names that are not UTF-8
+        file = _SequentialFile(path)
     if not MIN_RATE_HZ <= file.samplerate <= MAX_RATE_HZ or not 1 <= file.channels <= MAX_CHANNELS:
         file.close()
         raise UserError(

@@ -35,7 +35,8 @@ from ser_images.export.models import open_model
 from ser_images.predict.webpage.site import FILES
 from ser_images.spectrogram_gen.cli import main as images
 from ser_images.spectrogram_gen.dataset.build import build
-from ser_images.spectrogram_gen.dataset.image_set import JOURNAL, ImageSet
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.journal import JOURNAL
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.train.cli import main as train
 from ser_images.train.runs import run as runs

@@ -14,7 +14,7 @@ from torch import nn
 from ser_images.export.adaptation.parameters import Shrinkage, SpeakerAdaptation
 from ser_images.export.adaptation.speaker_mean import AdaptedSpeaker
 from ser_images.export.architectures.speech.pretrained_speech import Block
-from ser_images.spectrogram_gen.dataset.image_set import ManifestRow
+from ser_images.spectrogram_gen.dataset.manifest import ManifestRow
 from ser_images.train.evaluation.adaptation import (
     DRAWS,
     ENROLLED,

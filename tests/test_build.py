@@ -16,15 +16,11 @@ from PIL import Image
 from conftest import SMALL
 from ser_images.data.common.errors import UserError
 from ser_images.data.corpora import find_clips
+from ser_images.spectrogram_gen.backends.backend import Backend
 from ser_images.spectrogram_gen.dataset.build import Summary, build
-from ser_images.spectrogram_gen.dataset.image_set import (
-    COLUMNS,
-    JOURNAL,
-    MANIFEST,
-    ImageSet,
-    load_images,
-    read_manifest,
-)
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
+from ser_images.spectrogram_gen.dataset.journal import JOURNAL, Journal
+from ser_images.spectrogram_gen.dataset.manifest import COLUMNS, MANIFEST, read_manifest
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.spec import ImageSpec
 
@@ -42,7 +38,7 @@ def recordings(voices: Path, tmp_path: Path) -> Path:
 
 
 def make(source: Path, out: Path, plan: Plan = Plan(n_variants=2), spec: ImageSpec = SMALL, jobs: int = 1) -> Summary:  # noqa: B008  # frozen
-    return build(find_clips(source, "synthetic").clips, source, out, spec, plan, jobs)
+    return build(find_clips(source, "synthetic").clips, source, out, spec, plan, Backend(jobs=jobs))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -165,7 +161,7 @@ def test_a_killed_build_leaves_no_half_image_and_goes_on(voices: Path, tmp_path:
     assert summary.rendered + summary.kept == 120
     assert summary.kept >= 16
     fresh = tmp_path / "fresh"
-    build(clips, recordings, fresh, ImageSpec(), Plan(n_variants=3), jobs=2)
+    build(clips, recordings, fresh, ImageSpec(), Plan(n_variants=3), Backend(jobs=2))
     assert contents(out) == contents(fresh)
 
 
@@ -289,9 +285,10 @@ def test_only_a_journal_may_end_in_half_a_row(recordings: Path, tmp_path: Path) 
     out = tmp_path / "images"
     make(recordings, out, Plan())
     content = (out / MANIFEST).read_bytes().removesuffix(b"\n")
-    for name, rows in {MANIFEST: 6, JOURNAL: 5}.items():
-        (out / name).write_bytes(content)
-        assert len(list(read_manifest(out / name))) == rows
+    (out / MANIFEST).write_bytes(content)
+    (out / JOURNAL).write_bytes(content)
+    assert len(list(read_manifest(out / MANIFEST))) == 6
+    assert len(list(Journal(out).rows())) == 5
 
 
 def test_names_that_a_manifest_cannot_hold_fail_alone(recordings: Path, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from conftest import add_tiny_architecture
-from ser_images.spectrogram_gen.dataset.image_set import MANIFEST, ImageSet, write_manifest
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.manifest import MANIFEST, write_manifest
 from ser_images.train.evaluation.uar import uar
 from ser_images.train.runs.results import Result
 from ser_images.train.runs.run import run

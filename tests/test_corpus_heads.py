@@ -15,7 +15,8 @@ from ser_images.data.common.errors import UserError
 from ser_images.export.architectures.speech.corpus_heads import CorpusHeads
 from ser_images.export.architectures.speech.pretrained_speech import Block
 from ser_images.export.bundle.bundle import Bundle
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.manifest import ManifestRow
 from ser_images.train.runs.run import for_images
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.corpus_heads import fit_head

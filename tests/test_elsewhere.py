@@ -17,7 +17,8 @@ from ser_images.data.labels import EMOTIONS
 from ser_images.data.lineage import Lineage
 from ser_images.export.models import open_model
 from ser_images.spectrogram_gen.dataset.build import build
-from ser_images.spectrogram_gen.dataset.image_set import MANIFEST, ImageSet, write_manifest
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.manifest import MANIFEST, write_manifest
 from ser_images.spectrogram_gen.dataset.merge import read_sets
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.train.analysis.cross import _can_train, _in_several_corpora, combinations, cross

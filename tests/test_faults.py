@@ -32,7 +32,8 @@ from ser_images.export.bundle.run_folder import changed_run, new_run_folder
 from ser_images.export.cli import main as export
 from ser_images.export.models import open_model
 from ser_images.spectrogram_gen.dataset.build import Summary, build
-from ser_images.spectrogram_gen.dataset.image_set import JOURNAL, ImageSet
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.journal import JOURNAL
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.train.cli import main as train
 

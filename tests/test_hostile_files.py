@@ -20,7 +20,8 @@ from ser_images.data.lineage import Lineage
 from ser_images.data.splits import make_split
 from ser_images.export.bundle.run_card import read_robustness
 from ser_images.spectrogram_gen.corpus_options import CorpusOptions
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow, write_manifest
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.manifest import ManifestRow, write_manifest
 from ser_images.spectrogram_gen.sources import find_sources
 from ser_images.spectrogram_gen.spec import ImageSpec
 from ser_images.train.evaluation.adaptation import AdaptedLabel, read_labels, write_labels

@@ -18,7 +18,8 @@ from ser_images.data.corpora import find_clips
 from ser_images.predict.cli import main as predict_main
 from ser_images.spectrogram_gen.cli import main as images_main
 from ser_images.spectrogram_gen.dataset.build import build
-from ser_images.spectrogram_gen.dataset.image_set import JOURNAL, ImageSet
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.journal import JOURNAL
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.spec import ImageSpec
 from ser_images.train.cli import main as train_main

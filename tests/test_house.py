@@ -22,6 +22,7 @@ LAYERS = {
     "data": [
         "common",
         "clip",
+        "clips",
         "labels",
         "sound_files",
         "synthesis",
@@ -36,6 +37,7 @@ LAYERS = {
         "leaks",
         "download",
     ],
+    "spectrogram_gen": ["backends", "dataset"],
     "export": ["adaptation", "bundle", "shipped", "model_names", "convert", "licensing", "signing", "bench"],
     "train": ["evaluation", "training", "runs", "analysis"],
 }

@@ -32,7 +32,7 @@ def test_rename_merge_and_drop() -> None:
     assert labels("anger=angry, calm=neutral, boredom=") == [
         ("anger", "angry"), ("calm", "neutral"), ("neutral", "neutral"),
     ]  # fmt: skip
-    assert labels("canonical") == [("anger", "angry"), ("calm", "calm"), ("neutral", "neutral"), ("boredom", "boredom")]
+    assert labels("canonical") == [("anger", "angry"), ("boredom", "boredom"), ("calm", "calm"), ("neutral", "neutral")]
     assert labels("canonical,anger=rage,boredom=")[0] == ("anger", "rage")
 
 

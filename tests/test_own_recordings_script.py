@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ser_images.data.common.errors import UserError
-from ser_images.spectrogram_gen.dataset.image_set import MANIFEST, ImageSet, write_manifest
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.manifest import MANIFEST, write_manifest
 from ser_images.train.analysis.elsewhere import evaluate_model
 from ser_images.train.evaluation.uar import uar
 from ser_images.train.runs.run import run

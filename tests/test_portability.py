@@ -25,9 +25,11 @@ from ser_images.export.shipped.catalogue import default_model
 from ser_images.predict.cli import main as predict
 from ser_images.predict.example import example
 from ser_images.predict.output.file_names import printable
+from ser_images.spectrogram_gen.backends.backend import Backend
 from ser_images.spectrogram_gen.cli import main as images_main
 from ser_images.spectrogram_gen.dataset.build import build
-from ser_images.spectrogram_gen.dataset.image_set import MANIFEST, SPEC, ImageSet
+from ser_images.spectrogram_gen.dataset.image_set import SPEC, ImageSet
+from ser_images.spectrogram_gen.dataset.manifest import MANIFEST
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.train.evaluation.plots import confusion_matrix
 from test_hostile_files import READERS
@@ -83,7 +85,7 @@ def test_timelines_of_any_name(command: Command, recordings: Path) -> None:
 def test_images_of_any_name(recordings: Path, tmp_path: Path) -> None:
     """They are named by the recordings; what is not UTF-8 is left out, and named."""
     clips = find_clips(recordings, "folder").clips
-    summary = build(clips, recordings, tmp_path / "images", SMALL, Plan(), jobs=2)
+    summary = build(clips, recordings, tmp_path / "images", SMALL, Plan(), Backend(jobs=2))
     found = ImageSet.read(tmp_path / "images").rows
     bad = [clip for clip in clips if "\udce9" in clip.name]
     assert (summary.rendered, len(summary.failed)) == (len(found), len(bad))

@@ -17,7 +17,8 @@ from ser_images.data.common.errors import UserError
 from ser_images.data.corrections import Corrections
 from ser_images.data.labels import EMOTIONS
 from ser_images.spectrogram_gen.cli import main as images_main
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, write_manifest
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.manifest import write_manifest
 from ser_images.spectrogram_gen.sound_file import Samples
 from ser_images.train.analysis.review import write_review
 from ser_images.train.cli import main

@@ -18,7 +18,7 @@ from ser_images.data.protocols import PROTOCOLS
 from ser_images.export.adaptation.parameters import Shrinkage, SpeakerAdaptation
 from ser_images.export.bundle.bundle import Bundle, Normalisation
 from ser_images.spectrogram_gen.augment import AUGMENTATIONS
-from ser_images.spectrogram_gen.dataset.image_set import ManifestRow, read_manifest, write_manifest
+from ser_images.spectrogram_gen.dataset.manifest import ManifestRow, read_manifest, write_manifest
 from ser_images.spectrogram_gen.features.table import FEATURES
 from ser_images.spectrogram_gen.spec import ImageSpec
 from ser_images.train.evaluation.predictions import Predictions

@@ -167,7 +167,7 @@ def other_labels(images: ImageSet, tmp_path: Path, renamed: dict[str, str]) -> I
     """The same images with other labels, and other names of speakers and clips."""
     from dataclasses import replace
 
-    from ser_images.spectrogram_gen.dataset.image_set import MANIFEST, write_manifest
+    from ser_images.spectrogram_gen.dataset.manifest import MANIFEST, write_manifest
 
     folder = tmp_path / "other"
     shutil.copytree(images.folder, folder)

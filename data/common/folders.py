@@ -12,9 +12,10 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import TextIO
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import Any, TextIO
 
+from ser_images.data.common.addresses import is_local
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.lock import held
 
@@ -70,9 +71,14 @@ def _is_input(target: Path, path: Path) -> bool:
 def locked(folder: Path) -> Iterator[None]:
     """Hold a folder, which is made where it is missing, and removed again where it is still empty.
 
+    Stores have neither folders nor such locks: nothing is held there.
+
     Raises:
         UserError: another process holds it, or it cannot be written.
     """
+    if not is_local(folder):
+        yield
+        return
     created = not folder.exists()
     require_writable(folder)
     try:
@@ -94,6 +100,10 @@ def new_file(target: Path, inputs: Iterable[Path] = ()) -> Iterator[Path]:
     Raises:
         UserError: the folder of `target` can't be written, `target` may not be replaced, or another process writes it.
     """
+    if not is_local(target):
+        with _sent_to_store(target) as part:
+            yield part
+        return
     require_writable(target.parent)
     require_replaceable(target, inputs)
     part = part_of(target)
@@ -110,6 +120,17 @@ def new_file(target: Path, inputs: Iterable[Path] = ()) -> Iterator[Path]:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def _sent_to_store(target: Path) -> Iterator[Path]:
+    """A file of this machine, which is sent at the end: stores show a file when it is whole."""
+    with TemporaryDirectory() as folder:
+        part = Path(folder) / "part"
+        part.touch()
+        yield part
+        store: Any = target
+        store.fs.put_file(str(part), store.path)
 
 
 @contextmanager

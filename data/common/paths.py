@@ -2,6 +2,7 @@
 
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from ser_images.data.common.addresses import is_local
 from ser_images.data.common.errors import UserError
 
 
@@ -25,7 +26,7 @@ def resolve_below(root: Path, name: str, source: Path) -> Path:
     plain = PurePosixPath(name)
     if not name or "\0" in name or plain.is_absolute() or PureWindowsPath(name).drive or "\\" in name:
         raise UserError(f"{source}: {name!r} is not a path below {root}; nothing was read or changed")
-    path = root / plain
+    path = root / str(plain)
     require_usable(path)
     if ".." in plain.parts or not path.resolve().is_relative_to(root.resolve()):
         raise UserError(f"{source}: {name!r} leads out of {root}; nothing was read or changed")
@@ -35,7 +36,8 @@ def resolve_below(root: Path, name: str, source: Path) -> Path:
 def require_usable(path: Path) -> None:
     """Raise UserError for a path that no file can have, such as one that is too long; it need not exist."""
     try:
-        path.lstat()
+        if is_local(path):
+            path.lstat()
     except FileNotFoundError:
         return
     except (OSError, ValueError) as error:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ser_images.data.clip import UNNAMED, Listing
+from ser_images.data.clips import Clips
 from ser_images.data.common.errors import UserError
 from ser_images.data.corpora import folder
 from ser_images.data.corpora.folder import PathRule
@@ -57,7 +58,7 @@ def find_clips(
 
 
 def _select_channel(listing: Listing, channel: str, source: Path) -> Listing:
-    clips = tuple(clip for clip in listing.clips if clip.attributes.get("channel") == channel)
+    clips = Clips(clip for clip in listing.clips if clip.attributes.get("channel") == channel)
     if not clips:
         raise UserError(
             f"--channel {channel}: none of the {len(listing.clips)} clips in {source}; only a corpus that names "

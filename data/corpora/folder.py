@@ -1,19 +1,21 @@
 """Recordings in any tree: the label is the first folder, or in the path; so is the speaker, or in a CSV."""
 
 import csv
+import json
 import logging
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 from ser_images.data.clip import NAMED, Clip, Listing
+from ser_images.data.clips import Clips
 from ser_images.data.common.csv_file import is_complete
+from ser_images.data.common.disk_table import DiskTable
 from ser_images.data.common.errors import UserError
-from ser_images.data.sound_files import sound_files
+from ser_images.data.sound_files import walk_sound_files
 
 LOGGER = logging.getLogger("ser_images")
 CONTAINERS = frozenset(
@@ -87,20 +89,19 @@ def speakers_from_csv(path: Path) -> PathRule:
 
 def find(source: Path, rule: PathRule) -> Listing:
     """One clip per sound file; its label is the first folder below `source`, unless the rule says it."""
-    clips, unparsed = [], []
-    files = sound_files(source)
-    for path, name in zip(files, clip_names(files, source), strict=True):
-        recording = path.relative_to(source)
-        if len(recording.parts) < 2 and not rule.has_label:
-            unparsed.append(path)
-            continue
-        facts = rule.read(recording.as_posix())
-        attributes = MappingProxyType({name: text for name, text in facts.items() if name not in NAMED})
-        label = facts.get("label") or recording.parts[0]
-        clips.append(Clip(path, name, label, facts.get("speaker", ""), "folder", facts.get("gender", ""), attributes))
-    clips.sort(key=lambda clip: clip.name)
-    require_distinct(clips)
-    return Listing(tuple(clips), tuple(unparsed))
+    names = ClipNames(source, walk_sound_files(source))
+    labelled = (path for path in walk_sound_files(source) if rule.has_label or path.parent != source)
+    clips = Clips(distinct(_clip(path, source, names.of(path), rule) for path in labelled))
+    unlabelled = (path for path in walk_sound_files(source) if path.parent == source and not rule.has_label)
+    return Listing(clips, tuple(unlabelled))
+
+
+def _clip(path: Path, source: Path, name: str, rule: PathRule) -> Clip:
+    recording = path.relative_to(source)
+    facts = rule.read(recording.as_posix())
+    attributes = MappingProxyType({name: text for name, text in facts.items() if name not in NAMED})
+    label, speaker, gender = (facts.get(name, "") for name in ("label", "speaker", "gender"))
+    return Clip(path, name, label or recording.parts[0], speaker, "folder", gender, attributes)
 
 
 def require_labels(listing: Listing, source: Path, one_class: bool) -> None:
@@ -125,23 +126,32 @@ def require_labels(listing: Listing, source: Path, one_class: bool) -> None:
         raise UserError(f"{what}; give recordings with several labels, or --one-class to keep one")
 
 
-def clip_names(files: Sequence[Path], root: Path) -> list[str]:
-    """A name for the clip of each file: its path below `root`; the suffix too where two files differ in it only."""
-    names = ["-".join(path.relative_to(root).with_suffix("").parts) for path in files]
-    counts = Counter(names)
-    return [
-        f"{name}-{path.suffix[1:].lower()}" if counts[name] > 1 else name
-        for path, name in zip(files, names, strict=True)
-    ]
+class ClipNames:
+    """Names for the clips of files: their paths below a folder; the suffix too where two files differ in it only."""
+
+    def __init__(self, root: Path, files: Iterable[Path]) -> None:
+        self._root, self._counts = root, DiskTable()
+        for path in files:
+            name = self._short(path)
+            self._counts.put(name, "several" if name in self._counts else "one")
+
+    def of(self, path: Path) -> str:
+        """The name of the clip of one of these files."""
+        name = self._short(path)
+        return f"{name}-{path.suffix[1:].lower()}" if self._counts.get(name) == "several" else name
+
+    def _short(self, path: Path) -> str:
+        return "-".join(path.relative_to(self._root).with_suffix("").parts)
 
 
-def require_distinct(clips: Sequence[Clip]) -> None:
-    """Raises UserError where the images of two clips would be one file, also where names ignore case."""
-    found: dict[str, Clip] = {}
+def distinct(clips: Iterable[Clip]) -> Iterator[Clip]:
+    """The clips; raises UserError where the images of two would be one file, also where names ignore case."""
+    found = DiskTable()
     for clip in clips:
-        other = found.setdefault(unicodedata.normalize("NFC", clip.name).casefold(), clip)
-        if other is not clip:
-            where = "" if other.name == clip.name else " where names ignore case, as on macOS and Windows"
-            raise UserError(
-                f"{other.path} and {clip.path} would both be the clip {other.name!r}{where}: rename one of them"
-            )
+        folded = unicodedata.normalize("NFC", clip.name).casefold()
+        if (other := found.get(folded)) is not None:
+            name, path = json.loads(other)
+            where = "" if name == clip.name else " where names ignore case, as on macOS and Windows"
+            raise UserError(f"{path} and {clip.path} would both be the clip {name!r}{where}: rename one of them")
+        found.put(folded, json.dumps([clip.name, str(clip.path)]))
+        yield clip

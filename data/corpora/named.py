@@ -11,8 +11,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ser_images.data.clip import NAMED, Clip, Listing
+from ser_images.data.clips import Clips
 from ser_images.data.common.errors import UserError
-from ser_images.data.sound_files import sound_files
+from ser_images.data.sound_files import walk_sound_files
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -80,14 +81,20 @@ class NamedCorpus:
         A name that occurs twice yields one clip (popular repackagings of RAVDESS and TESS hold every file twice): the
         one whose path is shortest, then first by alphabet.
         """
-        clips: dict[str, Clip] = {}
+        clips = Clips()
         unparsed, repeated = [], []
-        for path in sorted(sound_files(source), key=lambda path: (len(path.parts), path)):
+        for path in walk_sound_files(source):
             clip = self.parse(path)
             if clip is None:
                 unparsed.append(path)
-            elif clip.name in clips:
-                repeated.append(path)
-            else:
-                clips[clip.name] = clip
-        return Listing(tuple(clips[name] for name in sorted(clips)), tuple(unparsed), tuple(repeated))
+                continue
+            other = clips.named(clip.name)
+            if other is not None:
+                clip, further = sorted((clip, other), key=lambda one: _shortest_first(one.path))
+                repeated.append(further.path)
+            clips.put(clip)
+        return Listing(clips, tuple(unparsed), tuple(sorted(repeated, key=_shortest_first)))
+
+
+def _shortest_first(path: Path) -> tuple[int, Path]:
+    return len(path.parts), path

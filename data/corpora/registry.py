@@ -3,7 +3,8 @@
 A package adds one by an entry point of the group `ser_images.corpora`, whose object has what `Corpus` lists.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -48,11 +49,13 @@ def corpora_by_name() -> Mapping[str, Corpus]:
     return MappingProxyType(found)
 
 
-def corpus_named_like(files: Sequence[Path]) -> str:
+def corpus_named_like(files: Iterable[Path]) -> str:
     """The corpus that more than half of these sound files are named as; empty where there is none."""
-    counts = {name: sum(map(corpus.recognises, files)) for name, corpus in corpora_by_name().items()}
-    name = max(counts, key=lambda name: counts[name])
-    return name if counts[name] * 2 > len(files) else ""
+    counts, n_files = Counter[str](), 0
+    for path in files:
+        counts.update(name for name, corpus in corpora_by_name().items() if corpus.recognises(path))
+        n_files += 1
+    return next((name for name, count in counts.most_common(1) if count * 2 > n_files), "")
 
 
 def licence_of(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Build an image set from clips: parallel, resumable, never half-written.
+"""Build an image set from clips: in parallel, resumable, never half-written.
 
     summary = build(listing.clips, source, Path("images"), ImageSpec(), Plan(n_variants=4))
 
@@ -8,35 +8,31 @@ augmentation parameters. Images that it would not make are removed. Another spec
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ser_images.data.clip import Clip
+from ser_images.data.common.addresses import is_local
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.folders import locked
+from ser_images.data.common.folders import file_moved_into_place, locked
 from ser_images.data.common.paths import resolve_below
+from ser_images.spectrogram_gen.backends.backend import THIS_PROCESS, Backend, in_parallel
 from ser_images.spectrogram_gen.dataset.clip_job import (
     ClipDone,
+    ClipJob,
     clip_job,
     printable,
     relative_name,
     render_clip,
     unusable_name,
 )
-from ser_images.spectrogram_gen.dataset.image_set import (
-    JOURNAL,
-    MANIFEST,
-    SPEC,
-    ManifestRow,
-    append_rows,
-    read_manifest,
-    read_spec,
-    write_manifest,
-)
+from ser_images.spectrogram_gen.dataset.image_set import SPEC
+from ser_images.spectrogram_gen.dataset.journal import Journal
+from ser_images.spectrogram_gen.dataset.manifest import MANIFEST, ManifestRow, read_manifest, write_manifest
 from ser_images.spectrogram_gen.dataset.plan import Plan
+from ser_images.spectrogram_gen.dataset.row_table import RowTable, require_same_corpus, require_same_spec
 from ser_images.spectrogram_gen.spec import ImageSpec
-from ser_images.spectrogram_gen.workers import in_parallel, require_jobs
 
 LOGGER = logging.getLogger("ser_images")
 
@@ -65,107 +61,93 @@ def build(
     folder: Path,
     spec: ImageSpec,
     plan: Plan,
-    jobs: int = 1,
+    backend: Backend = THIS_PROCESS,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Summary:
     """Render every clip and its variants into `folder`.
 
+    Memory does not grow with the number of clips, as far as `clips` itself does not.
+
     Args:
         source: the folder of the recordings; the manifest names them relative to it.
-        jobs: worker processes; -1 for one per core.
+        backend: where images are rendered; the image set is the same.
         progress: called with the number of clips done.
 
     Raises:
         UserError: `folder` holds something else, or the images of another corpus or spec; another build writes it; it
             cannot be written; or no clip could be rendered.
     """
-    require_jobs(jobs)
     with locked(folder):
-        return _build(clips, source, folder, spec, plan, jobs, progress)
+        try:
+            return _Build(clips, source, folder, spec, plan).run(backend, progress)
+        except OSError as error:
+            raise UserError(
+                f"{folder}: cannot be written ({getattr(error, 'strerror', None) or error}); make room and run the "
+                f"same command again to continue"
+            ) from error
 
 
-def _build(
-    clips: Sequence[Clip], source: Path, folder: Path, spec: ImageSpec, plan: Plan, jobs: int,
-    progress: Callable[[int], None],
-) -> Summary:  # fmt: skip
-    old = _earlier_rows(folder)
-    summary = Summary(failed=_unusable_names(clips, source))
-    usable = [clip for clip in clips if relative_name(clip, source) not in summary.failed]
-    _require_same_corpus(folder, usable, old)
-    _require_same_spec(folder, spec, old)
-    jobs_to_do = [clip_job(clip, source, folder, spec, plan, old) for clip in usable]
-    done: list[ManifestRow] = []
-    try:
-        write_manifest(folder / JOURNAL, old.values())
-        with (folder / JOURNAL).open("a", newline="", encoding="utf-8") as journal:
-            for count, result in enumerate(in_parallel(render_clip, jobs_to_do, jobs), 1):
-                append_rows(journal, result.rows)
-                done.extend(result.rows)
-                summary.count(result)
+class _Build:
+    """A build: the rows of earlier ones, and its own."""
+
+    def __init__(self, clips: Sequence[Clip], source: Path, folder: Path, spec: ImageSpec, plan: Plan) -> None:
+        self.clips, self.source, self.folder, self.spec, self.plan = clips, source, folder, spec, plan
+        self.journal, self.summary = Journal(folder), Summary()
+        self.old, self.done = RowTable(_earlier_rows(folder, self.journal)), RowTable()
+
+    def run(self, backend: Backend, progress: Callable[[int], None]) -> Summary:
+        """Render what is missing or stale, and write the manifest."""
+        require_same_corpus(self.folder, (clip for clip in self.clips if not self._unusable(clip)), self.old)
+        require_same_spec(self.folder, self.spec, self.old)
+        with self.journal.appending(self.old.rows()) as append:
+            for count, result in enumerate(in_parallel(render_clip, self._jobs(), backend), 1):
+                append(result.rows)
+                self.done.add(result.rows)
+                self.summary.count(result)
                 progress(count)
-        if not done:
-            (folder / JOURNAL).unlink()
-            first = next(iter(summary.failed.values()))
-            raise UserError(f"{source}: none of {len(clips)} recordings could be rendered; the first: {first}")
-        summary.removed = _finish(folder, spec, done, old)
-    except OSError as error:
-        raise UserError(
-            f"{folder}: cannot be written ({error.strerror}); make room and run the same command again to continue"
-        ) from error
-    return summary
+        if not self.done:
+            self.journal.remove()
+            first = next(iter(self.summary.failed.values()))
+            raise UserError(
+                f"{self.source}: none of {len(self.clips)} recordings could be rendered; the first: {first}"
+            )
+        self._finish()
+        return self.summary
+
+    def _jobs(self) -> Iterator[ClipJob]:
+        for clip in self.clips:
+            if not self._unusable(clip):
+                yield clip_job(clip, self.source, self.folder, self.spec, self.plan, self.old.get)
+
+    def _unusable(self, clip: Clip) -> bool:
+        """Whether a recording cannot be listed in a manifest; it counts as failed."""
+        if reason := unusable_name(clip, self.source):
+            self.summary.failed[relative_name(clip, self.source)] = reason
+        return bool(reason)
+
+    def _finish(self) -> None:
+        """Write spec and manifest, and remove the images of earlier builds that are not in this one."""
+        for row in self.old.rows():
+            path = resolve_below(self.folder, row.image, self.folder / MANIFEST)
+            if not self.done.get(row.image) and path.exists():
+                path.unlink()
+                self.summary.removed += 1
+        if is_local(self.folder):
+            for leftover in self.folder.glob("*/.*.png.*part"):
+                leftover.unlink()
+        with file_moved_into_place(self.folder / SPEC) as file:
+            file.write(self.spec.to_json() + "\n")
+        write_manifest(self.folder / MANIFEST, self.done.rows())
+        self.journal.remove()
 
 
-def _earlier_rows(folder: Path) -> dict[str, ManifestRow]:
-    """The rows that earlier builds left, by image file; raises UserError where `folder` holds something else."""
-    listed = [folder / name for name in (MANIFEST, JOURNAL) if (folder / name).exists()]
-    if not listed and folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
+def _earlier_rows(folder: Path, journal: Journal) -> Iterator[ManifestRow]:
+    """The rows that earlier builds left; raises UserError where `folder` holds something else."""
+    has_manifest, has_journal = (folder / MANIFEST).exists(), journal.exists()
+    if has_manifest:
+        yield from read_manifest(folder / MANIFEST)
+    if has_journal:
+        yield from journal.rows()
+    others = (path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else iter(())
+    if not has_manifest and not has_journal and any(others):
         raise UserError(f"{folder}: holds files, but no image set; give an empty or a new folder as --out")
-    return {row.image: row for path in listed for row in read_manifest(path)}
-
-
-def _unusable_names(clips: Sequence[Clip], source: Path) -> dict[str, str]:
-    """The recordings that cannot be listed in a manifest, with the reason."""
-    reasons = {relative_name(clip, source): unusable_name(clip, source) for clip in clips}
-    return {name: reason for name, reason in reasons.items() if reason}
-
-
-def _require_same_corpus(folder: Path, clips: Sequence[Clip], old: dict[str, ManifestRow]) -> None:
-    """Raise UserError where this build would replace an image set of other recordings."""
-    earlier, corpora = {row.clip for row in old.values()}, {row.corpus for row in old.values()}
-    other = corpora - {clip.corpus for clip in clips}
-    if clips and earlier and (other or earlier.isdisjoint(clip.name for clip in clips)):
-        what = f"corpus {min(other)}" if other else f"other recordings of corpus {min(corpora)}"
-        raise UserError(
-            f"{folder}: holds an image set of {what} ({len(earlier)} clips), and this build would remove it; "
-            f"give another --out, or remove the folder first"
-        )
-
-
-def _require_same_spec(folder: Path, spec: ImageSpec, old: dict[str, ManifestRow]) -> None:
-    """Raise UserError where this build would replace the images of another spec."""
-    if not old or not (folder / SPEC).exists():
-        return
-    earlier = read_spec(folder)
-    if earlier != spec:
-        raise UserError(
-            f"{folder}: holds {len(old)} images of spec {earlier.hash} ({earlier.feature}), and this build, of spec "
-            f"{spec.hash} ({spec.feature}), would replace them; give another --out, or remove the folder first"
-        )
-
-
-def _finish(folder: Path, spec: ImageSpec, done: Sequence[ManifestRow], old: dict[str, ManifestRow]) -> int:
-    """Write spec and manifest, and remove the images of earlier builds that are not in this one; how many."""
-    kept = {row.image for row in done}
-    stale = [resolve_below(folder, image, folder / MANIFEST) for image in old if image not in kept]
-    removed = [path for path in stale if path.exists()]
-    for path in removed:
-        path.unlink()
-    for label in {row.label for row in done}:
-        for leftover in (folder / label).glob(".*.png.part"):
-            leftover.unlink()
-    part = folder / f".{SPEC}.part"
-    part.write_text(spec.to_json() + "\n", encoding="utf-8")
-    part.replace(folder / SPEC)
-    write_manifest(folder / MANIFEST, sorted(done, key=lambda row: row.image))
-    (folder / JOURNAL).unlink()
-    return len(removed)

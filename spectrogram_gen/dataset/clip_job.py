@@ -3,27 +3,28 @@
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
+from uuid import uuid4
 
 from PIL import Image
 
 from ser_images.data.clip import Clip
+from ser_images.data.common.addresses import is_local, version_of
 from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.data.common.paths import resolve_below
 from ser_images.data.labels import label_of
 from ser_images.spectrogram_gen.audio import prepare
 from ser_images.spectrogram_gen.augment import Step
-from ser_images.spectrogram_gen.dataset.image_set import END, MANIFEST, START, ManifestRow, steps_to_json
+from ser_images.spectrogram_gen.dataset.manifest import END, MANIFEST, START, ManifestRow, steps_to_json
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.render import render_prepared
 from ser_images.spectrogram_gen.sound_file import hash_samples, read_mono
 from ser_images.spectrogram_gen.spec import ImageSpec
 
-_Version = tuple[int, int, int, int]
-"""Of a file: number, bytes, and when content and entry were changed; equal only for the same content."""
 _PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
 
 
@@ -50,9 +51,12 @@ class ClipDone:
 
 
 def clip_job(
-    clip: Clip, source: Path, folder: Path, spec: ImageSpec, plan: Plan, old: dict[str, ManifestRow]
+    clip: Clip, source: Path, folder: Path, spec: ImageSpec, plan: Plan, old: Callable[[str], ManifestRow | None]
 ) -> ClipJob:
     """The job of a clip.
+
+    Args:
+        old: gives the row of an earlier build by image file.
 
     Raises:
         UserError: the clip has no label under the plan's scheme, or its folder in the image set is a link out of it.
@@ -61,7 +65,8 @@ def clip_job(
     files = [_file(clip, label, variant) for variant, _ in plan.variants(clip)]
     resolve_below(folder, files[0], folder / MANIFEST)
     recording = relative_name(clip, source)
-    return ClipJob(clip, recording, folder, spec, plan, {file: old[file] for file in files if file in old})
+    known = {row.image: row for row in map(old, files) if row}
+    return ClipJob(clip.absolute(), recording, folder.absolute(), spec, plan, known)
 
 
 def relative_name(clip: Clip, source: Path) -> str:
@@ -91,10 +96,10 @@ def _file(clip: Clip, label: str, variant: str) -> str:
 def render_clip(job: ClipJob) -> ClipDone:
     """Render the stale images of one clip."""
     try:
-        version = _version(job.clip.path)
+        version = version_of(job.clip.path)
         source_hash = _file_hash(job.clip.path, version)
     except OSError as error:
-        return ClipDone(job.source, failure=f"{job.clip.path}: {error.strerror}")
+        return ClipDone(job.source, failure=f"{job.clip.path}: {error.strerror or error}")
     plan = {_row(job, variant, steps, source_hash): steps for variant, steps in job.plan.variants(job.clip)}
     stale = [row for row in plan if not _is_current(row, job)]
     if not stale:
@@ -137,15 +142,10 @@ def _segment(clip: Clip) -> dict[str, str]:
     return start if clip.end_s is None else {**start, END: f"{clip.end_s:.10g}"}
 
 
-def _version(path: Path) -> _Version:
-    found = path.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-
-
-def _require_unchanged(path: Path, version: _Version) -> None:
+def _require_unchanged(path: Path, version: Hashable) -> None:
     """Raise UserError where a file was written while it was read: its sound may not be that of its hash."""
     try:
-        changed = _version(path) != version
+        changed = version_of(path) != version
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
     if changed:
@@ -153,7 +153,7 @@ def _require_unchanged(path: Path, version: _Version) -> None:
 
 
 @lru_cache(maxsize=16)
-def _file_hash(path: Path, _version: _Version) -> str:
+def _file_hash(path: Path, _version: Hashable) -> str:
     """SHA-256 of a file; remembered while it is the same, as one recording can have many clips."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -165,7 +165,9 @@ def _is_current(row: ManifestRow, job: ClipJob) -> bool:
 
 
 def _is_whole_png(path: Path) -> bool:
-    """Whether a file begins and ends as a PNG does."""
+    """Whether a file begins and ends as a PNG does; of stores, which show whole files only, whether it is there."""
+    if not is_local(path):
+        return path.exists()
     try:
         with path.open("rb") as file:
             start = file.read(len(_PNG_START))
@@ -177,7 +179,19 @@ def _is_whole_png(path: Path) -> bool:
 
 def save_atomically(image: Image.Image, path: Path) -> None:
     """Write an image as PNG, whole or not at all; with the fastest compression, as images are read, not sent."""
-    part = path.with_name(f".{path.name}.part")
+    content = BytesIO()
+    image.save(content, "PNG", compress_level=1)
+    if not is_local(path):
+        _make_folder(path.parent)
+        path.write_bytes(content.getvalue())
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
-    image.save(part, "PNG", compress_level=1)
+    part = path.with_name(f".{path.name}.{uuid4().hex}.part")  # a worker that seemed lost may write it too
+    part.write_bytes(content.getvalue())
     part.replace(path)
+
+
+@lru_cache(maxsize=1000)
+def _make_folder(folder: Path) -> None:
+    """Of a store, which some have; asked for once."""
+    folder.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.paths import resolve_below
-from ser_images.spectrogram_gen.dataset.image_set import END, START, ManifestRow
+from ser_images.spectrogram_gen.dataset.manifest import END, START, ManifestRow
 from ser_images.spectrogram_gen.sound_file import Samples, read_mono
 
 

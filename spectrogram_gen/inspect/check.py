@@ -9,8 +9,8 @@ import numpy as np
 from ser_images.data.clip import Clip
 from ser_images.data.common.errors import UserError
 from ser_images.spectrogram_gen.audio import SILENCE_DBFS
+from ser_images.spectrogram_gen.backends.backend import THIS_PROCESS, Backend, in_parallel
 from ser_images.spectrogram_gen.sound_file import Samples, hash_samples, read_mono, sound_format
-from ser_images.spectrogram_gen.workers import in_parallel, require_jobs
 
 CLIPPED_RUN = 4
 """This many neighbouring samples at the peak of a recording, near full scale, count as clipped."""
@@ -70,14 +70,14 @@ def survey(clips: Sequence[Clip], jobs: int = 1, progress: Callable[[int], None]
     Raises:
         UserError: no process at all.
     """
-    require_jobs(jobs)
+    backend = Backend(jobs=jobs)
     result = Survey(
         Counter(clip.label for clip in clips), Counter(clip.speaker for clip in clips),
     )  # fmt: skip
     for clip in clips:
         result.labels_of[clip.speaker].add(clip.label)
     found: dict[str, _Reading] = {}
-    for one in in_parallel(_read, clips, jobs if len(clips) >= _MANY_CLIPS else 1):
+    for one in in_parallel(_read, map(Clip.absolute, clips), backend if len(clips) >= _MANY_CLIPS else THIS_PROCESS):
         found[one.name] = one
         progress(len(found))
     by_hash: dict[str, list[str]] = defaultdict(list)

@@ -17,7 +17,7 @@ from ser_images.data.common.errors import UserError
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.formats.onnx import Images, in_batches
 from ser_images.export.models import Model, open_model
-from ser_images.spectrogram_gen.dataset.image_set import ManifestRow
+from ser_images.spectrogram_gen.dataset.manifest import ManifestRow
 from ser_images.spectrogram_gen.dataset.recordings import read_recording
 from ser_images.spectrogram_gen.render import render
 from ser_images.spectrogram_gen.sound_file import Samples

@@ -14,7 +14,8 @@ from ser_images.data.common.folders import files_moved_into, moved_into_place, r
 from ser_images.data.common.text import counted
 from ser_images.data.leaks import require_untrained
 from ser_images.data.splits import make_split, n_folds
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.manifest import ManifestRow
 from ser_images.spectrogram_gen.dataset.merge import merge, merged_rows
 from ser_images.train.analysis import plots
 from ser_images.train.analysis.elsewhere import Elsewhere, evaluate_model

@@ -19,7 +19,8 @@ from ser_images.data.label_map import LabelMap
 from ser_images.data.lineage import LINEAGE, Lineage
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.models import CheckedModel, open_model
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow, load_images
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
+from ser_images.spectrogram_gen.dataset.manifest import ManifestRow
 from ser_images.train.evaluation.adaptation import (
     ADAPTATION,
     AdaptedLabel,

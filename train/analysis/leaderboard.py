@@ -15,7 +15,8 @@ from ser_images.data.common.folders import files_moved_into
 from ser_images.export.architectures import architecture
 from ser_images.export.bench.compare import measure
 from ser_images.export.formats.onnx import Images
-from ser_images.spectrogram_gen.dataset.image_set import MANIFEST, ImageSet, load_images
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
+from ser_images.spectrogram_gen.dataset.manifest import MANIFEST
 from ser_images.train.analysis import plots
 from ser_images.train.evaluation.published_results import PublishedResult
 from ser_images.train.runs.folds import cross_validate, parse_folds

@@ -15,7 +15,7 @@ from ser_images.data.common.bounded_file import read_bounded
 from ser_images.data.common.folders import files_moved_into
 from ser_images.export.bundle.files import SUMS
 from ser_images.export.bundle.run_card import ROBUSTNESS_CSV, UAR_OF_CORPUS
-from ser_images.spectrogram_gen.workers import in_parallel, require_jobs
+from ser_images.spectrogram_gen.backends.backend import Backend, in_parallel
 from ser_images.train.analysis import plots
 from ser_images.train.analysis.corrupted_clip import NO_SOUND, CorruptedClip, PredictedClip, predict_clip
 from ser_images.train.analysis.corruptions.groups import CLEAN
@@ -67,17 +67,17 @@ def robustness(
     Raises:
         UserError: a recording is missing or lies outside `recordings`, a model can't be loaded, or no process at all.
     """
-    require_jobs(jobs)
+    backend = Backend(jobs=jobs)
     corruptions = {CLEAN: CORRUPTIONS[CLEAN], **corruptions}
     clips = [
-        CorruptedClip(fold.folder, sums, row, fold.folder / PREDICTIONS, recordings)
+        CorruptedClip(fold.folder.absolute(), sums, row, fold.folder / PREDICTIONS, recordings.absolute())
         for fold in result.folds
         for sums in [read_bounded(fold.folder / SUMS)]
         for row in fold.predictions.rows
         if row.variant == "original"
     ]
     predicted: list[PredictedClip] = []
-    for one in in_parallel(partial(predict_clip, corruptions), clips, jobs):
+    for one in in_parallel(partial(predict_clip, corruptions), clips, backend):
         predicted.append(one)
         progress(len(predicted))
     return _results(list(corruptions), predicted)

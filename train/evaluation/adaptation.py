@@ -18,7 +18,7 @@ from ser_images.data.common.csv_file import dict_writer
 from ser_images.data.common.errors import UserError
 from ser_images.export.adaptation.parameters import SpeakerAdaptation
 from ser_images.export.adaptation.speaker_mean import adapt, effective_clips
-from ser_images.spectrogram_gen.dataset.image_set import ManifestRow
+from ser_images.spectrogram_gen.dataset.manifest import ManifestRow
 from ser_images.train.evaluation.uar import uar
 
 ADAPTATION = "adaptation.csv"

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ser_images.data.corpora.registry import language_of
-from ser_images.spectrogram_gen.dataset.image_set import END, START, ManifestRow
+from ser_images.spectrogram_gen.dataset.manifest import END, START, ManifestRow
 from ser_images.train.evaluation.calibration import expected_calibration_error
 from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.evaluation.uar import uar

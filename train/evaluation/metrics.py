@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, classification_report, confusion_matrix, f1_score
 
 from ser_images.data.common.text import counted
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.manifest import ManifestRow
 from ser_images.train.evaluation.groups import groups_of_card
 from ser_images.train.evaluation.intervals import MIN_SPEAKERS, interval_method, intervals
 from ser_images.train.evaluation.predictions import Predictions

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ser_images.data.common.csv_file import csv_writer, is_complete
 from ser_images.data.common.errors import UserError
-from ser_images.spectrogram_gen.dataset.image_set import COLUMNS, ManifestRow
+from ser_images.spectrogram_gen.dataset.manifest import COLUMNS, ManifestRow
 
 _PREDICTED, _PREFIX = "predicted", "p_"
 _MAX_SUM_ERROR = 0.01

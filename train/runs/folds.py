@@ -16,8 +16,8 @@ import torch
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import files_moved_into, require_writable
 from ser_images.data.splits import make_split, n_folds
+from ser_images.spectrogram_gen.backends.processes import end_with_parent
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
-from ser_images.spectrogram_gen.workers import end_with_parent
 from ser_images.train.evaluation.adaptation import adaptation_text
 from ser_images.train.evaluation.metrics import report_text
 from ser_images.train.runs.finished import keep

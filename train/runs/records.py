@@ -13,7 +13,8 @@ from typing import Any, TextIO
 from ser_images.data.common.csv_file import csv_writer
 from ser_images.data.splits import Split
 from ser_images.export.bundle.bundle import ESTIMATED_BY
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.manifest import ManifestRow
 from ser_images.train.evaluation import plots
 from ser_images.train.evaluation.metrics import confusion, report_text
 from ser_images.train.evaluation.predictions import Predictions

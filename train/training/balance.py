@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_images.spectrogram_gen.dataset.image_set import ManifestRow
+from ser_images.spectrogram_gen.dataset.manifest import ManifestRow
 
 
 def balanced_weights(rows: Sequence[ManifestRow], by: str) -> NDArray[np.float64]:

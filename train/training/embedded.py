@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from ser_images.export.adaptation.network import embed, hidden_layers
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.manifest import ManifestRow
 from ser_images.train.evaluation.adaptation import Indices
 from ser_images.train.training.balance import balanced_weights
 from ser_images.train.training.embeddings import EmbeddingCache

@@ -23,7 +23,8 @@ from ser_images.data.common.errors import UserError
 from ser_images.data.common.progress import progress_bar
 from ser_images.export.bundle.bundle import Normalisation
 from ser_images.export.formats.safetensors import model_id
-from ser_images.spectrogram_gen.dataset.image_set import MANIFEST, ImageSet, read_manifest
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.manifest import MANIFEST, read_manifest
 from ser_images.train.training.callbacks import Report
 
 FOLDER = ".embeddings"

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from ser_images.data.splits import Split
 from ser_images.export.bundle.bundle import Normalisation
 from ser_images.export.formats.fastai_learner import data_block
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow, read_image
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet, read_image
+from ser_images.spectrogram_gen.dataset.manifest import ManifestRow
 from ser_images.train.training.balance import balanced_weights
 from ser_images.train.training.embeddings import EmbeddingCache
 

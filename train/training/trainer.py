@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ser_images.data.splits import Split
-from ser_images.spectrogram_gen.dataset.image_set import ImageSet, ManifestRow
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.manifest import ManifestRow
 from ser_images.train.evaluation.calibration import (
     Calibrated,
     calibration,

@@ -11,9 +11,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ser_images.data.clip import Clip, Listing
+from ser_images.data.clips import Clips
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.gender import gender_of
-from ser_images.data.corpora.folder import clip_names, require_distinct
+from ser_images.data.corpora.folder import ClipNames, distinct
 from ser_images.data.corpora.registry import corpus_named_like
 from ser_images.data.corpora.table.audformat_database import HEADER
 from ser_images.data.corpora.table.columns import Columns, is_table_of_clips
@@ -92,7 +93,7 @@ def find(source: Path, options: TableOptions) -> Listing:
     used = {clip.path for clip in clips}
     bad_rows = [problem for reader in readers for problem in reader.problems] + doubles
     return Listing(
-        tuple(_named(clips, root)),
+        _named(clips, root),
         tuple(path for path in index.files if path not in used),
         bad_rows=tuple(bad_rows),
         notes=tuple(note for reader in readers for note in reader.notes()),
@@ -180,10 +181,8 @@ def _distinct(found: Sequence[tuple[str, Clip]]) -> tuple[list[Clip], list[str]]
     return clips, problems
 
 
-def _named(clips: Sequence[Clip], root: Path) -> list[Clip]:
-    files = sorted({clip.path for clip in clips})
-    names = dict(zip(files, clip_names(files, root), strict=True))
-    named = [replace(clip, name=names[clip.path] + segment_suffix(clip.start_s, clip.end_s)) for clip in clips]
-    named.sort(key=lambda clip: clip.name)
-    require_distinct(named)
-    return named
+def _named(clips: Sequence[Clip], root: Path) -> Clips:
+    names = ClipNames(root, {clip.path for clip in clips})
+    return Clips(
+        distinct(replace(clip, name=names.of(clip.path) + segment_suffix(clip.start_s, clip.end_s)) for clip in clips)
+    )

@@ -1,0 +1,1 @@
+"""Where a function of many items runs: in processes of this machine, or on a cluster of Dask or Ray."""

@@ -1,0 +1,115 @@
+"""A function of many items, in processes of this machine or on a cluster.
+
+for result in in_parallel(render_clip, jobs_to_do, Backend("dask", scheduler="tcp://10.0.0.1:8786")):
+    ...
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib import import_module
+from itertools import chain, islice
+from typing import Any, TypeVar
+
+from ser_images.data.common.errors import UserError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+BACKENDS = {"loky": "processes", "dask": "dask_cluster", "ray": "ray_cluster"}
+"""The module of each backend."""
+_SHARDS_PER_WORKER = 3
+"""Shards that are handed out at a time: one that is computed, and others that wait for it."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Where a function runs.
+
+    Attributes:
+        name: one of `BACKENDS`.
+        jobs: processes on this machine; -1 for one per core. Without effect where `scheduler` is given.
+        scheduler: address of a cluster; empty: a cluster of this machine, which ends with the command.
+
+    Raises:
+        UserError: an unknown name, no process at all, or a scheduler of a backend that has none.
+    """
+
+    name: str = "loky"
+    jobs: int = 1
+    scheduler: str = ""
+
+    def __post_init__(self) -> None:
+        if self.name not in BACKENDS:
+            raise UserError(f"--backend {self.name}: expected one of {', '.join(BACKENDS)}")
+        if self.jobs == 0:
+            raise UserError("--jobs 0: expected a number of processes, or -1 for one per core")
+        if self.scheduler and self.name == "loky":
+            raise UserError("--scheduler is the address of a cluster: use --backend dask or ray, or leave it out")
+
+    @property
+    def is_this_process(self) -> bool:
+        """Whether no other process is started."""
+        return self.name == "loky" and self.jobs == 1
+
+    def open(self) -> AbstractContextManager["Pool"]:
+        """The workers, until the context ends; raises UserError where they cannot be started or reached."""
+        opened: AbstractContextManager[Pool] = import_module(f"{__package__}.{BACKENDS[self.name]}").open_pool(self)
+        return opened
+
+
+THIS_PROCESS = Backend()
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Workers.
+
+    Attributes:
+        submit: has a function called with its arguments by one of them.
+        n_workers: how many there are.
+        shard_size: how many items are handed to a worker at once.
+    """
+
+    submit: Callable[..., "Future[Any]"]
+    n_workers: int
+    shard_size: int
+
+
+def in_parallel(function: Callable[[Item], Result], items: Iterable[Item], backend: Backend) -> Iterator[Result]:
+    """The results, in the order in which they are finished.
+
+    Items are taken as workers need them, so that memory does not grow with their number. Paths in them must be
+    absolute; on a cluster, every worker must reach them.
+
+    Raises:
+        UserError: as `Backend.open`; and what the function raises.
+    """
+    if backend.is_this_process:
+        yield from map(function, items)
+        return
+    with backend.open() as pool:
+        yield from _of_shards(function, iter(items), pool)
+
+
+def _of_shards(function: Callable[[Item], Result], items: Iterator[Item], pool: Pool) -> Iterator[Result]:
+    pending = set[Future[list[Result]]]()
+    try:
+        for shard in chain(_shards(items, pool.shard_size), [None]):  # None: no more, wait for all
+            if shard:
+                pending.add(pool.submit(_each, function, shard))
+            while pending and (shard is None or len(pending) >= _SHARDS_PER_WORKER * pool.n_workers):
+                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield from future.result()
+    finally:
+        for future in pending:
+            future.cancel()
+
+
+def _shards(items: Iterator[Item], size: int) -> Iterator[list[Item] | None]:
+    return iter(lambda: list(islice(items, size)), [])
+
+
+def _each(function: Callable[[Item], Result], shard: list[Item]) -> list[Result]:
+    return [function(item) for item in shard]

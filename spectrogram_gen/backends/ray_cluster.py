@@ -1,0 +1,53 @@
+"""A cluster of Ray: https://docs.ray.io."""
+
+import logging
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any
+
+from ser_images.data.common.errors import UserError
+from ser_images.data.common.requirements import require_installed
+from ser_images.spectrogram_gen.backends.backend import Backend, Pool
+from ser_images.spectrogram_gen.backends.processes import n_processes
+
+_SHARD_SIZE = 16
+
+
+@contextmanager
+def open_pool(backend: Backend) -> Iterator[Pool]:
+    """The workers of the cluster that `backend.scheduler` names, or of one on this machine.
+
+    A worker that is lost costs time only: its shards are computed by others.
+
+    Raises:
+        UserError: Ray is not installed, or no cluster answers.
+    """
+    require_installed("ray")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the machine
+    import ray
+
+    options: dict[str, Any] = {"address": backend.scheduler} if backend.scheduler else _of_this_machine(backend)
+    try:
+        ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(f"--scheduler {backend.scheduler}: no cluster of Ray answers ({error})") from error
+    try:
+        call = ray.remote(max_retries=-1)(_call)
+
+        def submit(*arguments: Any) -> "Future[Any]":
+            future: Future[Any] = call.remote(*arguments).future()
+            return future
+
+        yield Pool(submit, max(1, int(ray.cluster_resources().get("CPU", 1))), _SHARD_SIZE)
+    finally:
+        ray.shutdown()
+
+
+def _of_this_machine(backend: Backend) -> dict[str, Any]:
+    return {"address": "local", "num_cpus": n_processes(backend.jobs), "include_dashboard": False}
+
+
+def _call(function: Any, *arguments: Any) -> Any:
+    return function(*arguments)
