@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from itertools import islice
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, overload
 
@@ -55,8 +54,8 @@ class Clips(Sequence[Clip]):
 
 
 def _to_json(clip: Clip) -> str:
-    values = [getattr(clip, name) for name in _FIELDS]
-    return json.dumps(values, default=lambda value: str(value) if isinstance(value, Path) else dict(value))
+    values = {name: getattr(clip, name) for name in _FIELDS}
+    return json.dumps([*(values | {"path": str(clip.path), "attributes": dict(clip.attributes)}).values()])
 
 
 def _of_json(text: str) -> Clip:

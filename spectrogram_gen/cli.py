@@ -45,9 +45,8 @@ def _images() -> None:
 def build(
     sources: Sources,
     out: Annotated[
-        Path,
+        str,
         typer.Option(
-            parser=path_of,
             metavar="FOLDER",
             help="Folder or address (s3://…) of the image set; images of an earlier build that this one would not make "
             "are removed.",
@@ -84,13 +83,13 @@ def build(
 
     image_spec = spec_of(feature, spec)
     plan = make_plan(variants, augmentations, labels, seed)
-    where = Backend(backend, jobs, scheduler)
-    listing = find_sources(sources, corpus, one_class)
+    where, folder = Backend(backend, jobs, scheduler), path_of(out)
+    listing = find_sources([path_of(source) for source in sources], corpus, one_class)
     if corrections:
         listing = Corrections.read(corrections).apply(listing)
     with progress_bar("rendering", len(listing.clips)) as progress:
-        summary = build_images(listing.clips, listing.root or Path(), out, image_spec, plan, where, progress)
-    print_build(summary, listing, out)
+        summary = build_images(listing.clips, listing.root or Path(), folder, image_spec, plan, where, progress)
+    print_build(summary, listing, folder)
     _warn_without_speakers(listing)
     if strict and (summary.failed or listing.unparsed or listing.bad_rows):
         raise typer.Exit(1)
@@ -108,7 +107,7 @@ def check(
 
     Problems are recordings that are silent, clipped, duplicate or unreadable, and names without a label.
     """
-    listing = find_sources(sources, corpus, one_class=True)
+    listing = find_sources([path_of(source) for source in sources], corpus, one_class=True)
     from ser_images.data.common.progress import progress_bar
     from ser_images.spectrogram_gen.console import print_survey
     from ser_images.spectrogram_gen.inspect.check import survey

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ser_images.data.common.addresses import path_of
 from ser_images.data.common.bounded_file import read_text_bounded
 from ser_images.data.common.command_line import MAX_SEED
 from ser_images.data.common.errors import UserError, prefix_errors
@@ -16,9 +15,8 @@ if TYPE_CHECKING:
 
 Source = Annotated[Path, typer.Argument(help="Folder of recordings.")]
 Sources = Annotated[
-    list[Path],
+    list[str],
     typer.Argument(
-        parser=path_of,
         metavar="SOURCES...",
         help="Folders of recordings, or addresses (s3://…); tables; or a TOML file that describes several corpora.",
     ),

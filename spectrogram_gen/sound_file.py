@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -122,8 +123,7 @@ class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]  # untyped
 
     def __init__(self, path: Path) -> None:
         self._stored = None if is_local(path) else path.open("rb")
-        local = os.fsencode(path) if os.name == "posix" else path  # names that are not UTF-8
-        super().__init__(self._stored or local)
+        super().__init__(self._stored or _name(path))
 
     def close(self) -> None:
         super().close()
@@ -144,6 +144,10 @@ def _open(path: Path) -> soundfile.SoundFile:
             f"{MAX_RATE_HZ} Hz and up to {MAX_CHANNELS} channels: damaged; copy or export it again"
         )
     return file
+
+
+def _name(path: Path) -> Any:
+    return os.fsencode(path) if os.name == "posix" else path  # names that are not UTF-8
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from ser_images.data.common.addresses import is_local
 from ser_images.data.common.errors import UserError
 
 MAX_TEXT_BYTES = 1 << 26
@@ -20,6 +21,8 @@ def open_regular(path: Path, max_bytes: int) -> BinaryIO:
     Raises:
         UserError: it cannot be opened, is no regular file, or is larger than this.
     """
+    if not is_local(path):
+        return _open_stored(path, max_bytes)
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(path, flags)
@@ -32,6 +35,15 @@ def open_regular(path: Path, max_bytes: int) -> BinaryIO:
     if stat.S_ISREG(found.st_mode):
         raise UserError(f"{path}: {found.st_size} bytes, expected at most {max_bytes}; give another file")
     raise UserError(f"{path}: a folder, a pipe or a device, expected a regular file")
+
+
+def _open_stored(path: Path, max_bytes: int) -> BinaryIO:
+    try:
+        if (size := path.stat().st_size) <= max_bytes:
+            return path.open("rb")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error})") from error
+    raise UserError(f"{path}: {size} bytes, expected at most {max_bytes}; give another file")
 
 
 def read_bounded(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> bytes:

@@ -9,8 +9,8 @@ from ser_images.data.common.requirements import require_installed
 from ser_images.spectrogram_gen.backends.backend import Backend, Pool
 from ser_images.spectrogram_gen.backends.processes import n_processes
 
-_SHARD_SIZE = 16
-_CONNECT_WITHIN_S = 30
+_SHARD_SIZE = 8
+_CONNECT_WITHIN_S = 10
 
 
 @contextmanager

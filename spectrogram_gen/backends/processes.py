@@ -14,7 +14,7 @@ from ser_images.data.common.errors import UserError
 from ser_images.spectrogram_gen.backends.backend import Backend, Pool
 
 _LOOK_EVERY_S = 1
-_SHARD_SIZE = 8
+_SHARD_SIZE = 4
 
 
 def n_processes(jobs: int) -> int:

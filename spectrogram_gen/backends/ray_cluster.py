@@ -12,7 +12,7 @@ from ser_images.data.common.requirements import require_installed
 from ser_images.spectrogram_gen.backends.backend import Backend, Pool
 from ser_images.spectrogram_gen.backends.processes import n_processes
 
-_SHARD_SIZE = 16
+_SHARD_SIZE = 8
 
 
 @contextmanager
@@ -26,13 +26,16 @@ def open_pool(backend: Backend) -> Iterator[Pool]:
     """
     require_installed("ray")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the machine
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")
     import ray
 
     options: dict[str, Any] = {"address": backend.scheduler} if backend.scheduler else _of_this_machine(backend)
     try:
         ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
     except (OSError, ValueError, RuntimeError) as error:
-        raise UserError(f"--scheduler {backend.scheduler}: no cluster of Ray answers ({error})") from error
+        raise UserError(
+            f"--scheduler {backend.scheduler}: no cluster of Ray answers ({error}); check the address and RAY_AUTH_MODE"
+        ) from error
     try:
         call = ray.remote(max_retries=-1)(_call)
 
