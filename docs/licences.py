@@ -25,6 +25,9 @@ SECTIONS = {
     "hub": "Extra `hub`",
     "train": "Extra `train`",
     "corpora": "Extra `corpora`",
+    "s3": "Extra `s3`",
+    "dask": "Extra `dask`",
+    "ray": "Extra `ray`",
     "timm": "Extra `timm`",
 }
 SYSTEMS: tuple[dict[str, str], ...] = (
