@@ -37,10 +37,11 @@ SYSTEMS: tuple[dict[str, str], ...] = (
     {"python_version": "3.10", "python_full_version": "3.10.0"},
 )
 """What markers are evaluated for: where this runs, and the other systems."""
-ELSEWHERE = {"exceptiongroup": "MIT", "tomli": "MIT"}
+ELSEWHERE = {"async-timeout": "Apache-2.0", "exceptiongroup": "MIT", "tomli": "MIT"}
 """Packages that only Python 3.10 needs."""
 SPDX = {
     "3-Clause BSD License": "BSD-3-Clause",
+    "Dual License": "Apache-2.0 OR BSD-3-Clause",  # of python-dateutil
     "BSD 3-Clause License": "BSD-3-Clause",
     "Apache 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
