@@ -12,6 +12,7 @@ from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 ROOT = Path(__file__).parent.parent
 WITHOUT_FOLDER = {
     "benchmarks/allocator_speed.py": ["nowhere"],
+    "benchmarks/probe_memory.py": ["nowhere"],
     "benchmarks/reading_speed.py": ["nowhere"],
     "benchmarks/serve_load.py": ["nowhere", "--model", "nowhere"],
     "benchmarks/serve_speed.py": ["nowhere", "--model", "nowhere"],

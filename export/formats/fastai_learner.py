@@ -20,6 +20,7 @@ from PIL import Image
 
 from ser_images.export.adaptation.network import AdaptiveNetwork
 from ser_images.export.bundle.bundle import Normalisation
+from ser_images.export.formats.onnx import BATCH
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 
@@ -64,5 +65,5 @@ def plain_learner(
     black = np.zeros((spec.n_rows, spec.n_frames), spec.dtype)
     block = data_block(labels, spec, normalisation)
     block.splitter = IndexSplitter([1])
-    dls = block.dataloaders([(black, label) for label in labels[:2]], bs=64, device="cpu", num_workers=0)
+    dls = block.dataloaders([(black, label) for label in labels[:2]], bs=BATCH, device="cpu", num_workers=0)
     return Learner(dls, network.cpu().to(memory_format=torch.contiguous_format), loss_func=CrossEntropyLossFlat())

@@ -25,6 +25,9 @@ PROBABILITIES, EMBEDDINGS, SPEAKER_LOGITS, SPEAKER_EMBEDDINGS = (
     "probabilities", "embeddings", "speaker_logits", "speaker_embeddings",
 )  # fmt: skip
 """Outputs; all but the first of adaptive models only, the last one of those that can tell speakers apart."""
+BATCH = 8
+"""Images computed at a time: with 64, the first layers of a large network hold a gigabyte and a half more, and are no
+faster on a processor (LOG.md, 2026-11-29)."""
 _IMAGE_INPUTS = (IMAGES, "pictures")
 Images = NDArray[np.unsignedinteger[Any]]
 Probabilities = NDArray[np.float32]
@@ -131,6 +134,6 @@ def _require_adaptive_outputs(session: Any, bundle: Bundle) -> None:
         raise UserError(f"has {found or 'nothing'} for speaker adaptation, and its bundle means {expected or 'none'}")
 
 
-def in_batches(model: Any, batch: NDArray[Any], size: int = 32) -> Probabilities:
+def in_batches(model: Any, batch: NDArray[Any], size: int = BATCH) -> Probabilities:
     """Probabilities of any number of images, computed `size` at a time."""
     return np.concatenate([model(batch[start : start + size]) for start in range(0, len(batch), size)])

@@ -7,7 +7,7 @@ import numpy as np
 
 from ser_images.data.common.errors import UserError
 from ser_images.export.adaptation.parameters import Shrinkage
-from ser_images.export.formats.onnx import Images, OnnxModel, Probabilities, in_batches
+from ser_images.export.formats.onnx import BATCH, Images, OnnxModel, Probabilities, in_batches
 
 MAX_DIFFERENCE = 1e-4
 """Of any probability from PyTorch's."""
@@ -43,7 +43,7 @@ def require_adaptive_parity(model: OnnxModel, other: Any, images: Images) -> flo
     from ser_images.export.adaptation.speaker_mean import AdaptedSpeaker
 
     assert model.bundle.adaptation
-    parts = [other.outputs(images[start : start + 32]) for start in range(0, len(images), 32)]
+    parts = [other.outputs(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
     plain = np.concatenate([part.probabilities for part in parts])
     logits = np.concatenate([part.speaker_logits for part in parts])
     embeddings = np.concatenate([part.embeddings for part in parts])

@@ -56,10 +56,10 @@ def choose_by_speakers(
     clips = regularisation.chosen_on[named]
     blocks = blocks_of(name, clips.values.shape[1])
     plain = with_temperature(regularisation.predictions(labels), temperature).probabilities[named]
-    folds = [
+    folds = (  # one at a time: the whitened embeddings of all would be most of the memory of a training
         HeldOut(_fitted(Centred.of(clips[fit], blocks, corpora), len(labels)), clips[rest], plain[rest])
         for fit, rest in (speaker_folds(clips.speakers) if named.size else ())
-    ]
+    )
     return choose(folds, labels, SHRINKAGES)
 
 

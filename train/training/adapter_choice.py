@@ -3,7 +3,7 @@
 choice = choose(folds, labels, SHRINKAGES)
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -71,7 +71,7 @@ class _Fitted:
 
 
 def choose(
-    folds: Sequence[HeldOut],
+    folds: Iterable[HeldOut],
     labels: Sequence[str],
     shrinkages: Sequence[Shrinkage],
     cs: Sequence[float | None] = CS,
@@ -81,11 +81,11 @@ def choose(
     Best: UAR online in random order and in the worst order, minus what is lost where most clips have one label. The
     middle regularisation and the defaults where no held-out clip names its speaker.
     """
-    if not any(row.speaker for fold in folds for row in fold.clips.rows):
+    by_fold = [[_fit(fold, c) for c in cs] for fold in folds]
+    if not any(row.speaker for fitted in by_fold for row in fitted[0].outputs.rows):
         return AdapterChoice(cs[len(cs) // 2], Shrinkage(), 1.0)
     choices = {}
-    for c in cs:
-        fitted = [_fit(fold, c) for fold in folds]
+    for c, *fitted in zip(cs, *by_fold, strict=True):
         temperature = _temperature(fitted, labels)
         for shrinkage in shrinkages:
             numbers = [

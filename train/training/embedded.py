@@ -83,7 +83,7 @@ def embed_clips(
             batches = [embed(network, torch.Tensor(batch))[0] for (batch,) in learner.dls.test_dl(paths)]
             values = torch.cat(batches)
         else:
-            values = torch.from_numpy(cache.values[[cache.rows[path] for path in paths]].astype(np.float32))
+            values = torch.from_numpy(cache.of_all(paths))
             for layer in hidden_layers(network[1]):
                 values = layer(values)
     targets = np.array([image_set.labels.index(row.label) for row in rows])

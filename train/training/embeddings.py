@@ -6,9 +6,10 @@ with frozen_backbone(learner, image_set, normalisation, make_loaders, report): l
 import hashlib
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.progress import progress_bar
 from ser_images.export.bundle.bundle import Normalisation
+from ser_images.export.formats.onnx import BATCH
 from ser_images.export.formats.safetensors import model_id
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.spectrogram_gen.dataset.manifest import MANIFEST, read_manifest
@@ -36,16 +38,29 @@ class EmbeddingCache:
     """The embedding of every image of an image set.
 
     Attributes:
-        values: float16, shape (images, …), memory-mapped; float32 would be twice the size without a benefit.
-        rows: the index in `values` of each image file.
+        file: float16, shape (images, …), as NumPy writes it; float32 would be twice the size without a benefit.
+        rows: the index in it of each image file.
     """
 
-    values: NDArray[np.float16]
+    file: Path
     rows: dict[Path, int]
+
+    @cached_property
+    def values(self) -> NDArray[np.float16]:
+        """All embeddings, memory-mapped."""
+        return self._mapped()
+
+    def _mapped(self) -> NDArray[np.float16]:
+        values: NDArray[np.float16] = np.load(self.file, mmap_mode="r")
+        return values
 
     def of(self, path: Path) -> TensorBase:
         """The embedding of one image file, in float32."""
         return TensorBase(torch.from_numpy(self.values[self.rows[path]].astype(np.float32)))
+
+    def of_all(self, paths: Iterable[Path]) -> NDArray[np.float32]:
+        """The embeddings of these image files, in float32; the pages that are read do not stay in memory."""
+        return self._mapped()[[self.rows[path] for path in paths]].astype(np.float32)
 
 
 @contextmanager
@@ -101,10 +116,10 @@ def compute_embeddings(
                     stale.unlink()
                 report(f"computing embeddings of {len(paths)} images with the frozen backbone, once: {file}")
                 with no_random():  # a training draws the same, whether they are computed or read
-                    _write(_compute(backbone, loaders.test_dl(paths), len(paths)), file)
+                    _write(_compute(backbone, loaders.test_dl(paths, bs=BATCH), len(paths)), file)
     except OSError as error:
         raise UserError(f"{file}: cannot be written ({error}); --freeze caches the embeddings there") from error
-    return EmbeddingCache(np.load(file, mmap_mode="r"), {path: row for row, path in enumerate(paths)})
+    return EmbeddingCache(file, {path: row for row, path in enumerate(paths)})
 
 
 @contextmanager

@@ -62,7 +62,6 @@ def train_once(
         regularisation: of a linear probe; None: the best for speakers whom it was not fitted to.
     """
     set_seed(config.seed, reproducible=True)
-    keep_freed_memory()
     image_set = job.image_set
     fixed = architecture(config.architecture).normalisation
     normalisation = fixed or compute_normalisation(image_set, subset_rows(image_set, split.train))
@@ -72,6 +71,7 @@ def train_once(
     )  # fmt: skip
     if config.linear_probe:
         return _probe(job, make_loaders(), split, config, normalisation, regularisation)
+    keep_freed_memory()  # a linear probe has no steps, and would keep much of what it never allocates again
     teacher = Teacher.of(Path(config.teacher), image_set, split, job.report) if config.teacher else None
     settings = (image_set.labels, image_set.spec, normalisation, job.folder, teacher)
     loaders = make_loaders(targets=teacher.of_image if teacher else None)

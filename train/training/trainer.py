@@ -155,8 +155,10 @@ def _validate(trained: Trained, image_set: ImageSet, split: Split) -> tuple[floa
     It is chosen on the validation clips; of a linear probe on training clips, by layers not fitted to their speaker.
     """
     rows = subset_rows(image_set, split.valid)
-    uncalibrated = predict(trained.learner, image_set, rows)
-    temperature = trained.probe.temperature(image_set.labels) if trained.probe else choose_temperature(uncalibrated)
+    if trained.probe:
+        temperature = trained.probe.temperature(image_set.labels)
+    else:
+        temperature = choose_temperature(predict(trained.learner, image_set, rows))
     return temperature, predict(trained.learner, image_set, rows, temperature)
 
 
