@@ -29,6 +29,8 @@ SECTIONS = {
     "dask": "Extra `dask`",
     "ray": "Extra `ray`",
     "timm": "Extra `timm`",
+    "tune": "Extra `tune`",
+    "distributed": "Extra `distributed`",
 }
 SYSTEMS: tuple[dict[str, str], ...] = (
     {},
@@ -43,6 +45,7 @@ SPDX = {
     "3-Clause BSD License": "BSD-3-Clause",
     "Dual License": "Apache-2.0 OR BSD-3-Clause",  # of python-dateutil
     "BSD 3-Clause License": "BSD-3-Clause",
+    "Apache": "Apache-2.0",
     "Apache 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
     "BSD License": "BSD",

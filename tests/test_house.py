@@ -39,7 +39,7 @@ LAYERS = {
     ],
     "spectrogram_gen": ["backends", "dataset"],
     "export": ["adaptation", "bundle", "shipped", "model_names", "convert", "licensing", "signing", "bench"],
-    "train": ["evaluation", "training", "runs", "analysis"],
+    "train": ["evaluation", "training", "runs", "analysis", "tuning"],
 }
 """Sub-packages and modules from the bottom up: each imports from those before it, never from those after it."""
 

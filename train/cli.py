@@ -16,6 +16,7 @@ from ser_images.data.protocols import PROTOCOLS
 from ser_images.train import cli_elsewhere, cli_recipes, cli_results
 from ser_images.train.cli_options import RENAMED_OPTIONS, with_config_options
 from ser_images.train.cli_recipes import Images, Jobs, NoTest, one_image_set
+from ser_images.train.cli_tune import tune
 
 app = new_app("train", RENAMED_OPTIONS)
 
@@ -91,7 +92,7 @@ def final(
 
 
 # after train, so that --help lists it first
-for command in (*cli_recipes.COMMANDS, *cli_results.COMMANDS, *cli_elsewhere.COMMANDS):
+for command in (*cli_recipes.COMMANDS, tune, *cli_results.COMMANDS, *cli_elsewhere.COMMANDS):
     app.command()(command)
 
 

@@ -59,6 +59,16 @@ def print_cross(cells: Sequence[Cell]) -> None:
     Console(width=None if Console().is_terminal else _UNLIMITED).print(table)
 
 
+def print_trials(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a line for each trial of a search: its number, its UAR, and its values of these names."""
+    table = Table(box=SIMPLE_HEAD)
+    for heading in ("trial", "UAR", *names):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        table.add_row(*row)
+    Console(width=None if Console().is_terminal else _UNLIMITED).print(table)
+
+
 def print_comparison(results: Sequence[Result]) -> None:
     """Print a table of the runs, mean and deviation over seeds, and McNemar's tests."""
     names = dict(zip((result.path for result in results), distinct_names([r.path for r in results]), strict=True))

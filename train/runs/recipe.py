@@ -6,6 +6,7 @@ run(image_set, recipe.config, recipe.protocol, 0, Path("runs/c-bilstm"))
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -111,16 +112,21 @@ class Recipe:
         path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
         if not path.is_file():
             raise UserError(f"recipe {name}: expected a TOML file, or one of {', '.join(names())}")
-        content = dict(read_toml(path))
+        content = read_toml(path)
         with prefix_errors(path):
-            images, training = content.pop("images", {}), content.pop("training", {})
-            head = from_mapping(_RecipeHeader, content)
-            with prefix_errors("[images]"):
-                options = ImageSetOptions.from_dict(images)
-            with prefix_errors("[training]"):
-                config = TrainConfig.from_dict(training, warn=True).resolved()
-            architecture(config.architecture)
-        return cls(path.stem, head.title, head.system, head.protocol, options, config)
+            return cls.of(path.stem, content)
+
+    @classmethod
+    def of(cls, name: str, content: Mapping[str, Any]) -> "Recipe":
+        """The recipe with the content of a TOML file; raises UserError as `read`."""
+        tables = ("images", "training")
+        head = from_mapping(_RecipeHeader, {key: value for key, value in content.items() if key not in tables})
+        with prefix_errors("[images]"):
+            options = ImageSetOptions.from_dict(content.get("images", {}))
+        with prefix_errors("[training]"):
+            config = TrainConfig.from_dict(content.get("training", {}), warn=True).resolved()
+        architecture(config.architecture)
+        return cls(name, head.title, head.system, head.protocol, options, config)
 
     @property
     def published(self) -> PublishedResult | None:

@@ -71,14 +71,28 @@ def declared(kind: type) -> Iterator[Declared]:
 def require_valid(config: Any) -> None:
     """Raise UserError where a field's value is outside its choices or its range."""
     for field in declared(type(config)):
-        value = getattr(config, field.name)
-        if field.option.choices:
-            require_one_of(field.flag, value, field.option.choices)
-        elif isinstance(value, dict):
-            for label, number in value.items():
-                _require_within(f"{field.flag} {label}={number:g}", number, field.option)
-        elif isinstance(value, (int, float)):
-            _require_within(f"{field.flag} {value}", value, field.option)
+        _require_allowed(field, getattr(config, field.name))
+
+
+def require_value(field: Declared, value: object) -> None:
+    """Raise UserError where a value is of another type than the field, or outside its choices or its range."""
+    _require_type(field, value)
+    _require_allowed(field, value)
+
+
+def _require_type(field: Declared, value: object) -> None:
+    if not (_has_type(value, field.type) or (field.optional and value is None)):
+        raise UserError(f"{field.name} is {value!r}: expected {_TYPE_NAMES[field.type]}")
+
+
+def _require_allowed(field: Declared, value: Any) -> None:
+    if field.option.choices:
+        require_one_of(field.flag, value, field.option.choices)
+    elif isinstance(value, dict):
+        for label, number in value.items():
+            _require_within(f"{field.flag} {label}={number:g}", number, field.option)
+    elif isinstance(value, (int, float)):
+        _require_within(f"{field.flag} {value}", value, field.option)
 
 
 def require_one_of(flag: str, value: str, choices: Iterable[str]) -> None:
@@ -106,14 +120,17 @@ def from_mapping(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
         raise UserError(f"{values!r}: expected a table")
     known = {field.name: field for field in declared(kind)}
     for name, value in values.items():
-        if name not in known:
-            likely = get_close_matches(name, known, 1)
-            hint = f"did you mean {likely[0]!r}?" if likely else f"expected some of {', '.join(known)}"
-            raise UserError(f"unknown key {name!r}: {hint}")
-        field = known[name]
-        if not (_has_type(value, field.type) or (field.optional and value is None)):
-            raise UserError(f"{name} is {value!r}: expected {_TYPE_NAMES[field.type]}")
+        require_known(name, known)
+        _require_type(known[name], value)
     return kind(**values)
+
+
+def require_known(name: str, known: Iterable[str]) -> None:
+    """Raise UserError, with a hint, where a key is none of these."""
+    if name not in (names := list(known)):
+        likely = get_close_matches(name, names, 1)
+        hint = f"did you mean {likely[0]!r}?" if likely else f"expected some of {', '.join(names)}"
+        raise UserError(f"unknown key {name!r}: {hint}")
 
 
 def _has_type(value: object, wanted: type) -> bool:
