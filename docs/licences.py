@@ -31,6 +31,9 @@ SECTIONS = {
     "timm": "Extra `timm`",
     "tune": "Extra `tune`",
     "distributed": "Extra `distributed`",
+    "tensorboard": "Extra `tensorboard`",
+    "wandb": "Extra `wandb`",
+    "mlflow": "Extra `mlflow`",
 }
 SYSTEMS: tuple[dict[str, str], ...] = (
     {},
@@ -47,6 +50,7 @@ SPDX = {
     "BSD 3-Clause License": "BSD-3-Clause",
     "Apache": "Apache-2.0",
     "Apache 2.0": "Apache-2.0",
+    "Apache License, Version 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
     "BSD License": "BSD",
     "ISC License": "ISC",

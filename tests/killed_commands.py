@@ -68,7 +68,8 @@ def commands(work: Path) -> Iterator[Mapping[str, Command]]:
         try:
             yield {
                 **_builds(few, work / "spec.json"),
-                "train": Command(_nothing, partial(_train, image_set), _run_left),
+                "train": Command(_nothing, partial(_train, image_set, 1), _run_left),
+                "train-resume": Command(_nothing, partial(_train, image_set, 4, "--resume"), _run_left),
                 **_changes_of_a_run(run, image_set, few),
                 **_packages(run),
                 "embeddings": Command(partial(_copied, image_set), _embed, _embeddings_left),
@@ -128,9 +129,15 @@ def _images_left(folder: Path) -> str:
     return "the whole set"
 
 
-def _train(image_set: Path, folder: Path) -> None:
-    """A training whose records hold no durations, so that their bytes can be compared."""
-    options = ("--weights", "none", "--epochs", 1, "--lr", 0.01, "--adapt", "none")
+def _train(image_set: Path, epochs: int, *arguments: object) -> None:
+    """A training whose records hold no durations, so that their bytes can be compared.
+
+    Args:
+        arguments: further options, and the folder.
+    """
+    *more, folder = arguments
+    assert isinstance(folder, Path)
+    options = ("--weights", "none", "--epochs", epochs, "--lr", 0.01, "--adapt", "none", *more)
     clock = SimpleNamespace(perf_counter=float, monotonic=float)
     with patch.object(callbacks, "time", clock), patch.object(runs, "time", clock):
         _main(train, "train", "tiny", "--images", image_set, *options, "--out", folder / "run")
@@ -139,7 +146,8 @@ def _train(image_set: Path, folder: Path) -> None:
 def _run_left(folder: Path) -> str:
     run = folder / "run"
     if not run.exists():
-        return "a temporary folder" if list(folder.iterdir()) else "nothing"
+        checkpoint = (folder / ".run.resume/training.pt").exists()
+        return "a checkpoint" if checkpoint else "a temporary folder" if list(folder.iterdir()) else "nothing"
     found = BundleFiles.open(run)
     assert {"metrics.json", "predictions.csv", "run.json", LEARNER} <= set(found.sums)
     open_model(run, "safetensors")

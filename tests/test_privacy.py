@@ -49,6 +49,9 @@ ser-images merge sets/first other=second --out both
 ser-train networks
 ser-train train cnn4 --images sets/first --folds all --epochs 1 --lr 0.01 --out runs/all
 ser-train final runs/all --images sets/first --out runs/final
+ser-train train cnn4 --images sets/first --epochs 1 --lr 0.01 --logger tensorboard --out runs/tensorboard
+ser-train train cnn4 --images sets/first --epochs 1 --lr 0.01 --logger wandb --out runs/wandb
+ser-train train cnn4 --images sets/first --epochs 1 --lr 0.01 --logger mlflow --out runs/mlflow
 ser-train recipe small.toml --images sets/first --out runs/recipe
 ser-train report runs/all/fold-0 --images sets/first
 ser-train review runs/all --images sets/first --recordings voices

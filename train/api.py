@@ -15,6 +15,7 @@ from ser_images.data.common.requirements import require_installed
 from ser_images.data.protocols import PROTOCOLS
 from ser_images.train.runs.finished import lacks_onnx
 from ser_images.train.training.config import TrainConfig
+from ser_images.train.training.loggers.names import require_logger
 from ser_images.train.training.options import declared, require_one_of
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def train_model(
     test: bool = True,
     report: Callable[[str], None] = print,
     jobs: int | None = None,
+    resume: bool = False,
+    logger: str = "",
     command: Sequence[str] = (),
     **options: Any,
 ) -> TrainResult:
@@ -63,6 +66,9 @@ def train_model(
         test: evaluate on the test fold; otherwise on the validation clips, and the test fold is not used.
         report: called with each line of progress.
         jobs: folds trained at the same time; None: one per GPU, one on a machine without.
+        resume: go on from the last epoch of a training of the same settings that was interrupted, if there is one.
+        logger: `csv`, `tensorboard`, `wandb` or `mlflow`: logs each epoch into the folder `logs` beside `out`; nothing
+            leaves the machine unless the logger's own environment variables say so.
         command: noted in `run.json` as the command of the run.
         options: fields of `ser_images.train.training.config.TrainConfig`, such as `epochs=20`.
 
@@ -70,8 +76,9 @@ def train_model(
         The folder and its metrics.
 
     Raises:
-        UserError: fastai is not installed, an unknown option, a value out of range, no image set, a split that is not
-            possible or that shares clips between its subsets, or an `out` that exists.
+        UserError: fastai or the logger is not installed, an unknown option, a value out of range, no image set, a split
+            that is not possible or that shares clips between its subsets, an `out` that exists, or a checkpoint to
+            resume that is damaged or of other settings.
 
     Example:
         >>> from ser_images import train_model
@@ -80,13 +87,15 @@ def train_model(
         True
     """
     require_installed("fastai")
+    require_logger(logger)
     _require_options(options)
     config = TrainConfig.from_dict({"architecture": architecture, **options}, warn=True)
     folder = run_folder(architecture, protocol, None if folds is not None else fold, out)
     image_set = _image_set(images)
+    how = {"report": report, "test": test, "command": command, "resume": resume, "logger": logger}
     if folds is None:
-        return TrainResult(folder, _one_fold(image_set, config, protocol, fold, folder, report, test, command))
-    return TrainResult(folder, _folds(image_set, config, protocol, folds, folder, report, test, command, jobs))
+        return TrainResult(folder, _one_fold(image_set, config, protocol, fold, folder, **how))
+    return TrainResult(folder, _folds(image_set, config, protocol, folds, folder, jobs=jobs, **how))
 
 
 def _require_options(options: Mapping[str, Any]) -> None:
@@ -122,20 +131,20 @@ def _image_set(images: "ImageSet | Path | str") -> "ImageSet":
 
 
 def _one_fold(
-    images: "ImageSet", config: TrainConfig, protocol: str, fold: int, folder: Path, *arguments: Any
+    images: "ImageSet", config: TrainConfig, protocol: str, fold: int, folder: Path, **how: Any
 ) -> dict[str, Any]:
     from ser_images.data.splits import make_split
 
     make_split(images.rows, protocol, fold, config.seed)  # refuses a fold or a split that is not possible
     from ser_images.train.runs.run import run
 
-    return run(images, config, protocol, fold, folder, *arguments)
+    return run(images, config, protocol, fold, folder, **how)
 
 
 def _folds(
-    images: "ImageSet", config: TrainConfig, protocol: str, folds: str | Sequence[int], folder: Path, *arguments: Any
+    images: "ImageSet", config: TrainConfig, protocol: str, folds: str | Sequence[int], folder: Path, **how: Any
 ) -> dict[str, Any]:
     from ser_images.train.runs.folds import cross_validate, parse_folds
 
     text = folds if isinstance(folds, str) else ",".join(map(str, folds))
-    return cross_validate(images, config, protocol, parse_folds(text, images, protocol), folder, *arguments)
+    return cross_validate(images, config, protocol, parse_folds(text, images, protocol), folder, **how)

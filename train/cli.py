@@ -15,8 +15,9 @@ from ser_images.data.common.command_line import command_line, new_app
 from ser_images.data.protocols import PROTOCOLS
 from ser_images.train import cli_elsewhere, cli_recipes, cli_results
 from ser_images.train.cli_options import RENAMED_OPTIONS, with_config_options
-from ser_images.train.cli_recipes import Images, Jobs, NoTest, one_image_set
+from ser_images.train.cli_recipes import Images, Jobs, Logger, NoTest, Resume, one_image_set
 from ser_images.train.cli_tune import tune
+from ser_images.train.training.loggers.names import require_logger
 
 app = new_app("train", RENAMED_OPTIONS)
 
@@ -50,6 +51,8 @@ def train(
     ] = None,
     jobs: Jobs = None,
     no_test: NoTest = False,
+    resume: Resume = False,
+    logger: Logger = "",
     **options: Any,
 ) -> None:
     """Train a network, evaluate it and write a run folder.
@@ -63,7 +66,7 @@ def train(
     options["class_weight"] = dict(options["class_weight"])
     result = train_model(
         one_image_set(images), architecture, protocol=protocol, fold=fold, folds=folds, out=out, test=not no_test,
-        report=typer.echo, jobs=jobs, command=["ser-train", *sys.argv[1:]], **options,
+        report=typer.echo, jobs=jobs, resume=resume, logger=logger, command=["ser-train", *sys.argv[1:]], **options,
     )  # fmt: skip
     typer.echo(f"run folder: {result.folder}")
 
@@ -77,6 +80,8 @@ def final(
         str, typer.Option(help="Starting weights, where each fold started from its own.", show_default="as the folds")
     ] = "",
     teacher: Annotated[str, typer.Option(help="A run to imitate, where each fold imitated its own.")] = "",
+    resume: Resume = False,
+    logger: Logger = "",
 ) -> None:
     """Train the final model on every clip.
 
@@ -84,10 +89,12 @@ def final(
 
     Temperature and threshold are chosen on the folds' predictions for their test clips.
     """
+    require_logger(logger)
     from ser_images.spectrogram_gen.dataset.image_set import ImageSet
     from ser_images.train.runs.final import train_final
 
-    train_final(runs, ImageSet.read(images), out, typer.echo, weights, teacher, ["ser-train", *sys.argv[1:]])
+    command = ["ser-train", *sys.argv[1:]]
+    train_final(runs, ImageSet.read(images), out, typer.echo, weights, teacher, command, resume, logger)
     typer.echo(f"run folder: {out}")
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ser_images.train.cli_options import with_config_options
+from ser_images.train.cli_recipes import Resume
 from ser_images.train.cli_results import Run
 
 
@@ -55,6 +56,7 @@ def cross(
     images: Annotated[list[str], typer.Argument(help="Image sets of one spec, or NAME=IMAGES to name their corpora.")],
     out: Annotated[Path, typer.Option(help="Folder for runs and results; what is finished in it is kept.")],
     folds: Annotated[str, typer.Option(help="Folds of each corpus: all, or a list such as 0,2.")] = "all",
+    resume: Resume = False,
     **options: Any,
 ) -> None:
     """Train and test across corpora.
@@ -73,7 +75,7 @@ def cross(
     from ser_images.train.analysis.cross import cross as cross_corpora
     from ser_images.train.console import print_cross
 
-    cells = cross_corpora(sets, config, folds, out, typer.echo, ["ser-train", *sys.argv[1:]])
+    cells = cross_corpora(sets, config, folds, out, typer.echo, ["ser-train", *sys.argv[1:]], resume)
     print_cross(cells)
     typer.echo(f"{out / 'cross.csv'}\n{out / 'cross.html'}")
 

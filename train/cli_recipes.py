@@ -10,11 +10,25 @@ import typer
 from ser_images.data.common.command_line import MAX_SEED
 from ser_images.data.common.errors import UserError
 from ser_images.data.protocols import PROTOCOLS
+from ser_images.train.training.loggers.names import MODULES, require_logger
 
 Images = Annotated[list[Path], typer.Option(help="Image set made by ser-images build.")]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Folds trained at a time.", show_default="one per GPU, else 1")]
 NoTest = Annotated[
     bool, typer.Option("--no-test", help="Do not use the test fold; the metrics are of the validation clips.")
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on from the last epoch of a training of the same options that was interrupted."),
+]
+Logger = Annotated[
+    str,
+    typer.Option(
+        help="Log each epoch into the folder logs beside the run folder; nothing leaves this machine unless "
+        "WANDB_MODE or MLFLOW_TRACKING_URI says so.",
+        metavar="|".join(MODULES),
+        show_default="none",
+    ),
 ]
 Protocol = Annotated[
     str, typer.Option(help="How clips are split.", metavar="|".join(PROTOCOLS), show_default="as published")
@@ -51,14 +65,17 @@ def recipe(
     weights: Weights = "",
     seed: Seed = 0,
     no_test: NoTest = False,
+    resume: Resume = False,
+    logger: Logger = "",
 ) -> None:
     """Train a recipe as published, or under another protocol.
 
-    Finished folds are kept: run it again to resume.
+    Finished folds are kept: run it again to train the others.
     """
     from ser_images.train.api import run_folder
 
     folder = one_image_set(images)
+    require_logger(logger)
     if protocol:
         run_folder(Path(name).stem, protocol, None, out)  # refuses a wrong value before torch is imported
     from ser_images.spectrogram_gen.dataset.image_set import ImageSet
@@ -71,7 +88,9 @@ def recipe(
     run = run_folder(chosen.name, protocol, None, out)
     command = ["ser-train", *sys.argv[1:]]
     numbers = parse_folds(folds, image_set, protocol)
-    cross_validate(image_set, chosen.config, protocol, numbers, run, typer.echo, not no_test, command, jobs)
+    cross_validate(
+        image_set, chosen.config, protocol, numbers, run, typer.echo, not no_test, command, jobs, resume, logger
+    )
     if chosen.published and protocol == chosen.protocol and not no_test:
         typer.echo(f"published: {chosen.published.percent} accuracy ({chosen.published.what})")
     typer.echo(f"run folder: {run}")
@@ -90,10 +109,11 @@ def leaderboard(
     jobs: Jobs = None,
     weights: Weights = "",
     seed: Seed = 0,
+    resume: Resume = False,
 ) -> None:
     """Train several recipes and write one table.
 
-    Each is trained as published and with unseen speakers. Run it again to resume.
+    Each is trained as published and with unseen speakers. Finished folds are kept: run it again to train the others.
 
     --weights replaces ImageNet weights in recipes that start from them.
     """
@@ -103,7 +123,8 @@ def leaderboard(
     chosen = [Recipe.read(name) for name in (recipes.split(",") if recipes else names())]
     chosen = [one.changed(seed, weights if one.config.weights == "imagenet" else "") for one in chosen]
     command = ["ser-train", *sys.argv[1:]]
-    typer.echo(write_leaderboard(leaderboard(chosen, images_root, out, typer.echo, jobs, command), out))
+    entries = leaderboard(chosen, images_root, out, typer.echo, jobs, command, resume)
+    typer.echo(write_leaderboard(entries, out))
     typer.echo(out / "leaderboard.png")
 
 

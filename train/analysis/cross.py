@@ -41,6 +41,7 @@ def cross(
     out: Path,
     report: Report = print,
     command: Sequence[str] = (),
+    resume: bool = False,
 ) -> list[Cell]:
     """Train every combination on some folds, test each on every corpus, and write `cross.csv` into `out`.
 
@@ -51,6 +52,7 @@ def cross(
         image_sets: of one spec, by the names of their corpora.
         folds: of each corpus: `all`, or a list such as `0,2`.
         command: recorded in each `run.json`.
+        resume: as of `ser_images.train.runs.run.run`.
 
     Raises:
         UserError: one image set, sets that cannot be merged or split, starting weights that were trained on a test
@@ -71,7 +73,7 @@ def cross(
         for name, rows in combinations(images).items():
             train_set = replace(images, rows=tuple(rows))
             if _can_train(train_set, config, fold, name, report):
-                _train(train_set, config, fold, out / name / FOLD.format(fold), report, command)
+                _train(train_set, config, fold, out / name / FOLD.format(fold), report, command, resume)
                 _test(images, fold, out / name, config.seed, report)
     cells = read_cells(out, list(combinations(images)), images.corpora, numbers)
     write_cells(cells, out / "cross.csv")
@@ -117,7 +119,13 @@ def _can_train(images: ImageSet, config: TrainConfig, fold: int, name: str, repo
 
 
 def _train(
-    images: ImageSet, config: TrainConfig, fold: int, folder: Path, report: Report, command: Sequence[str]
+    images: ImageSet,
+    config: TrainConfig,
+    fold: int,
+    folder: Path,
+    report: Report,
+    command: Sequence[str],
+    resume: bool,
 ) -> None:
     if folder.exists():
         resolved, split = for_images(config, images, test=True), make_split(images.rows, "speaker", fold, config.seed)
@@ -126,7 +134,7 @@ def _train(
     for stale in folder.parent.glob(f"on-*/{folder.name}"):  # of a network that was removed
         shutil.rmtree(stale)
     report(f"\n{folder}:")
-    run(images, config, "speaker", fold, folder, report, command=command)
+    run(images, config, "speaker", fold, folder, report, command=command, resume=resume)
 
 
 def _test(images: ImageSet, fold: int, folder: Path, seed: int, report: Report) -> None:

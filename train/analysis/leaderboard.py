@@ -84,13 +84,14 @@ def leaderboard(
     report: Report = print,
     jobs: int | None = None,
     command: Sequence[str] = (),
+    resume: bool = False,
 ) -> list[Entry]:
     """Train each recipe under its published protocol and with unseen speakers; finished folds are kept.
 
     Args:
         root: the folder of the image sets.
         out: each fold is written into `out`/NAME-PROTOCOL/fold-N.
-        jobs, command: as in `cross_validate`.
+        jobs, command, resume: as in `cross_validate`.
 
     Raises:
         UserError: an image set is missing, or a fold in `out` was trained with other settings.
@@ -103,7 +104,10 @@ def leaderboard(
             folder = out / f"{recipe.name}-{protocol}"
             report(f"\n{recipe.name}, {protocol}: {folder}")
             folds = parse_folds("all", image_set, protocol)
-            cross_validate(image_set, recipe.config, protocol, folds, folder, report, command=command, jobs=jobs)
+            cross_validate(
+                image_set, recipe.config, protocol, folds, folder, report,
+                command=command, jobs=jobs, resume=resume,
+            )  # fmt: skip
             trained.append((recipe, protocol, Result.read(folder), image_set))
     report("")
     return [_entry(*one) for one in trained]

@@ -26,15 +26,18 @@ from ser_images.train.evaluation.adaptation import ADAPTATION, read_labels
 from ser_images.train.evaluation.calibration import choose_temperature, threshold, with_temperature
 from ser_images.train.evaluation.metrics import predict
 from ser_images.train.evaluation.predictions import joined
-from ser_images.train.runs.finished import complete, lacks_onnx
+from ser_images.train.runs.finished import complete, lacks_onnx, settings_of
 from ser_images.train.runs.lineage import write_lineage
 from ser_images.train.runs.records import clips_hash, provenance, training_summary
 from ser_images.train.runs.results import Result, config_of_fold, read_metrics
 from ser_images.train.runs.run import add_checked_onnx, bundle_of, training_record, write_records
 from ser_images.train.training.adapter_choice import AdapterChoice
 from ser_images.train.training.callbacks import Report
+from ser_images.train.training.checkpoints.files import Checkpoints
 from ser_images.train.training.config import TrainConfig
+from ser_images.train.training.loggers.logger import Logger
 from ser_images.train.training.outcome import Evaluation
+from ser_images.train.training.single_training import Job
 from ser_images.train.training.sources import sources_of
 from ser_images.train.training.trainer import train_on_all
 
@@ -52,6 +55,8 @@ def train_final(
     weights: str = "",
     teacher: str = "",
     command: Sequence[str] = (),
+    resume: bool = False,
+    logger: str = "",
 ) -> dict[str, Any]:
     """Train on every clip as the folds of a cross-validation were trained; write the run folder `out`.
 
@@ -65,13 +70,15 @@ def train_final(
         image_set: that the folds were trained on.
         weights, teacher: needed where each fold has its own.
         command: the command line to record in `run.json`.
+        resume, logger: as of `ser_images.train.runs.run.run`.
 
     Returns:
         The content of `metrics.json`.
 
     Raises:
         UserError: not every fold is there, or was tested; other images; weights or a teacher of the folds that are a
-            folder of folds; a robustness.csv of other folds; or `out` exists.
+            folder of folds; a robustness.csv of other folds; `out` exists; or a checkpoint to resume that is damaged
+            or of other settings.
     """
     result = Result.read(runs)
     protocol = _protocol(result, image_set)
@@ -84,8 +91,10 @@ def train_final(
         complete(out, expected, True, image_set, report)
         return read_metrics(out)
     started = time.monotonic()
+    checkpoints = Checkpoints.beside(out, settings_of(expected, True), resume)
     with new_run_folder(out) as folder:
-        trained = train_on_all(image_set, split, config, folder, report, _adapter_choice(result))
+        job = Job(image_set, folder, report, checkpoints, Logger.of(logger, out))
+        trained = train_on_all(job, split, config, _adapter_choice(result))
         content = expected | training_record(trained, started)
         content |= {ESTIMATED_BY: {"folds": len(result.folds), "path": runs.resolve().name}}
         content["lineage"] = write_lineage(folder, Lineage.of(image_set.rows), parent, config)
@@ -93,6 +102,7 @@ def train_final(
         summary = training_summary(content, estimated.metrics)
         bundle = bundle_of(trained, estimated, config, image_set, summary)
         write_bundle(folder, trained.network, bundle)
+    checkpoints.remove()
     checked = predict(trained.learner, image_set, image_set.rows[:CHECKED], bundle.temperature)
     add_checked_onnx(out, trained, checked, bundle, image_set, report)
     report(

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from ser_images.train.training.callbacks import Report
 
 _IDENTITY = ("config", "protocol", "fold", "spec_hash", "clips_hash", "images", "clips")
-"""The entries of `run.json` that must be equal for a finished run to be kept."""
+"""The entries of `run.json` that must be equal for a run to be kept, or for its training to go on."""
+
+_SUBSET = "evaluated subset"
 
 
 def lacks_onnx(run: Path) -> bool:
@@ -38,10 +40,17 @@ def keep(run: Path, expected: Mapping[str, Any], test: bool, image_set: "ImageSe
 def complete(run: Path, expected: Mapping[str, Any], test: bool, image_set: "ImageSet", report: "Report") -> None:
     """Write the missing ONNX of a run from its weights; raises UserError as `require_same_settings`."""
     from ser_images.export.convert import to_onnx
+    from ser_images.train.training.checkpoints.files import Checkpoints
 
     require_same_settings(run, expected, test)
     to_onnx(run, image_set)
+    Checkpoints.beside(run, {}).remove()
     report(f"{run}: trained before; its missing {ONNX} was written from its weights")
+
+
+def settings_of(expected: Mapping[str, Any], test: bool) -> dict[str, Any]:
+    """What runs of the same settings have in common; arguments as of `require_same_settings`."""
+    return {name: expected[name] for name in _IDENTITY} | {_SUBSET: "test" if test else "validation"}
 
 
 def require_same_settings(run: Path, expected: Mapping[str, Any], test: bool) -> None:
@@ -53,10 +62,8 @@ def require_same_settings(run: Path, expected: Mapping[str, Any], test: bool) ->
     """
     from ser_images.train.runs.results import read_metrics, read_provenance
 
-    found = read_provenance(run)
-    different = [name for name in _IDENTITY if found.get(name) != expected[name]]
-    if read_metrics(run).get("subset") != ("test" if test else "validation"):
-        different.append("evaluated subset")
+    found = {**read_provenance(run), _SUBSET: read_metrics(run).get("subset")}
+    different = [name for name, value in settings_of(expected, test).items() if found.get(name) != value]
     if different:
         raise UserError(
             f"{run}: trained with other settings ({', '.join(different)}); give another --out, or remove it"

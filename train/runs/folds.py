@@ -39,11 +39,13 @@ class _Task:
     out: Path
     test: bool
     command: tuple[str, ...]
+    resume: bool
+    logger: str
 
     def train(self, report: Report, trainings_after: int) -> None:
         image_set = ImageSet.read(self.images)
         settings = (image_set, self.config, self.protocol, self.fold, self.out)
-        run(*settings, report, self.test, self.command, trainings_after)
+        run(*settings, report, self.test, self.command, trainings_after, self.resume, self.logger)
 
 
 def parse_folds(text: str, image_set: ImageSet, protocol: str) -> list[int]:
@@ -74,13 +76,15 @@ def cross_validate(
     test: bool = True,
     command: Sequence[str] = (),
     jobs: int | None = None,
+    resume: bool = False,
+    logger: str = "",
 ) -> dict[str, Any]:
     """Train folds into `out`/fold-N, keep those that are finished, and write the pooled metrics of all into `out`.
 
     A finished fold without its `model.onnx` (the process was killed before) gets it from its weights.
 
     Args:
-        test, command: as in `ser_images.train.runs.run.run`.
+        test, command, resume, logger: as in `ser_images.train.runs.run.run`.
         jobs: folds to train at the same time; None: one per GPU, or one without a GPU.
 
     Returns:
@@ -97,7 +101,7 @@ def cross_validate(
     for fold in folds:
         config_of_fold(config, fold)  # refuses a fold without weights or a teacher before any is trained
     tasks = [
-        _Task(image_set.folder, config, protocol, fold, out / FOLD.format(fold), test, tuple(command))
+        _Task(image_set.folder, config, protocol, fold, out / FOLD.format(fold), test, tuple(command), resume, logger)
         for fold in sorted({*folds, *existing})
     ]
     for task in tasks:

@@ -25,16 +25,19 @@ from ser_images.train.evaluation.adaptation import ADAPTATION, adaptation_text, 
 from ser_images.train.evaluation.calibration import has_one_speaker
 from ser_images.train.evaluation.metrics import report_text
 from ser_images.train.evaluation.predictions import Predictions
-from ser_images.train.runs.finished import complete, lacks_onnx
+from ser_images.train.runs.finished import complete, lacks_onnx, settings_of
 from ser_images.train.runs.lineage import checked_parent, lineage_of_run, write_lineage
 from ser_images.train.runs.records import provenance, training_summary, write_history, write_metrics
 from ser_images.train.runs.results import config_of_fold, read_metrics
 from ser_images.train.training.callbacks import Report
+from ser_images.train.training.checkpoints.files import Checkpoints
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.corpus_heads import corpora_with_heads
 from ser_images.train.training.loaders import subset_rows
+from ser_images.train.training.loggers.logger import Logger
 from ser_images.train.training.lr_plot import plot_lr_finder
 from ser_images.train.training.outcome import Evaluation, Trained
+from ser_images.train.training.single_training import Job
 from ser_images.train.training.trainer import train_and_evaluate
 
 
@@ -48,6 +51,8 @@ def run(
     test: bool = True,
     command: Sequence[str] = (),
     trainings_after: int = 0,
+    resume: bool = False,
+    logger: str = "",
 ) -> dict[str, Any]:
     """Train and evaluate one fold of a protocol; write the run folder `out`.
 
@@ -58,12 +63,15 @@ def run(
             as it must be while configurations are compared.
         command: the command line to record in `run.json`.
         trainings_after: number of folds that are trained after this one, to estimate the remaining time.
+        resume: go on from the last epoch of a training of the same settings that was interrupted, if there is one.
+        logger: one of `ser_images.train.training.loggers.names.MODULES`, see `Logger`; empty: none.
 
     Returns:
         The content of `metrics.json`.
 
     Raises:
-        UserError: image set, protocol and config don't fit together, the split leaks, or `out` exists.
+        UserError: image set, protocol and config don't fit together, the split leaks, `out` exists, or a checkpoint
+            to resume is damaged or of other settings.
     """
     config = for_images(config, image_set, test)
     if config.refit and not test:
@@ -81,8 +89,10 @@ def run(
         complete(out, expected, test, image_set, report)
         return read_metrics(out)
     started = time.monotonic()
+    checkpoints = Checkpoints.beside(out, settings_of(expected, test), resume)
     with new_run_folder(out) as folder:
-        trained, evaluation = train_and_evaluate(image_set, split, of_fold, folder, report, test, trainings_after)
+        job = Job(image_set, folder, report, checkpoints, Logger.of(logger, out), trainings_after)
+        trained, evaluation = train_and_evaluate(job, split, of_fold, test)
         content = expected | training_record(trained, started)
         content["lineage"] = write_lineage(
             folder, lineage_of_run(image_set, split, bool(config.refit)), parent, of_fold
@@ -90,6 +100,7 @@ def run(
         write_records(folder, trained, evaluation, content, image_set.folder)
         bundle = bundle_of(trained, evaluation, config, image_set, training_summary(content, evaluation.metrics))
         write_bundle(folder, trained.network, bundle)
+    checkpoints.remove()
     if not trained.probe and has_one_speaker(evaluation.validation):
         report("warning: one validation speaker: no temperature was fitted (1.0); it needs at least two speakers")
     report(f"\n{report_text(evaluation.predictions)}{adaptation_text(evaluation.metrics)}")
@@ -98,12 +109,12 @@ def run(
 
 
 def training_record(trained: Trained, started: float) -> dict[str, Any]:
-    """What `run.json` says of a training that started at this time."""
+    """What `run.json` says of a training that started, or went on, at this time."""
     return {
         "lr": trained.lr,
         "speaker_head_c": trained.adapter.choice.c if trained.adapter else None,
         "lr_suggestions": trained.lr_finder.suggestions if trained.lr_finder else {},
-        "duration_s": round(time.monotonic() - started, 1),
+        "duration_s": round(time.monotonic() - started + trained.earlier_s, 1),
     }
 
 

@@ -1,15 +1,27 @@
 """fastai callbacks: precision, averaged weights, a line per epoch, a progress bar."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from fastai.callback.core import Callback, CancelValidException
-from fastai.callback.tracker import SaveModelCallback, TrackerCallback
+from fastai.callback.tracker import TrackerCallback
 from fastai.torch_core import to_float
 from torch.optim.swa_utils import AveragedModel
 
+from ser_images.data.common.errors import UserError
+
 Report = Callable[[str], None]
+
+
+@contextmanager
+def plain_user_errors() -> Iterator[None]:
+    """UserErrors of callbacks with their message alone, before which fastai puts the name of the event."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(str(error).rpartition(":\n\t")[2]) from error
 
 
 class CpuAutocast(Callback):
@@ -118,17 +130,35 @@ def time_left(seconds: float) -> str:
     return f", about {seconds / 60:.0f} min left" if seconds >= 60 else ", less than 1 min left"
 
 
-class BestWeights(SaveModelCallback):
-    """fastai's callback without its line for each better epoch."""
+class BestWeights(TrackerCallback):
+    """End with the weights of the best epoch, which fastai's SaveModelCallback has in a file, and this one in memory.
+
+    Attributes:
+        weights: on the CPU; empty before the first epoch.
+    """
+
+    order = TrackerCallback.order + 1
+
+    def before_fit(self) -> None:
+        super().before_fit()
+        self.weights: dict[str, torch.Tensor] = {}
 
     def after_epoch(self) -> None:
-        TrackerCallback.after_epoch(self)
+        super().after_epoch()
         if self.new_best:
-            self._save(self.fname)
+            self.weights = {name: value.to("cpu", copy=True) for name, value in self.model.state_dict().items()}
+
+    def after_fit(self) -> None:
+        if self.weights:  # no epoch is the best one where the loss is not finite
+            self.model.load_state_dict(self.weights)
+        super().after_fit()
 
 
 class CountBatches(Callback):
-    """Call `advance` with the number of training batches so far, of all fits together: moves a progress bar."""
+    """Call `advance` with the number of training batches so far, of all fits together: moves a progress bar.
+
+    fastai's own number of batches, the step of its loggers, then counts all fits, too.
+    """
 
     run_valid = False
     order = 71
@@ -136,6 +166,9 @@ class CountBatches(Callback):
     def __init__(self, advance: Callable[[int], None]) -> None:
         super().__init__()
         self.advance, self.batches = advance, 0
+
+    def before_fit(self) -> None:
+        self.learn.train_iter = self.batches
 
     def after_batch(self) -> None:
         self.batches += 1

@@ -31,6 +31,7 @@ from ser_images.train.training.callbacks import (
     CpuAutocast,
     History,
     Report,
+    plain_user_errors,
 )
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.distillation.distillation import Distillation
@@ -149,7 +150,7 @@ def fit(
     """
     epochs = (config.epochs + (config.schedule == "fine-tune")) * (1 + trainings_after)
     history = History(report, epochs)
-    with progress_bar("training", epochs * len(learner.dls.train)) as advance:
+    with progress_bar("training", epochs * len(learner.dls.train)) as advance, plain_user_errors():
         _fit(learner, config, lr, [history, CountBatches(advance), *_fit_callbacks(config)])
     if not math.isfinite(history.rows[-1]["train_loss"]):
         raise UserError(f"the training diverged at a learning rate of {lr:g} (the loss is not finite): lower --lr")
@@ -178,7 +179,7 @@ def _fit_callbacks(config: TrainConfig) -> list[Callback]:
     if config.ema_decay:
         callbacks.append(AverageWeights(config.ema_decay))
     if config.keep == "best":
-        callbacks.append(BestWeights(monitor=config.monitor, fname="best"))
+        callbacks.append(BestWeights(config.monitor))
     if config.patience:
         callbacks.append(EarlyStoppingCallback(monitor=config.monitor, patience=config.patience))
     if config.plateau:

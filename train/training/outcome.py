@@ -27,6 +27,7 @@ class Trained:
         cache: embeddings of a frozen backbone.
         probe: the fitted layer of a linear probe.
         adapter: what adapts the network to a speaker.
+        earlier_s: what the epochs before an interruption took.
     """
 
     learner: Any
@@ -37,6 +38,7 @@ class Trained:
     cache: EmbeddingCache | None = None
     probe: Probe | None = None
     adapter: Adapter | None = None
+    earlier_s: float = 0.0
 
     @property
     def network(self) -> torch.nn.Module:

@@ -1,11 +1,11 @@
 """A single training: a network that is fitted to the training clips of a split, not evaluated yet.
 
-trained = train_once(Job(image_set, folder, print), split, config.resolved())
+trained = train_once(Job(image_set, folder, print, checkpoints), split, config.resolved())
 """
 
 import shutil
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 from fastai.callback.core import Callback
 from fastai.torch_core import default_device, set_seed
 
+from ser_images.data.common.command_line import LOGGER
 from ser_images.data.splits import Split
 from ser_images.export.architectures import architecture
 from ser_images.export.bundle.bundle import Normalisation
@@ -22,6 +23,8 @@ from ser_images.export.formats.fastai_pickle import torch_writes
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.training.allocator import keep_freed_memory
 from ser_images.train.training.callbacks import Report
+from ser_images.train.training.checkpoints.callback import Checkpointing
+from ser_images.train.training.checkpoints.files import TRAINING, Checkpoint, Checkpoints
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.corpus_heads import corpora_with_heads
 from ser_images.train.training.distillation.teacher import Teacher
@@ -31,6 +34,7 @@ from ser_images.train.training.first_weights import for_probing
 from ser_images.train.training.learner import LRFinderResult, find_lr, fit, make_learner
 from ser_images.train.training.linear_probe import Regularisation, blocks_of, fit_probe, put_in
 from ser_images.train.training.loaders import compute_normalisation, data_loaders, subset_rows
+from ser_images.train.training.loggers.logger import Logger
 from ser_images.train.training.outcome import Trained
 
 
@@ -40,13 +44,37 @@ class Job:
 
     Attributes:
         folder: temporary files of the training go here.
+        checkpoints: of this run.
+        logger: None: no other program follows the training.
         trainings_after: number of equal trainings that follow, to estimate the remaining time.
     """
 
     image_set: ImageSet
     folder: Path
     report: Report
+    checkpoints: Checkpoints
+    logger: Logger | None = None
     trainings_after: int = 0
+
+    def checkpoint(self, training: str) -> Checkpoint | None:
+        """The checkpoint to go on from; reports one that is there and will be replaced."""
+        file = self.checkpoints.file(training)
+        if file.exists() and not self.checkpoints.resume:
+            self.report(
+                f"{file}: of a training that was interrupted; this one replaces it after its first epoch. To go on "
+                f"from it, stop and add --resume"
+            )
+        found = self.checkpoints.read(training)
+        if found:
+            self.report(f"going on from {file}")
+        return found
+
+    def log(self, training: str, config: TrainConfig, resumed: bool) -> AbstractContextManager[Any]:
+        """The callbacks of the logger; arguments as of `Logger.opened`."""
+        if self.logger is None:
+            return nullcontext()
+        self.report(f"logging by {self.logger.kind} into {self.logger.folder}")
+        return self.logger.opened(training, config, resumed)
 
 
 def train_once(
@@ -55,12 +83,18 @@ def train_once(
     config: TrainConfig,
     callbacks: Sequence[Callback] = (),
     regularisation: Regularisation | None = None,
+    training: str = TRAINING,
 ) -> Trained:
-    """Train on the training clips of a split.
+    """Train on the training clips of a split; goes on from a checkpoint where `job.checkpoints` has one to resume.
 
     Args:
         regularisation: of a linear probe; None: the best for speakers whom it was not fitted to.
+        training: which one of the run it is, `TRAINING` or `REFIT`.
+
+    Raises:
+        UserError: a checkpoint to resume that is damaged, or of other settings.
     """
+    found = None if config.linear_probe else job.checkpoint(training)
     set_seed(config.seed, reproducible=True)
     image_set = job.image_set
     fixed = architecture(config.architecture).normalisation
@@ -78,11 +112,14 @@ def train_once(
     learner = make_learner(loaders, config, *settings).add_cbs(callbacks)
     frozen = frozen_backbone(learner, image_set, normalisation, make_loaders, job.report)
     with frozen if config.freeze else nullcontext() as cache, torch_writes(job.folder.parent):
-        lr, lr_finder = _lr(learner, config, job.report)
-        history = fit(learner, config, lr, job.report, job.trainings_after)
+        lr, lr_finder = (found.lr, found.lr_finder) if found else _lr(learner, config, job.report)
+        learner.add_cb(Checkpointing(job.checkpoints, training, found, lr, lr_finder))
+        with job.log(training, config, resumed=found is not None) as callbacks:
+            history = fit(learner.add_cbs(callbacks), config, lr, job.report, job.trainings_after)
     shutil.rmtree(job.folder / "models", ignore_errors=True)
     plain = plain_learner(learner.model, image_set.labels, image_set.spec, normalisation)
-    return Trained(plain, normalisation, history, lr, lr_finder, cache)
+    earlier_s = found.seconds if found else 0.0
+    return Trained(plain, normalisation, history, lr, lr_finder, cache, earlier_s=earlier_s)
 
 
 def _probe(
@@ -94,6 +131,8 @@ def _probe(
     regularisation: Regularisation | None,
 ) -> Trained:
     """A linear probe of the config's frozen backbone."""
+    if job.logger:
+        LOGGER.warning("--logger: no effect, since a linear probe has no epochs")
     image_set = job.image_set
     corpora = corpora_with_heads(config, image_set)
     network = for_probing(config, image_set.labels, image_set.spec, len(corpora))

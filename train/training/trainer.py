@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
 from ser_images.data.splits import Split
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
@@ -23,7 +22,8 @@ from ser_images.train.training.adapter import (
     fit_adapter,
 )
 from ser_images.train.training.adapter_choice import AdapterChoice
-from ser_images.train.training.callbacks import Report, WithoutValidation
+from ser_images.train.training.callbacks import WithoutValidation
+from ser_images.train.training.checkpoints.files import REFIT
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.corpus_heads import corpora_with_heads
 from ser_images.train.training.embedded import Embedded, embed_clips
@@ -34,31 +34,21 @@ from ser_images.train.training.outcome import Evaluation, Trained
 from ser_images.train.training.single_training import Job, train_once
 
 
-def train_and_evaluate(
-    image_set: ImageSet,
-    split: Split,
-    config: TrainConfig,
-    folder: Path,
-    report: Report,
-    test: bool,
-    trainings_after: int = 0,
-) -> tuple[Trained, Evaluation]:
+def train_and_evaluate(job: Job, split: Split, config: TrainConfig, test: bool) -> tuple[Trained, Evaluation]:
     """Train on one split, and once more with its validation clips where `config.refit` is set.
 
     Args:
-        folder: temporary files of the training go here.
         test: evaluate on the test fold, else on the validation clips.
-        trainings_after: number of equal trainings that follow, to estimate the remaining time.
     """
-    config = config.resolved(test)
+    config, image_set = config.resolved(test), job.image_set
     refit = bool(config.refit)
-    job = Job(image_set, folder, report, trainings_after * (1 + refit))
+    job = replace(job, trainings_after=job.trainings_after * (1 + refit))
     trained = train_once(replace(job, trainings_after=job.trainings_after + refit), split, config)
     temperature, validation = _validate(trained, image_set, split)
     adapt = config.adapt == "speaker"
     choice = _choose_adapter(trained, image_set, split, validation, config) if adapt else None
     if refit:
-        report("training again from the start, with the validation clips included")
+        job.report("training again from the start, with the validation clips included")
         split = split.with_validation_in_train(image_set.rows)
         trained = _refit(job, trained, split, config)
     test_rows = subset_rows(image_set, split.test) if test else []
@@ -68,22 +58,14 @@ def train_and_evaluate(
     return trained, evaluation
 
 
-def train_on_all(
-    image_set: ImageSet,
-    split: Split,
-    config: TrainConfig,
-    folder: Path,
-    report: Report,
-    choice: AdapterChoice | None = None,
-) -> Trained:
+def train_on_all(job: Job, split: Split, config: TrainConfig, choice: AdapterChoice | None = None) -> Trained:
     """Train on the training clips of a split, where no others are left to validate on.
 
     Args:
-        folder: as of `train_and_evaluate`.
         choice: of the adapter; None: there is none, but for a linear probe, which chooses it by its training speakers.
     """
-    config = config.resolved()
-    trained = train_once(Job(image_set, folder, report), split, config, [WithoutValidation()])
+    config, image_set = config.resolved(), job.image_set
+    trained = train_once(job, split, config, [WithoutValidation()])
     if config.adapt != "speaker":
         return trained
     if trained.probe:
@@ -145,8 +127,9 @@ def _refit(job: Job, first: Trained, enlarged: Split, config: TrainConfig) -> Tr
     The history is the first's.
     """
     regularisation = first.probe.regularisation if first.probe else None
-    again = train_once(job, enlarged, replace(config, lr=first.lr), [WithoutValidation()], regularisation)
-    return replace(again, history=first.history, lr_finder=first.lr_finder)
+    again = train_once(job, enlarged, replace(config, lr=first.lr), [WithoutValidation()], regularisation, REFIT)
+    earlier_s = first.earlier_s + again.earlier_s
+    return replace(again, history=first.history, lr_finder=first.lr_finder, earlier_s=earlier_s)
 
 
 def _validate(trained: Trained, image_set: ImageSet, split: Split) -> tuple[float, Predictions]:

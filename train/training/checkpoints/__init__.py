@@ -1,0 +1,1 @@
+"""Checkpoints: what a training that was interrupted needs, so that it goes on from its last epoch."""

@@ -1,0 +1,1 @@
+"""Loggers: the progress of a training, for other programs, while it runs."""
