@@ -13,6 +13,7 @@ from conftest import ROOT, Command, add_tiny_architecture
 from ser_images.data.common.toml_file import read_toml
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.cli import main
+from ser_images.train.runs.folds import cross_validate
 from ser_images.train.runs.run import run
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.loggers.csv_log import write_row
@@ -155,7 +156,7 @@ def test_mlflow_keeps_a_run_in_a_sqlite_file(images: ImageSet, tmp_path: Path) -
         assert [one.step for one in values] == [1, 2, 3]
         assert [one.value for one in values] == [row[name] for row in expected]
     assert found.data.metrics["lr"] > 0
-    assert {path.name for path in logs.iterdir()} == {"mlflow.db"}
+    assert {path.name for path in logs.iterdir()} == {"mlflow.db", ".mlflow.lock"}
 
 
 def test_mlflow_marks_a_training_that_is_stopped(images: ImageSet, tmp_path: Path) -> None:
@@ -168,6 +169,25 @@ def test_mlflow_marks_a_training_that_is_stopped(images: ImageSet, tmp_path: Pat
     run(images, CONFIG, "speaker", 0, tmp_path / "first", silent, logger="mlflow", resume=True)
     found = mlflow_runs(f"sqlite:///{tmp_path / 'logs' / 'mlflow.db'}")
     assert sorted(one.info.status for one in found) == ["FAILED", "FINISHED"]
+
+
+def test_folds_in_parallel_make_one_database(images: ImageSet, tmp_path: Path) -> None:
+    config = replace(CONFIG, architecture="mlp", schedule="one-cycle", epochs=1)
+    cross_validate(images, config, "speaker", [0, 1], tmp_path / "all", silent, jobs=2, logger="mlflow")
+    found = mlflow_runs(f"sqlite:///{tmp_path / 'all' / 'logs' / 'mlflow.db'}")
+    assert sorted((one.info.run_name, one.info.status) for one in found) == [
+        ("all/fold-0", "FINISHED"),
+        ("all/fold-1", "FINISHED"),
+    ]
+
+
+def test_a_damaged_database_of_mlflow_is_one_line(command: Command, images: ImageSet, tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "mlflow.db").write_bytes(b"no database" * 100)
+    options = ("--weights", "none", "--epochs", 1, "--lr", 0.02, "--logger", "mlflow", "--out", tmp_path / "first")
+    code, _, error = command(main, "train", "tiny", "--images", images.folder, *options)
+    assert (code, error) == (2, "error: --logger mlflow: (sqlite3.DatabaseError) file is not a database\n")
+    assert not (tmp_path / "first").exists()
 
 
 def test_the_command_names_the_logger(command: Command, images: ImageSet, tmp_path: Path) -> None:

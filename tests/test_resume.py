@@ -238,9 +238,9 @@ def test_a_damaged_checkpoint_is_refused(
     before = checkpoint(killed).read_bytes()
     code, _, error = train(command, images, killed, "--resume")
     assert code == 2
-    assert error == (
-        f"error: {checkpoint(killed)}: a damaged checkpoint; leave out --resume to train from the beginning\n"
-    )
+    assert error.startswith(f"error: {checkpoint(killed)}: the checkpoint cannot be used (")
+    assert error.endswith("); leave out --resume to train from the beginning\n")
+    assert error.count("\n") == 1
     assert checkpoint(killed).read_bytes() == before
 
 

@@ -28,9 +28,9 @@ from ser_images.train.evaluation.metrics import predict
 from ser_images.train.evaluation.predictions import joined
 from ser_images.train.runs.finished import complete, lacks_onnx, settings_of
 from ser_images.train.runs.lineage import write_lineage
-from ser_images.train.runs.records import clips_hash, provenance, training_summary
+from ser_images.train.runs.records import clips_hash, provenance, training_summary, write_records
 from ser_images.train.runs.results import Result, config_of_fold, read_metrics
-from ser_images.train.runs.run import add_checked_onnx, bundle_of, training_record, write_records
+from ser_images.train.runs.run import add_checked_onnx, bundle_of, training_record
 from ser_images.train.training.adapter_choice import AdapterChoice
 from ser_images.train.training.callbacks import Report
 from ser_images.train.training.checkpoints.files import Checkpoints

@@ -16,12 +16,29 @@ from ser_images.export.bundle.bundle import ESTIMATED_BY
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.spectrogram_gen.dataset.manifest import ManifestRow
 from ser_images.train.evaluation import plots
+from ser_images.train.evaluation.adaptation import ADAPTATION, write_labels
 from ser_images.train.evaluation.metrics import confusion, report_text
 from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.training.config import PRETRAINED_TAGS, TrainConfig
 from ser_images.train.training.loaders import subset_rows
+from ser_images.train.training.lr_plot import plot_lr_finder
+from ser_images.train.training.outcome import Evaluation, Trained
 
 LIBRARIES = ("fastai", "torch", "torchvision", "numpy", "scikit-learn", "librosa", "soundfile", "soxr", "pillow")
+
+
+def write_records(
+    folder: Path, trained: Trained, evaluation: Evaluation, content: dict[str, Any], images: Path
+) -> None:
+    """Write metrics, predictions, history and `run.json`, whose content this is, into a new run folder."""
+    write_metrics(folder, evaluation.predictions, evaluation.metrics, images)
+    evaluation.validation.write(folder / "validation.csv")
+    if evaluation.adaptation:
+        write_labels(evaluation.adaptation, folder / ADAPTATION)
+    write_history(folder, trained.history)
+    if trained.lr_finder and trained.lr:
+        plot_lr_finder(trained.lr_finder, trained.lr).savefig(folder / "lr_find.png")
+    (folder / "run.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def write_metrics(folder: Path, predictions: Predictions, metrics: Mapping[str, Any], images: Path) -> None:

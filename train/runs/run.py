@@ -3,7 +3,6 @@
 run(ImageSet.read(Path("images")), TrainConfig(weights="none"), "speaker", 0, Path("runs/first"))
 """
 
-import json
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -21,13 +20,13 @@ from ser_images.export.bundle.run_folder import add_onnx, new_run_folder, write_
 from ser_images.export.formats.fastai_pickle import pickle_obstacle
 from ser_images.export.formats.safetensors import model_id
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
-from ser_images.train.evaluation.adaptation import ADAPTATION, adaptation_text, write_labels
+from ser_images.train.evaluation.adaptation import adaptation_text
 from ser_images.train.evaluation.calibration import has_one_speaker
 from ser_images.train.evaluation.metrics import report_text
 from ser_images.train.evaluation.predictions import Predictions
 from ser_images.train.runs.finished import complete, lacks_onnx, settings_of
 from ser_images.train.runs.lineage import checked_parent, lineage_of_run, write_lineage
-from ser_images.train.runs.records import provenance, training_summary, write_history, write_metrics
+from ser_images.train.runs.records import provenance, training_summary, write_records
 from ser_images.train.runs.results import config_of_fold, read_metrics
 from ser_images.train.training.callbacks import Report
 from ser_images.train.training.checkpoints.files import Checkpoints
@@ -35,7 +34,6 @@ from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.corpus_heads import corpora_with_heads
 from ser_images.train.training.loaders import subset_rows
 from ser_images.train.training.loggers.logger import Logger
-from ser_images.train.training.lr_plot import plot_lr_finder
 from ser_images.train.training.outcome import Evaluation, Trained
 from ser_images.train.training.single_training import Job
 from ser_images.train.training.trainer import train_and_evaluate
@@ -116,20 +114,6 @@ def training_record(trained: Trained, started: float) -> dict[str, Any]:
         "lr_suggestions": trained.lr_finder.suggestions if trained.lr_finder else {},
         "duration_s": round(time.monotonic() - started + trained.earlier_s, 1),
     }
-
-
-def write_records(
-    folder: Path, trained: Trained, evaluation: Evaluation, content: dict[str, Any], images: Path
-) -> None:
-    """Write metrics, predictions, history and `run.json`, whose content this is, into a new run folder."""
-    write_metrics(folder, evaluation.predictions, evaluation.metrics, images)
-    evaluation.validation.write(folder / "validation.csv")
-    if evaluation.adaptation:
-        write_labels(evaluation.adaptation, folder / ADAPTATION)
-    write_history(folder, trained.history)
-    if trained.lr_finder and trained.lr:
-        plot_lr_finder(trained.lr_finder, trained.lr).savefig(folder / "lr_find.png")
-    (folder / "run.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def add_checked_onnx(

@@ -70,7 +70,7 @@ class Job:
         return found
 
     def log(self, training: str, config: TrainConfig, resumed: bool) -> AbstractContextManager[Any]:
-        """The callbacks of the logger; arguments as of `Logger.opened`."""
+        """The callback of the logger, or None; arguments as of `Logger.opened`."""
         if self.logger is None:
             return nullcontext()
         self.report(f"logging by {self.logger.kind} into {self.logger.folder}")
@@ -88,6 +88,7 @@ def train_once(
     """Train on the training clips of a split; goes on from a checkpoint where `job.checkpoints` has one to resume.
 
     Args:
+        callbacks: of the learner, beside those of its config.
         regularisation: of a linear probe; None: the best for speakers whom it was not fitted to.
         training: which one of the run it is, `TRAINING` or `REFIT`.
 
@@ -114,8 +115,8 @@ def train_once(
     with frozen if config.freeze else nullcontext() as cache, torch_writes(job.folder.parent):
         lr, lr_finder = (found.lr, found.lr_finder) if found else _lr(learner, config, job.report)
         learner.add_cb(Checkpointing(job.checkpoints, training, found, lr, lr_finder))
-        with job.log(training, config, resumed=found is not None) as callbacks:
-            history = fit(learner.add_cbs(callbacks), config, lr, job.report, job.trainings_after)
+        with job.log(training, config, resumed=found is not None) as logger:
+            history = fit(learner.add_cbs(logger), config, lr, job.report, job.trainings_after)
     shutil.rmtree(job.folder / "models", ignore_errors=True)
     plain = plain_learner(learner.model, image_set.labels, image_set.spec, normalisation)
     earlier_s = found.seconds if found else 0.0

@@ -116,8 +116,11 @@ class Checkpoints:
         try:
             yield
         except Exception as error:
-            file = self.file(training)
-            raise UserError(f"{file}: a damaged checkpoint; leave out --resume to train from the beginning") from error
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            raise UserError(
+                f"{self.file(training)}: the checkpoint cannot be used ({reason}); leave out --resume to train from "
+                f"the beginning"
+            ) from error
 
     def file(self, training: str) -> Path:
         """The file of one training."""
