@@ -83,8 +83,8 @@ def ray(folder: Path) -> Iterator[Cluster]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    options = ("--head", "--block", "--num-cpus", "3", "--port", str(port), "--temp-dir", str(folder))
-    options += ("--disable-usage-stats", "--include-dashboard", "false")
+    options = ["--head", "--block", "--num-cpus", "3", "--port", str(port), "--temp-dir", str(folder)]
+    options += ["--disable-usage-stats", "--include-dashboard", "false"]
     with running("-m", "ray.scripts.scripts", "start", *options) as head:
 
         def workers() -> list[int]:

@@ -44,7 +44,7 @@ class Job:
 
     Attributes:
         folder: temporary files of the training go here.
-        checkpoints: of this run.
+        checkpoints: of this run; None: it cannot be interrupted and resumed.
         logger: None: no other program follows the training.
         trainings_after: number of equal trainings that follow, to estimate the remaining time.
     """
@@ -52,12 +52,14 @@ class Job:
     image_set: ImageSet
     folder: Path
     report: Report
-    checkpoints: Checkpoints
+    checkpoints: Checkpoints | None = None
     logger: Logger | None = None
     trainings_after: int = 0
 
     def checkpoint(self, training: str) -> Checkpoint | None:
         """The checkpoint to go on from; reports one that is there and will be replaced."""
+        if self.checkpoints is None:
+            return None
         file = self.checkpoints.file(training)
         if file.exists() and not self.checkpoints.resume:
             self.report(
@@ -114,7 +116,8 @@ def train_once(
     frozen = frozen_backbone(learner, image_set, normalisation, make_loaders, job.report)
     with frozen if config.freeze else nullcontext() as cache, torch_writes(job.folder.parent):
         lr, lr_finder = (found.lr, found.lr_finder) if found else _lr(learner, config, job.report)
-        learner.add_cb(Checkpointing(job.checkpoints, training, found, lr, lr_finder))
+        if job.checkpoints:
+            learner.add_cb(Checkpointing(job.checkpoints, training, found, lr, lr_finder))
         with job.log(training, config, resumed=found is not None) as logger:
             history = fit(learner.add_cbs(logger), config, lr, job.report, job.trainings_after)
     shutil.rmtree(job.folder / "models", ignore_errors=True)
