@@ -6,6 +6,7 @@ with running_service(folder, "--model", run) as service:
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -30,11 +31,13 @@ class RunningService:
     Attributes:
         url: `http://127.0.0.1:PORT`.
         temporary: where it keeps its temporary files.
+        printed: the file of what it has printed, to which nobody need listen, as to a pipe.
     """
 
     url: str
-    process: "subprocess.Popen[str]"
+    process: "subprocess.Popen[bytes]"
     temporary: Path
+    printed: Path
 
     @property
     def port(self) -> int:
@@ -44,6 +47,11 @@ class RunningService:
     def leftovers(self) -> list[str]:
         """Its temporary files."""
         return [path.name for path in self.temporary.iterdir()]
+
+    @property
+    def errors(self) -> list[str]:
+        """The lines that it has printed below its address."""
+        return self.printed.read_text().partition("http://")[2].splitlines()[1:]
 
     @property
     def open_files(self) -> int:
@@ -75,25 +83,25 @@ class RunningService:
 @contextmanager
 def running_service(folder: Path, *options: object) -> Iterator[RunningService]:
     """Start `ser-predict serve` and wait until it answers; in the end it is stopped, where it has not ended."""
-    temporary = folder / "temporary"
+    temporary, printed = folder / "temporary", folder / "printed.txt"
     temporary.mkdir(parents=True)
     command = [sys.executable, "-c", _CODE, "serve", "--port", "0", *map(str, options)]
     variables = os.environ | {"TMPDIR": str(temporary)}
-    process = subprocess.Popen(command, cwd=folder, env=variables, stderr=subprocess.PIPE, text=True)
-    assert process.stderr
-    lines: list[str] = []
-    with process:
+    with printed.open("wb") as file, subprocess.Popen(command, cwd=folder, env=variables, stderr=file) as process:
         try:
-            while not lines or not lines[-1].startswith("http://"):
-                line = process.stderr.readline()
-                assert line, lines
-                lines.append(line)
-            yield RunningService(lines[-1].split()[0], process, temporary)
+            yield RunningService(_address(process, printed), process, temporary, printed)
         finally:
             _stop(process)
 
 
-def _stop(process: "subprocess.Popen[str]") -> None:
+def _address(process: "subprocess.Popen[bytes]", printed: Path) -> str:
+    while not (found := re.search(r"^http://\S+(?= )", printed.read_text(), re.MULTILINE)):
+        assert process.poll() is None, printed.read_text()
+        time.sleep(0.02)
+    return found[0]
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
     """End it as its user would, so that it writes what coverage.py counted; kill one that does not end."""
     process.terminate()
     try:

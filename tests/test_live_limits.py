@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 from anyio import fail_after, run, sleep_forever
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from ser_images.predict.live.live_stream import LiveStream
 from ser_images.predict.model import Model
@@ -41,6 +43,16 @@ def open_stream(service: RunningService, query: str) -> socket.socket:
     client.sendall(head.encode())
     assert client.recv(1000).startswith(b"HTTP/1.1 101 ")
     return client
+
+
+def test_a_refused_stream_prints_nothing(service: RunningService) -> None:
+    url = f"ws://127.0.0.1:{service.port}/v1/live"
+    with connect(f"{url}?rate_hz=16000"):
+        for query, status in (("rate_hz=16000", 503), ("rate_hz=none", 422)):
+            with pytest.raises(InvalidStatus) as refused:
+                connect(f"{url}?{query}")
+            assert refused.value.response.status_code == status
+    assert service.errors == []
 
 
 def test_results_that_nobody_reads_end_a_stream(tiny_run: Path) -> None:

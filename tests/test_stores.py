@@ -21,7 +21,12 @@ from ser_images.data.corpora import find_clips
 from ser_images.data.corpora.detection import detect_corpus
 from ser_images.spectrogram_gen.backends.backend import THIS_PROCESS, Backend
 from ser_images.spectrogram_gen.dataset.build import Summary, build
+from ser_images.spectrogram_gen.dataset.fetched import fetched
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.journal import JOURNAL
+from ser_images.spectrogram_gen.dataset.manifest import read_manifest
 from ser_images.spectrogram_gen.dataset.plan import Plan
+from ser_images.train.api import train_model
 
 pytestmark = pytest.mark.slow
 PLAN = Plan(n_variants=1)
@@ -116,3 +121,42 @@ def test_addresses_that_lead_nowhere_are_one_line(bucket: Path, address: str, me
     assert bucket.exists()
     with pytest.raises(UserError, match=message):
         detect_corpus(path_of(address))
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache/ser-images/image-sets"
+
+
+def test_an_image_set_in_a_bucket_is_fetched_once_and_trains(
+    bucket: Path, voices: Path, cache: Path, tmp_path: Path
+) -> None:
+    out = bucket / "to-train"
+    make(voices, out)
+    folder = fetched(str(out))
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")} == contents(out).keys()
+    assert ImageSet.read(folder).rows == tuple(read_manifest(out / "manifest.csv"))
+    (folder / "mark").touch()
+    assert (fetched(str(out)) / "mark").exists()
+    result = train_model(
+        str(out), "mlp", protocol="stratified", epochs=1, lr=0.01, out=tmp_path / "run", report=lambda line: None
+    )
+    assert 0 <= result.metrics["uar"] <= 1
+    (out / "manifest.csv").write_bytes((out / "manifest.csv").read_bytes().replace(b"female", b"male"))
+    assert fetched(str(out)) != folder
+    assert len(list(cache.iterdir())) == 2
+
+
+def test_what_is_no_image_set_in_a_bucket_is_one_line(bucket: Path, cache: Path) -> None:
+    with pytest.raises(UserError, match="s3://corpora/voices: no image set"):
+        fetched(str(bucket / "voices"))
+    out = bucket / "part"
+    make(bucket / "voices", out)
+    next(out.rglob("*__1.png")).unlink()
+    with pytest.raises(UserError, match="s3://corpora/part: no image set"):
+        fetched(str(out))
+    (out / JOURNAL / "000000.csv").write_text("")
+    with pytest.raises(UserError, match="was interrupted"):
+        fetched(str(out))
+    assert not cache.exists() or not list(cache.iterdir())

@@ -56,7 +56,7 @@ def train_model(
     Arguments are checked before torch is imported.
 
     Args:
-        images: an image set, or its folder.
+        images: an image set, its folder, or its address in a store, from which it is fetched once.
         architecture: such as `resnet34`.
         protocol: how clips are split into training, validation and test: `speaker`, `loso`, `stratified`, `kfold`
             or `leaky`.
@@ -125,9 +125,10 @@ def run_folder(name: str, protocol: str, fold: int | None, out: Path | str | Non
 
 
 def _image_set(images: "ImageSet | Path | str") -> "ImageSet":
+    from ser_images.spectrogram_gen.dataset.fetched import fetched
     from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 
-    return images if isinstance(images, ImageSet) else ImageSet.read(Path(images))
+    return images if isinstance(images, ImageSet) else ImageSet.read(fetched(str(images)))
 
 
 def _one_fold(

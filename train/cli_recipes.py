@@ -12,7 +12,12 @@ from ser_images.data.common.errors import UserError
 from ser_images.data.protocols import PROTOCOLS
 from ser_images.train.training.loggers.names import MODULES, require_logger
 
-Images = Annotated[list[Path], typer.Option(help="Image set made by ser-images build.")]
+Images = Annotated[
+    list[str],
+    typer.Option(
+        metavar="FOLDER", help="Image set made by ser-images build; from an address (s3://…) it is fetched once."
+    ),
+]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Folds trained at a time.", show_default="one per GPU, else 1")]
 NoTest = Annotated[
     bool, typer.Option("--no-test", help="Do not use the test fold; the metrics are of the validation clips.")
@@ -45,14 +50,16 @@ Seed = Annotated[
 ]
 
 
-def one_image_set(images: Sequence[Path]) -> Path:
-    """The image set of `--images`; raises UserError where several are given."""
+def one_image_set(images: Sequence[str]) -> Path:
+    """The folder of the image set of `--images`; raises UserError where several are given, as of `fetched`."""
     if len(images) > 1:
         raise UserError(
-            f"--images was given {len(images)} times ({', '.join(map(str, images))}): a training reads one image set; "
+            f"--images was given {len(images)} times ({', '.join(images)}): a training reads one image set; "
             f"put the recordings into one folder, build them together with ser-images build, and give that image set"
         )
-    return images[0]
+    from ser_images.spectrogram_gen.dataset.fetched import fetched
+
+    return fetched(images[0])
 
 
 def recipe(

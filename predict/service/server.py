@@ -108,9 +108,15 @@ def _bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+def _is_no_refusal(record: logging.LogRecord) -> bool:
+    """False for what uvicorn writes of each live stream that was refused before it began, with its answer."""
+    return "without completing handshake" not in record.getMessage()
+
+
 def _run(service: Service, listener: socket.socket, page: Mapping[str, bytes]) -> None:
     logging.getLogger("uvicorn").handlers = LOGGER.handlers
     logging.getLogger("uvicorn").propagate = False
+    logging.getLogger("uvicorn.error").addFilter(_is_no_refusal)
     level = logging.INFO if LOGGER.level <= logging.DEBUG else logging.ERROR  # INFO: a line for each request
     config = uvicorn.Config(
         create_app(service, page), http=Connection, lifespan="off", log_config=None, log_level=level,
