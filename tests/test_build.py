@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 from PIL import Image
 
@@ -17,10 +18,12 @@ from conftest import SMALL
 from ser_images.data.common.errors import UserError
 from ser_images.data.corpora import find_clips
 from ser_images.spectrogram_gen.backends.backend import Backend
+from ser_images.spectrogram_gen.dataset import manifest_parquet
 from ser_images.spectrogram_gen.dataset.build import Summary, build
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.spectrogram_gen.dataset.journal import JOURNAL, Journal
 from ser_images.spectrogram_gen.dataset.manifest import COLUMNS, MANIFEST, read_manifest
+from ser_images.spectrogram_gen.dataset.manifest_parquet import MANIFEST_PARQUET
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.spec import ImageSpec
 
@@ -317,3 +320,17 @@ def test_an_image_set_of_an_earlier_renderer_is_rendered_anew(
         ImageSet.read(out)
     assert make(recordings, out, Plan()) == Summary(rendered=6)
     assert len(ImageSet.read(out).rows) == 6
+
+
+def test_a_large_manifest_is_parquet_too(recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "images"
+    make(recordings, out)
+    assert not (out / MANIFEST_PARQUET).exists()
+    monkeypatch.setattr(manifest_parquet, "MIN_ROWS", 15)
+    monkeypatch.setattr(manifest_parquet, "_ROWS_AT_ONCE", 7)
+    make(recordings, out)
+    found = pyarrow.parquet.read_table(out / MANIFEST_PARQUET).to_pylist()
+    assert found == [vars(row) for row in read_manifest(out / MANIFEST)]
+    assert len(ImageSet.read(out).rows) == 18
+    make(recordings, out, Plan(n_variants=1))
+    assert not (out / MANIFEST_PARQUET).exists(), "it would be of the build before"

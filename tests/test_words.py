@@ -45,7 +45,7 @@ COMPATIBILITY = {
     "export/bundle/card_results.py": r"metrics\.get\(\"side\"\)",
     "export/bundle/model_card.py": "ask its owner",
     "export/bench/__init__.py": "side by side",
-    "spectrogram_gen/dataset/image_set.py": "the column's name up to version 0.1",
+    "spectrogram_gen/dataset/manifest.py": "the column's name up to version 0.1",
     "predict/page/index.html": "body>",
     "train/evaluation/predictions.py": "the column's name up to version 0.1",
     "train/runs/records.py": "In format 1",

@@ -46,7 +46,7 @@ def tune(
     ] = "median",
     seed: Seed = 0,
 ) -> None:
-    """Search hyperparameters on validation clips; test folds are not used.
+    """Search hyperparameters on validation clips only.
 
     Prints a line for each trial and the best ones, and writes the best recipe, best.toml, for ser-train recipe.
 

@@ -9,8 +9,8 @@ from ser_images.data.common.errors import UserError
 def resolve_below(root: Path, name: str, source: Path) -> Path:
     """The path `name` below `root`, with symbolic links followed.
 
-    Use it for every path that is read from a manifest, a bundle, a zip or a table, before the file is opened,
-    replaced or removed.
+    Use it, or `PathsBelow` for many, for every path that is read from a manifest, a bundle, a zip or a table, before
+    the file is opened, replaced or removed.
 
     Args:
         root: the folder that the path must stay in.
@@ -23,14 +23,32 @@ def resolve_below(root: Path, name: str, source: Path) -> Path:
     Raises:
         UserError: an absolute path, one that leaves `root` (`..` or a link), or no path at all.
     """
-    plain = PurePosixPath(name)
-    if not name or "\0" in name or plain.is_absolute() or PureWindowsPath(name).drive or "\\" in name:
-        raise UserError(f"{source}: {name!r} is not a path below {root}; nothing was read or changed")
-    path = root / str(plain)
-    require_usable(path)
-    if ".." in plain.parts or not path.resolve().is_relative_to(root.resolve()):
-        raise UserError(f"{source}: {name!r} leads out of {root}; nothing was read or changed")
-    return path
+    return PathsBelow(root, source).resolve(name)
+
+
+class PathsBelow:
+    """`resolve_below` for the many names in one file, whose folders are looked up once."""
+
+    def __init__(self, root: Path, source: Path) -> None:
+        self._root, self._source = root, source
+        self._real_root = root.resolve()
+        self._inside: dict[str, bool] = {}
+
+    def resolve(self, name: str) -> Path:
+        """As `resolve_below`."""
+        plain = PurePosixPath(name)
+        if not name or "\0" in name or plain.is_absolute() or PureWindowsPath(name).drive or "\\" in name:
+            raise UserError(f"{self._source}: {name!r} is not a path below {self._root}; nothing was read or changed")
+        path = self._root / str(plain)
+        require_usable(path)
+        if ".." in plain.parts or not self._stays(path, str(plain.parent)):
+            raise UserError(f"{self._source}: {name!r} leads out of {self._root}; nothing was read or changed")
+        return path
+
+    def _stays(self, path: Path, folder: str) -> bool:
+        if folder not in self._inside:
+            self._inside[folder] = path.parent.resolve().is_relative_to(self._real_root)
+        return self._inside[folder] and (not path.is_symlink() or path.resolve().is_relative_to(self._real_root))
 
 
 def require_usable(path: Path) -> None:

@@ -30,6 +30,7 @@ from ser_images.spectrogram_gen.dataset.clip_job import (
 from ser_images.spectrogram_gen.dataset.image_set import SPEC
 from ser_images.spectrogram_gen.dataset.journal import Journal
 from ser_images.spectrogram_gen.dataset.manifest import MANIFEST, ManifestRow, read_manifest, write_manifest
+from ser_images.spectrogram_gen.dataset.manifest_parquet import update_parquet
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.dataset.row_table import RowTable, require_same_corpus, require_same_spec
 from ser_images.spectrogram_gen.spec import ImageSpec
@@ -138,6 +139,7 @@ class _Build:
         with file_moved_into_place(self.folder / SPEC) as file:
             file.write(self.spec.to_json() + "\n")
         write_manifest(self.folder / MANIFEST, self.done.rows())
+        update_parquet(self.folder, self.done.rows(), len(self.done))
         self.journal.remove()
 
 

@@ -187,8 +187,12 @@ def save_atomically(image: Image.Image, path: Path) -> None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{uuid4().hex}.part")  # a worker that seemed lost may write it too
-    part.write_bytes(content.getvalue())
-    part.replace(path)
+    try:
+        part.write_bytes(content.getvalue())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 @lru_cache(maxsize=1000)

@@ -14,7 +14,7 @@ from ser_images.data.common.csv_file import dict_writer
 from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.data.common.folders import file_moved_into_place
 from ser_images.data.common.json_text import parse_json_as
-from ser_images.data.common.paths import resolve_below
+from ser_images.data.common.paths import PathsBelow
 from ser_images.spectrogram_gen.augment import Step
 
 MANIFEST = "manifest.csv"
@@ -97,11 +97,12 @@ def parse_rows(lines: Iterable[str], path: Path, folder: Path) -> Iterator[Manif
         rows.fieldnames = ["image", *rows.fieldnames[1:]]
     if tuple(rows.fieldnames or ()) != COLUMNS:
         raise UserError(f"{path}: columns {rows.fieldnames}, expected {list(COLUMNS)}; build it again in a new folder")
+    images = PathsBelow(folder, path)
     for row in rows:
         if None not in row.values():
             if None in row:
                 raise UserError(f"{path}: a row with more than {len(COLUMNS)} columns; build it again")
-            resolve_below(folder, row["image"], path)
+            images.resolve(row["image"])
             found = ManifestRow(**row)
             with prefix_errors(path):
                 found.require_readable()
