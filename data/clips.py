@@ -6,6 +6,7 @@ clips = Clips(clip for clip in found if clip.label)
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
+from hashlib import sha256
 from itertools import islice
 from types import MappingProxyType
 from typing import Any, overload
@@ -33,6 +34,11 @@ class Clips(Sequence[Clip]):
         """The clip of a name; None where there is none."""
         found = self._table.get(name)
         return None if found is None else _of_json(found)
+
+    def shuffled(self) -> Iterator[Clip]:
+        """The clips in an order that is the same each time, and that neighbours in a corpus do not keep."""
+        order = DiskTable((sha256(clip.name.encode("utf-8", "surrogatepass")).hexdigest(), clip.name) for clip in self)
+        return (clip for _, name in order.items() if (clip := self.named(name)))
 
     def __iter__(self) -> Iterator[Clip]:
         return (_of_json(text) for _, text in self._table.items())

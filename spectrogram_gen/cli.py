@@ -66,6 +66,9 @@ def build(
     corrections: Annotated[
         Path | None, typer.Option(help="CSV of corrected labels (clip, label, corrected), from ser-train review.")
     ] = None,
+    shards: Annotated[
+        bool, typer.Option("--shards", help="Write images into tar files as WebDataset reads them, not a file each.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if a recording failed.")] = False,
 ) -> None:
     """Render every recording and its variants as images (PNG).
@@ -88,7 +91,7 @@ def build(
     if corrections:
         listing = Corrections.read(corrections).apply(listing)
     with progress_bar("rendering", len(listing.clips)) as progress:
-        summary = build_images(listing.clips, listing.root or Path(), folder, image_spec, plan, where, progress)
+        summary = build_images(listing.clips, listing.root or Path(), folder, image_spec, plan, where, shards, progress)
     print_build(summary, listing, folder)
     _warn_without_speakers(listing)
     if strict and (summary.failed or listing.unparsed or listing.bad_rows):

@@ -29,8 +29,8 @@ from ser_images.export.formats.safetensors import bundle_in_weights
 from ser_images.export.models import open_bundle
 from ser_images.export.shipped.catalogue import default_model
 from ser_images.predict.adaptation.profile import Profile
-from ser_images.spectrogram_gen.dataset.image_set import SPEC, ImageSet
-from ser_images.spectrogram_gen.dataset.manifest import MANIFEST
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.manifest import MANIFEST, SPEC
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 

@@ -28,8 +28,8 @@ from ser_images.predict.output.file_names import printable
 from ser_images.spectrogram_gen.backends.backend import Backend
 from ser_images.spectrogram_gen.cli import main as images_main
 from ser_images.spectrogram_gen.dataset.build import build
-from ser_images.spectrogram_gen.dataset.image_set import SPEC, ImageSet
-from ser_images.spectrogram_gen.dataset.manifest import MANIFEST
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.manifest import MANIFEST, SPEC
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.train.evaluation.plots import confusion_matrix
 from test_hostile_files import READERS

@@ -7,7 +7,7 @@ for result in in_parallel(render_clip, jobs_to_do, Backend("dask", scheduler="tc
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import chain, islice
 from typing import Any, TypeVar
@@ -18,8 +18,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 BACKENDS = {"loky": "processes", "dask": "dask_cluster", "ray": "ray_cluster"}
 """The module of each backend."""
-_SHARDS_PER_WORKER = 3
-"""Shards that are handed out at a time: one that is computed, and others that wait for it."""
+_BATCHES_PER_WORKER = 3
+"""Batches that are handed out at a time: one that is computed, and others that wait for it."""
 
 
 @dataclass(frozen=True)
@@ -68,19 +68,24 @@ class Pool:
     Attributes:
         submit: has a function called with its arguments by one of them.
         n_workers: how many there are.
-        shard_size: how many items are handed to a worker at once.
+        batch_size: how many items are handed to a worker at once.
     """
 
     submit: Callable[..., "Future[Any]"]
     n_workers: int
-    shard_size: int
+    batch_size: int
 
 
-def in_parallel(function: Callable[[Item], Result], items: Iterable[Item], backend: Backend) -> Iterator[Result]:
+def in_parallel(
+    function: Callable[[Item], Result], items: Iterable[Item], backend: Backend, batch_size: int = 0
+) -> Iterator[Result]:
     """The results, in the order in which they are finished.
 
     Items are taken as workers need them, so that memory does not grow with their number. Paths in them must be
     absolute; on a cluster, every worker must reach them.
+
+    Args:
+        batch_size: items that are handed to a worker at once; 0: what suits the backend.
 
     Raises:
         UserError: as `Backend.open`; and what the function raises.
@@ -89,16 +94,16 @@ def in_parallel(function: Callable[[Item], Result], items: Iterable[Item], backe
         yield from map(function, items)
         return
     with backend.open() as pool:
-        yield from _of_shards(function, iter(items), pool)
+        yield from _of_batches(function, iter(items), replace(pool, batch_size=batch_size or pool.batch_size))
 
 
-def _of_shards(function: Callable[[Item], Result], items: Iterator[Item], pool: Pool) -> Iterator[Result]:
+def _of_batches(function: Callable[[Item], Result], items: Iterator[Item], pool: Pool) -> Iterator[Result]:
     pending = set[Future[list[Result]]]()
     try:
-        for shard in chain(_shards(items, pool.shard_size), [None]):  # None: no more, wait for all
-            if shard:
-                pending.add(pool.submit(_each, function, shard))
-            while pending and (shard is None or len(pending) >= _SHARDS_PER_WORKER * pool.n_workers):
+        for batch in chain(_batches(items, pool.batch_size), [None]):  # None: no more, wait for all
+            if batch:
+                pending.add(pool.submit(_each, function, batch))
+            while pending and (batch is None or len(pending) >= _BATCHES_PER_WORKER * pool.n_workers):
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield from future.result()
@@ -107,9 +112,9 @@ def _of_shards(function: Callable[[Item], Result], items: Iterator[Item], pool: 
             future.cancel()
 
 
-def _shards(items: Iterator[Item], size: int) -> Iterator[list[Item] | None]:
+def _batches(items: Iterator[Item], size: int) -> Iterator[list[Item] | None]:
     return iter(lambda: list(islice(items, size)), [])
 
 
-def _each(function: Callable[[Item], Result], shard: list[Item]) -> list[Result]:
-    return [function(item) for item in shard]
+def _each(function: Callable[[Item], Result], batch: list[Item]) -> list[Result]:
+    return [function(item) for item in batch]

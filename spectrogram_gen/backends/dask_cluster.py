@@ -9,7 +9,7 @@ from ser_images.data.common.requirements import require_installed
 from ser_images.spectrogram_gen.backends.backend import Backend, Pool
 from ser_images.spectrogram_gen.backends.processes import n_processes
 
-_SHARD_SIZE = 8
+_BATCH_SIZE = 8
 _CONNECT_WITHIN_S = 10
 
 
@@ -17,7 +17,7 @@ _CONNECT_WITHIN_S = 10
 def open_pool(backend: Backend) -> Iterator[Pool]:
     """The workers of the cluster that `backend.scheduler` names, or of one on this machine.
 
-    A worker that is lost costs time only: its shards are computed by others.
+    A worker that is lost costs time only: its batches are computed by others.
 
     Raises:
         UserError: distributed is not installed, or no scheduler answers.
@@ -32,7 +32,7 @@ def open_pool(backend: Backend) -> Iterator[Pool]:
         raise UserError(f"--scheduler {backend.scheduler}: no scheduler of Dask answers ({error})") from error
     with client:
         client.wait_for_workers(1, timeout=_CONNECT_WITHIN_S)
-        yield Pool(client.get_executor(pure=False).submit, sum(client.nthreads().values()), _SHARD_SIZE)
+        yield Pool(client.get_executor(pure=False).submit, sum(client.nthreads().values()), _BATCH_SIZE)
 
 
 def _of_this_machine(backend: Backend) -> dict[str, object]:

@@ -14,7 +14,7 @@ from ser_images.data.common.errors import UserError
 from ser_images.spectrogram_gen.backends.backend import Backend, Pool
 
 _LOOK_EVERY_S = 1
-_SHARD_SIZE = 4
+_BATCH_SIZE = 4
 
 
 def n_processes(jobs: int) -> int:
@@ -28,7 +28,7 @@ def open_pool(backend: Backend) -> Iterator[Pool]:
     count = n_processes(backend.jobs)
     executor = loky.ProcessPoolExecutor(count, initializer=end_with_parent, env=_one_share_of_the_cores(count))
     try:
-        yield Pool(executor.submit, count, _SHARD_SIZE)
+        yield Pool(executor.submit, count, _BATCH_SIZE)
     except BrokenProcessPool as error:
         raise UserError(
             "a worker process was ended from outside, perhaps for want of memory; run the same command again to "

@@ -12,14 +12,14 @@ from ser_images.data.common.requirements import require_installed
 from ser_images.spectrogram_gen.backends.backend import Backend, Pool
 from ser_images.spectrogram_gen.backends.processes import n_processes
 
-_SHARD_SIZE = 8
+_BATCH_SIZE = 8
 
 
 @contextmanager
 def open_pool(backend: Backend) -> Iterator[Pool]:
     """The workers of the cluster that `backend.scheduler` names, or of one on this machine.
 
-    A worker that is lost costs time only: its shards are computed by others.
+    A worker that is lost costs time only: its batches are computed by others.
 
     Raises:
         UserError: Ray is not installed, or no cluster answers.
@@ -43,7 +43,7 @@ def open_pool(backend: Backend) -> Iterator[Pool]:
             future: Future[Any] = call.remote(*arguments).future()
             return future
 
-        yield Pool(submit, max(1, int(ray.cluster_resources().get("CPU", 1))), _SHARD_SIZE)
+        yield Pool(submit, max(1, int(ray.cluster_resources().get("CPU", 1))), _BATCH_SIZE)
     finally:
         ray.shutdown()
 

@@ -8,11 +8,13 @@ augmentation parameters. Images that it would not make are removed. Another spec
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count, islice
 from pathlib import Path
 
 from ser_images.data.clip import Clip
+from ser_images.data.clips import Clips
 from ser_images.data.common.addresses import is_local
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import file_moved_into_place, locked
@@ -27,12 +29,12 @@ from ser_images.spectrogram_gen.dataset.clip_job import (
     render_clip,
     unusable_name,
 )
-from ser_images.spectrogram_gen.dataset.image_set import SPEC
 from ser_images.spectrogram_gen.dataset.journal import Journal
-from ser_images.spectrogram_gen.dataset.manifest import MANIFEST, ManifestRow, read_manifest, write_manifest
+from ser_images.spectrogram_gen.dataset.manifest import MANIFEST, SPEC, ManifestRow, read_manifest, write_manifest
 from ser_images.spectrogram_gen.dataset.manifest_parquet import update_parquet
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.dataset.row_table import RowTable, require_same_corpus, require_same_spec
+from ser_images.spectrogram_gen.dataset.shards import CLIPS_PER_SHARD, SHARDS, ShardJob, render_shard, shard_path
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 LOGGER = logging.getLogger("ser_images")
@@ -63,6 +65,7 @@ def build(
     spec: ImageSpec,
     plan: Plan,
     backend: Backend = THIS_PROCESS,
+    shards: bool = False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Summary:
     """Render every clip and its variants into `folder`.
@@ -72,6 +75,7 @@ def build(
     Args:
         source: the folder of the recordings; the manifest names them relative to it.
         backend: where images are rendered; the image set is the same.
+        shards: write images into tar files of `CLIPS_PER_SHARD` clips, not into a file each.
         progress: called with the number of clips done.
 
     Raises:
@@ -80,7 +84,7 @@ def build(
     """
     with locked(folder):
         try:
-            return _Build(clips, source, folder, spec, plan).run(backend, progress)
+            return _Build(clips, source, folder, spec, plan, shards).run(backend, progress)
         except OSError as error:
             raise UserError(
                 f"{folder}: cannot be written ({getattr(error, 'strerror', None) or error}); make room and run the "
@@ -91,8 +95,11 @@ def build(
 class _Build:
     """A build: the rows of earlier ones, and its own."""
 
-    def __init__(self, clips: Sequence[Clip], source: Path, folder: Path, spec: ImageSpec, plan: Plan) -> None:
+    def __init__(
+        self, clips: Sequence[Clip], source: Path, folder: Path, spec: ImageSpec, plan: Plan, shards: bool
+    ) -> None:
         self.clips, self.source, self.folder, self.spec, self.plan = clips, source, folder, spec, plan
+        self.shards, self.shard_numbers = shards, count()
         self.journal, self.summary = Journal(folder), Summary()
         self.old, self.done = RowTable(_earlier_rows(folder, self.journal)), RowTable()
 
@@ -100,12 +107,13 @@ class _Build:
         """Render what is missing or stale, and write the manifest."""
         require_same_corpus(self.folder, (clip for clip in self.clips if not self._unusable(clip)), self.old)
         require_same_spec(self.folder, self.spec, self.old)
+        self._require_same_kind()
         with self.journal.appending(self.old.rows()) as append:
-            for count, result in enumerate(in_parallel(render_clip, self._jobs(), backend), 1):
+            for number, result in enumerate(self._results(backend), 1):
                 append(result.rows)
                 self.done.add(result.rows)
                 self.summary.count(result)
-                progress(count)
+                progress(number)
         if not self.done:
             self.journal.remove()
             first = next(iter(self.summary.failed.values()))
@@ -115,8 +123,25 @@ class _Build:
         self._finish()
         return self.summary
 
-    def _jobs(self) -> Iterator[ClipJob]:
-        for clip in self.clips:
+    def _results(self, backend: Backend) -> Iterator[ClipDone]:
+        if not self.shards:
+            return in_parallel(render_clip, self._jobs(self.clips), backend)
+        jobs = self._jobs(Clips(self.clips).shuffled())
+        in_shards = iter(lambda: tuple(islice(jobs, CLIPS_PER_SHARD)), ())
+        folder = self.folder.absolute()
+        shard_jobs = (ShardJob(shard_path(folder, next(self.shard_numbers)), some) for some in in_shards)
+        return chain.from_iterable(in_parallel(render_shard, shard_jobs, backend, batch_size=1))
+
+    def _require_same_kind(self) -> None:
+        """Raise UserError where images were written as files, and are to be in shards, or the other way round."""
+        if self.old and self.shards != (self.folder / SHARDS).exists():
+            raise UserError(
+                f"{self.folder}: its images are {'files' if self.shards else 'in shards'}; "
+                f"{'leave out' if self.shards else 'add'} --shards, or give another --out"
+            )
+
+    def _jobs(self, clips: Iterable[Clip]) -> Iterator[ClipJob]:
+        for clip in clips:
             if not self._unusable(clip):
                 yield clip_job(clip, self.source, self.folder, self.spec, self.plan, self.old.get)
 
@@ -133,6 +158,8 @@ class _Build:
             if not self.done.get(row.image) and path.exists():
                 path.unlink()
                 self.summary.removed += 1
+        while (path := shard_path(self.folder, next(self.shard_numbers))).exists():
+            path.unlink()  # of an earlier build with more clips
         if is_local(self.folder):
             for leftover in self.folder.glob("*/.*.png.*part"):
                 leftover.unlink()

@@ -2,30 +2,28 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
-from uuid import uuid4
+from typing import Protocol
 
 from PIL import Image
 
 from ser_images.data.clip import Clip
-from ser_images.data.common.addresses import is_local, version_of
+from ser_images.data.common.addresses import version_of
 from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.data.common.paths import resolve_below
 from ser_images.data.labels import label_of
 from ser_images.spectrogram_gen.audio import prepare
 from ser_images.spectrogram_gen.augment import Step
+from ser_images.spectrogram_gen.dataset.image_files import ImageFiles
 from ser_images.spectrogram_gen.dataset.manifest import END, MANIFEST, START, ManifestRow, steps_to_json
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.render import render_prepared
 from ser_images.spectrogram_gen.sound_file import hash_samples, read_mono
 from ser_images.spectrogram_gen.spec import ImageSpec
-
-_PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
 
 
 @dataclass(frozen=True)
@@ -93,15 +91,26 @@ def _file(clip: Clip, label: str, variant: str) -> str:
     return f"{label}/{clip.name}__{variant}.png"
 
 
-def render_clip(job: ClipJob) -> ClipDone:
-    """Render the stale images of one clip."""
+class Images(Protocol):
+    """Where the images of a clip are kept."""
+
+    def has(self, image: str) -> bool:
+        """Whether an image is there and whole."""
+
+    def put(self, image: str, content: bytes) -> None:
+        """Keep a PNG, whole or not at all; raises OSError."""
+
+
+def render_clip(job: ClipJob, images: Images | None = None) -> ClipDone:
+    """Render the stale images of one clip; `images` are files below the folder of the job where none are given."""
+    images = ImageFiles(job.folder) if images is None else images
     try:
         version = version_of(job.clip.path)
         source_hash = _file_hash(job.clip.path, version)
     except OSError as error:
         return ClipDone(job.source, failure=f"{job.clip.path}: {error.strerror or error}")
     plan = {_row(job, variant, steps, source_hash): steps for variant, steps in job.plan.variants(job.clip)}
-    stale = [row for row in plan if not _is_current(row, job)]
+    stale = [row for row in plan if not (_is_current(row, job) and images.has(row.image))]
     if not stale:
         return ClipDone(job.source, tuple(job.old[row.image] for row in plan))
     try:
@@ -112,7 +121,7 @@ def render_clip(job: ClipJob) -> ClipDone:
     except UserError as error:
         return ClipDone(job.source, failure=str(error))
     for row in stale:
-        save_atomically(render_prepared(sound, job.spec, plan[row]), job.folder / row.image)
+        images.put(row.image, _png(render_prepared(sound, job.spec, plan[row])))
     sample_hash = hash_samples(samples, rate_hz)
     return ClipDone(job.source, tuple(replace(row, sample_hash=sample_hash) for row in plan), len(stale))
 
@@ -159,43 +168,13 @@ def _file_hash(path: Path, _version: Hashable) -> str:
 
 
 def _is_current(row: ManifestRow, job: ClipJob) -> bool:
-    """Whether the image of an earlier build is still right; `sample_hash` follows from `source_hash`."""
+    """Whether the row of an earlier build is still right; `sample_hash` follows from `source_hash`."""
     old = job.old.get(row.image)
-    return old is not None and replace(old, sample_hash="") == row and _is_whole_png(job.folder / row.image)
+    return old is not None and replace(old, sample_hash="") == row
 
 
-def _is_whole_png(path: Path) -> bool:
-    """Whether a file begins and ends as a PNG does; of stores, which show whole files only, whether it is there."""
-    if not is_local(path):
-        return path.exists()
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(_PNG_START))
-            file.seek(-len(_PNG_END), os.SEEK_END)
-            return start == _PNG_START and file.read() == _PNG_END
-    except OSError:  # missing, or shorter than that
-        return False
-
-
-def save_atomically(image: Image.Image, path: Path) -> None:
-    """Write an image as PNG, whole or not at all; with the fastest compression, as images are read, not sent."""
+def _png(image: Image.Image) -> bytes:
+    """An image as PNG, with the fastest compression, as images are read, not sent."""
     content = BytesIO()
     image.save(content, "PNG", compress_level=1)
-    if not is_local(path):
-        _make_folder(path.parent)
-        path.write_bytes(content.getvalue())
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{uuid4().hex}.part")  # a worker that seemed lost may write it too
-    try:
-        part.write_bytes(content.getvalue())
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
-
-
-@lru_cache(maxsize=1000)
-def _make_folder(folder: Path) -> None:
-    """Of a store, which some have; asked for once."""
-    folder.mkdir(parents=True, exist_ok=True)
+    return content.getvalue()

@@ -20,11 +20,10 @@ from ser_images.data.common.paths import resolve_below
 from ser_images.data.corrections import CORRECTED
 from ser_images.data.label_map import ORIGINAL
 from ser_images.data.labels import ordered_labels
+from ser_images.spectrogram_gen.dataset.fetched import fetched
 from ser_images.spectrogram_gen.dataset.journal import Journal
-from ser_images.spectrogram_gen.dataset.manifest import MANIFEST, ManifestRow, read_manifest
+from ser_images.spectrogram_gen.dataset.manifest import MANIFEST, SPEC, ManifestRow, read_manifest
 from ser_images.spectrogram_gen.spec import ImageSpec
-
-SPEC = "spec.json"
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class ImageSet:
 
     @classmethod
     def read(cls, folder: Path) -> "ImageSet":
-        """The image set in `folder`.
+        """The image set in `folder`; one in a store or in shards is copied into the user's cache first.
 
         Raises:
             UserError: no image set, an unfinished or incomplete one, or a manifest that names files outside of it.
@@ -65,6 +64,7 @@ class ImageSet:
             raise UserError(f"{folder}: its build was interrupted; run the same ser-images build again")
         if not (folder / MANIFEST).exists() or not (folder / SPEC).exists():
             raise UserError(f"{folder}: no image set ({MANIFEST} and {SPEC}); make one with ser-images build")
+        folder = fetched(folder)
         spec = read_spec(folder)
         rows = tuple(read_manifest(folder / MANIFEST))
         for row in rows:

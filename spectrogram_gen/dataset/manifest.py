@@ -17,7 +17,8 @@ from ser_images.data.common.json_text import parse_json_as
 from ser_images.data.common.paths import PathsBelow
 from ser_images.spectrogram_gen.augment import Step
 
-MANIFEST = "manifest.csv"
+MANIFEST, SPEC = "manifest.csv", "spec.json"
+"""The files of an image set that describe its images."""
 START, END = "start_s", "end_s"
 """Attributes of a clip that is a part of its recording."""
 

@@ -13,8 +13,8 @@ from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import moved_into_place, require_new, require_writable
 from ser_images.data.common.paths import resolve_below
 from ser_images.data.several import own_name, qualified, require_corpus_name
-from ser_images.spectrogram_gen.dataset.image_set import SPEC, ImageSet
-from ser_images.spectrogram_gen.dataset.manifest import MANIFEST, ManifestRow, write_manifest
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.manifest import MANIFEST, SPEC, ManifestRow, write_manifest
 
 
 def merge(image_sets: Mapping[str, ImageSet], out: Path) -> ImageSet:

@@ -10,8 +10,8 @@ from pathlib import Path
 from ser_images.data.clip import Clip
 from ser_images.data.common.disk_table import DiskTable
 from ser_images.data.common.errors import UserError
-from ser_images.spectrogram_gen.dataset.image_set import SPEC, read_spec
-from ser_images.spectrogram_gen.dataset.manifest import COLUMNS, ManifestRow
+from ser_images.spectrogram_gen.dataset.image_set import read_spec
+from ser_images.spectrogram_gen.dataset.manifest import COLUMNS, SPEC, ManifestRow
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 

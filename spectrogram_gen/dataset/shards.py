@@ -1,0 +1,122 @@
+"""Images in shards: tar files of some clips each, as WebDataset reads them (https://github.com/webdataset/webdataset).
+
+images/shards/000000.tar    calm/NAME__original.png, calm/NAME__original.json, …
+
+The JSON of an image is its row of the manifest. A point in a name is written %2E: WebDataset ends a key at the first.
+"""
+
+import json
+import tarfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+
+from ser_images.data.common.errors import UserError
+from ser_images.data.common.folders import new_file
+from ser_images.spectrogram_gen.dataset.clip_job import ClipDone, ClipJob, render_clip
+
+SHARDS = "shards"
+CLIPS_PER_SHARD = 500
+
+
+@dataclass(frozen=True)
+class ShardJob:
+    """The clips of a shard, and its file."""
+
+    path: Path
+    jobs: tuple[ClipJob, ...]
+
+
+class _StaleError(Exception):
+    """An image is missing."""
+
+
+class _Unchanged:
+    """The images of a shard, of which none may be missing."""
+
+    def has(self, image: str) -> bool:
+        return True
+
+    def put(self, image: str, content: bytes) -> None:
+        raise _StaleError
+
+
+class _Memory(dict[str, bytes]):
+    """The images of a clip, before they are written with their rows."""
+
+    def has(self, image: str) -> bool:
+        return False
+
+    put = dict.__setitem__
+
+
+def shard_path(folder: Path, number: int) -> Path:
+    """The file of a shard."""
+    return folder / SHARDS / f"{number:06}.tar"
+
+
+def render_shard(job: ShardJob) -> list[ClipDone]:
+    """Write a shard, unless its images are those that it would hold; the results of its clips."""
+    try:
+        kept = [render_clip(one, _Unchanged()) for one in job.jobs]
+    except _StaleError:
+        return _written(job)
+    images = {row.image for one in kept for row in one.rows}
+    return kept if job.path.exists() and set(images_in(job.path)) == images else _written(job)
+
+
+def _written(job: ShardJob) -> list[ClipDone]:
+    job.path.parent.mkdir(parents=True, exist_ok=True)
+    with new_file(job.path) as part, tarfile.open(part, "w") as tar:
+        results = []
+        for one in job.jobs:
+            images = _Memory()
+            results.append(render_clip(replace(one, old={}), images))
+            for row in results[-1].rows:
+                _add(tar, f"{_key(row.image)}.png", images[row.image])
+                _add(tar, f"{_key(row.image)}.json", json.dumps(vars(row)).encode())
+    return results
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    found = tarfile.TarInfo(name)  # without a time and a user: the same bytes from every machine
+    found.size = len(content)
+    tar.addfile(found, BytesIO(content))
+
+
+def images_in(path: Path) -> Iterator[str]:
+    """The names of the images in a shard; raises UserError where it is damaged."""
+    return (name for name, _ in read_images(path, None))
+
+
+def read_images(path: Path, wanted: Iterable[str] | None) -> Iterator[tuple[str, bytes]]:
+    """(name, PNG) of the wanted images in a shard; where none are named, the names alone.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    chosen = None if wanted is None else frozenset(wanted)
+    try:
+        with path.open("rb") as file, tarfile.open(fileobj=file) as tar:
+            for member in tar:
+                image = _image(member)
+                if image and chosen is None:
+                    yield image, b""
+                elif image and chosen and image in chosen:
+                    content = tar.extractfile(member)
+                    yield image, content.read() if content else b""
+    except (OSError, tarfile.TarError, EOFError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); run the same ser-images build again") from error
+
+
+def _key(image: str) -> str:
+    """The key of an image: its name without suffix."""
+    return image.removesuffix(".png").replace("%", "%25").replace(".", "%2E")
+
+
+def _image(member: tarfile.TarInfo) -> str:
+    """The name of the image that a member is; empty where it is none."""
+    if not member.isreg() or not member.name.endswith(".png"):
+        return ""
+    return member.name.removesuffix(".png").replace("%2E", ".").replace("%25", "%") + ".png"
