@@ -1,6 +1,6 @@
 """A single training: a network that is fitted to the training clips of a split, not evaluated yet.
 
-trained = train_once(Job(image_set, folder, print, checkpoints), split, config.resolved())
+trained = train_once(Job(image_set, folder, print), split, config.resolved())
 """
 
 import shutil
@@ -44,7 +44,7 @@ class Job:
 
     Attributes:
         folder: temporary files of the training go here.
-        checkpoints: of this run; None: it cannot be interrupted and resumed.
+        checkpoints: of this run; None: the training cannot be resumed.
         logger: None: no other program follows the training.
         trainings_after: number of equal trainings that follow, to estimate the remaining time.
     """
