@@ -106,7 +106,7 @@ def test_options_that_a_linear_probe_makes_nothing_of(images: ImageSet, caplog: 
 
 def test_the_command_line_has_an_option_for_each_field() -> None:
     parameters = inspect.signature(train).parameters
-    own = {"images", "out", "protocol", "fold", "folds", "jobs", "no_test", "resume", "logger"}
+    own = {"images", "out", "protocol", "fold", "folds", "jobs", "no_test", "resume", "logger", "distributed"}
     assert parameters.keys() - own == {field.name for field in fields(TrainConfig)}
     for field in declared(TrainConfig):
         assert field.option.help

@@ -3,7 +3,9 @@
 result = train_model("images", "resnet34", protocol="speaker", epochs=20)
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from difflib import get_close_matches
 from inspect import signature
@@ -50,6 +52,7 @@ def train_model(
     resume: bool = False,
     logger: str = "",
     command: Sequence[str] = (),
+    distributed: bool = False,
     **options: Any,
 ) -> TrainResult:
     """Train a network on an image set, evaluate it, and write a run folder: what `ser-train` does.
@@ -71,6 +74,8 @@ def train_model(
         logger: `csv`, `tensorboard`, `wandb` or `mlflow`: logs each epoch into the folder `logs` beside `out`; nothing
             leaves the machine unless the logger's own environment variables say so.
         command: noted in `run.json` as the command of the run.
+        distributed: this is one of the processes of `accelerate launch` or `torchrun`, which train together. All but
+            the first return empty metrics, and write nothing.
         options: fields of `ser_images.train.training.config.TrainConfig`, such as `epochs=20`.
 
     Returns:
@@ -89,14 +94,46 @@ def train_model(
     """
     require_installed("fastai")
     require_logger(logger)
+    if distributed and resume:
+        raise UserError("--resume: only trainings in one process can go on; leave out --resume, or --distributed")
+    if not _leads(images, distributed, jobs):
+        return TrainResult(Path(out or ""), {})
     _require_options(options)
     config = TrainConfig.from_dict({"architecture": architecture, **options}, warn=True)
     folder = run_folder(architecture, protocol, None if folds is not None else fold, out)
     image_set = _image_set(images)
     how = {"report": report, "test": test, "command": command, "resume": resume, "logger": logger}
-    if folds is None:
-        return TrainResult(folder, _one_fold(image_set, config, protocol, fold, folder, **how))
-    return TrainResult(folder, _folds(image_set, config, protocol, folds, folder, jobs=jobs, **how))
+    with _shared(image_set) if distributed else nullcontext():
+        if folds is None:
+            metrics = _one_fold(image_set, config, protocol, fold, folder, **how)
+        else:
+            jobs = 1 if distributed else jobs
+            metrics = _folds(image_set, config, protocol, folds, folder, jobs=jobs, **how)
+    return TrainResult(folder, metrics)
+
+
+def _leads(images: "ImageSet | Path | str", distributed: bool, jobs: int | None) -> bool:
+    """Whether this process trains for itself, or is the first of those that train together; others follow it."""
+    if not distributed:
+        if int(os.environ.get("WORLD_SIZE") or 1) > 1:
+            raise UserError(f"one of {os.environ['WORLD_SIZE']} processes that a launcher started: add --distributed")
+        return True
+    require_installed("accelerate")
+    if jobs:
+        raise UserError("--jobs: with --distributed, all processes train the same fold; leave one out")
+    from ser_images.train.runs.follower import leads
+
+    return leads(lambda: _image_set(images))
+
+
+@contextmanager
+def _shared(image_set: "ImageSet") -> Iterator[None]:
+    """The other processes take part in the trainings inside; where one fails, the launcher ends all."""
+    from ser_images.train.runs.follower import agree_on, end
+
+    agree_on(image_set)
+    yield
+    end()
 
 
 def _require_options(options: Mapping[str, Any]) -> None:

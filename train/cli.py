@@ -53,6 +53,12 @@ def train(
     no_test: NoTest = False,
     resume: Resume = False,
     logger: Logger = "",
+    distributed: Annotated[
+        bool,
+        typer.Option(
+            "--distributed", help="Train in all processes of accelerate launch or torchrun: several GPUs or machines."
+        ),
+    ] = False,
     **options: Any,
 ) -> None:
     """Train a network, evaluate it and write a run folder.
@@ -66,9 +72,11 @@ def train(
     options["class_weight"] = dict(options["class_weight"])
     result = train_model(
         one_image_set(images), architecture, protocol=protocol, fold=fold, folds=folds, out=out, test=not no_test,
-        report=typer.echo, jobs=jobs, resume=resume, logger=logger, command=["ser-train", *sys.argv[1:]], **options,
+        report=typer.echo, jobs=jobs, resume=resume, logger=logger, command=["ser-train", *sys.argv[1:]],
+        distributed=distributed, **options,
     )  # fmt: skip
-    typer.echo(f"run folder: {result.folder}")
+    if result.metrics:  # empty in the processes of a distributed training that only follow
+        typer.echo(f"run folder: {result.folder}")
 
 
 @app.command()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import torch
 from fastai.callback.core import Callback, CancelValidException
 from fastai.callback.tracker import TrackerCallback
-from fastai.torch_core import to_float
+from fastai.torch_core import get_model, to_float
 from torch.optim.swa_utils import AveragedModel
 
 from ser_images.data.common.errors import UserError
@@ -53,7 +53,7 @@ class AverageWeights(Callback):
 
     def before_fit(self) -> None:
         self.swapped = False
-        self.average = AveragedModel(self.model, avg_fn=self._average, use_buffers=True)
+        self.average = AveragedModel(get_model(self.model), avg_fn=self._average, use_buffers=True)
 
     def _average(self, averaged: torch.Tensor, current: torch.Tensor, steps: torch.Tensor | int) -> torch.Tensor:
         if not torch.is_floating_point(current):
@@ -66,13 +66,13 @@ class AverageWeights(Callback):
 
     def after_batch(self) -> None:
         if self.training:
-            self.average.update_parameters(self.model)
+            self.average.update_parameters(get_model(self.model))
 
     def before_validate(self) -> None:
         self._swap()
 
     def _swap(self) -> None:
-        current, average = self.model.state_dict(), self.average.module.state_dict()
+        current, average = get_model(self.model).state_dict(), self.average.module.state_dict()
         with torch.no_grad():
             for name, value in current.items():
                 copy = value.clone()

@@ -40,6 +40,10 @@ from ser_images.train.training.first_weights import make_weighted_learner
 from ser_images.train.training.losses import PerHeadCrossEntropy
 
 
+class DivergedError(UserError):
+    """The loss of a training became NaN or infinite."""
+
+
 @dataclass(frozen=True)
 class LRFinderResult:
     """The result of lr_find: the loss at each learning rate, and the learning rate of each suggestion."""
@@ -146,14 +150,14 @@ def fit(
         Losses and metrics of each epoch.
 
     Raises:
-        UserError: the loss became NaN or infinite.
+        DivergedError: the loss became NaN or infinite.
     """
     epochs = (config.epochs + (config.schedule == "fine-tune")) * (1 + trainings_after)
     history = History(report, epochs)
     with progress_bar("training", epochs * len(learner.dls.train)) as advance, plain_user_errors():
         _fit(learner, config, lr, [history, CountBatches(advance), *_fit_callbacks(config)])
     if not math.isfinite(history.rows[-1]["train_loss"]):
-        raise UserError(f"the training diverged at a learning rate of {lr:g} (the loss is not finite): lower --lr")
+        raise DivergedError(f"the training diverged at a learning rate of {lr:g} (the loss is not finite): lower --lr")
     return history.rows
 
 

@@ -28,6 +28,7 @@ from ser_images.train.training.checkpoints.files import TRAINING, Checkpoint, Ch
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.corpus_heads import corpora_with_heads
 from ser_images.train.training.distillation.teacher import Teacher
+from ser_images.train.training.distributed import count, from_first, hand_out, join
 from ser_images.train.training.embedded import embed_clips
 from ser_images.train.training.embeddings import compute_embeddings, frozen_backbone
 from ser_images.train.training.first_weights import for_probing
@@ -98,10 +99,12 @@ def train_once(
         UserError: a checkpoint to resume that is damaged, or of other settings.
     """
     found = None if config.linear_probe else job.checkpoint(training)
+    hand_out((split, config, callbacks))
     set_seed(config.seed, reproducible=True)
     image_set = job.image_set
     fixed = architecture(config.architecture).normalisation
-    normalisation = fixed or compute_normalisation(image_set, subset_rows(image_set, split.train))
+    training_rows = subset_rows(image_set, split.train)
+    normalisation = fixed or from_first(lambda: compute_normalisation(image_set, training_rows))
     make_loaders = partial(
         data_loaders, image_set, split, normalisation, config.epoch_over, config.batch_size, default_device(),
         balance=config.balance,
@@ -115,8 +118,9 @@ def train_once(
     learner = make_learner(loaders, config, *settings).add_cbs(callbacks)
     frozen = frozen_backbone(learner, image_set, normalisation, make_loaders, job.report)
     with frozen if config.freeze else nullcontext() as cache, torch_writes(job.folder.parent):
-        lr, lr_finder = (found.lr, found.lr_finder) if found else _lr(learner, config, job.report)
-        if job.checkpoints:
+        lr, lr_finder = (found.lr, found.lr_finder) if found else from_first(lambda: _lr(learner, config, job.report))
+        join(learner, config)
+        if job.checkpoints and count() == 1:  # the network of several is another one
             learner.add_cb(Checkpointing(job.checkpoints, training, found, lr, lr_finder))
         with job.log(training, config, resumed=found is not None) as logger:
             history = fit(learner.add_cbs(logger), config, lr, job.report, job.trainings_after)
