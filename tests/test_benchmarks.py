@@ -1,5 +1,6 @@
 """Benchmarks start, and report a folder that does not exist as the commands do."""
 
+import json
 import runpy
 import subprocess
 import sys
@@ -43,6 +44,17 @@ def test_a_folder_that_does_not_exist_is_one_line(
     assert error.startswith("error: nowhere: ")
     assert error.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_the_number_of_clips(tmp_path: Path) -> None:
+    script, plot = str(ROOT / "benchmarks/render_scale.py"), tmp_path / "scale.png"
+    argv = [sys.executable, script, "--clips", "20", "40", "--plot", str(plot)]
+    ended = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=True)
+    found = json.loads(ended.stdout)
+    assert found["ratios"]["40"] == {"ms_per_clip": 1, "memory_mb": 1}
+    assert 30 < found["builds"]["20"]["memory_mb"] < 300
+    assert plot.stat().st_size > 10_000
 
 
 @pytest.mark.slow
