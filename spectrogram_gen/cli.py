@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ser_images.data.common.addresses import path_of
+from ser_images.data.common.addresses import reachable
 from ser_images.data.common.command_line import LOGGER, command_line, new_app
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.option_group import with_option_groups
@@ -86,8 +86,8 @@ def build(
 
     image_spec = spec_of(feature, spec)
     plan = make_plan(variants, augmentations, labels, seed)
-    where, folder = Backend(backend, jobs, scheduler), path_of(out)
-    listing = find_sources([path_of(source) for source in sources], corpus, one_class)
+    where, folder = Backend(backend, jobs, scheduler), reachable(out)
+    listing = find_sources([reachable(source) for source in sources], corpus, one_class)
     if corrections:
         listing = Corrections.read(corrections).apply(listing)
     with progress_bar("rendering", len(listing.clips)) as progress:
@@ -110,7 +110,7 @@ def check(
 
     Problems are recordings that are silent, clipped, duplicate or unreadable, and names without a label.
     """
-    listing = find_sources([path_of(source) for source in sources], corpus, one_class=True)
+    listing = find_sources([reachable(source) for source in sources], corpus, one_class=True)
     from ser_images.data.common.progress import progress_bar
     from ser_images.spectrogram_gen.console import print_survey
     from ser_images.spectrogram_gen.inspect.check import survey

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_images.data.clip import Listing
+from ser_images.data.common.addresses import is_local
 from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.data.common.paths import require_usable
 from ser_images.data.common.toml_file import read_toml
@@ -36,6 +37,11 @@ def find_sources(sources: Sequence[Path], options: CorpusOptions, one_class: boo
         require_usable(sources[0])
         listing = options.find(sources[0], one_class)
         return replace(listing, root=listing.root or sources[0])
+    elif not all(map(is_local, sources)):
+        raise UserError(
+            "several sources must be folders of this machine; build one image set of each address, and put them "
+            "together with ser-images merge"
+        )
     else:
         _require_shared(options)
         described = [("", path, options) for path in sources]

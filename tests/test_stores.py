@@ -12,20 +12,23 @@ from typing import Any
 
 import boto3
 import pytest
+import s3fs
 from moto.server import ThreadedMotoServer
 
 from conftest import SMALL
-from ser_images.data.common.addresses import path_of
+from ser_images.data.common.addresses import path_of, reachable
 from ser_images.data.common.errors import UserError
 from ser_images.data.corpora import find_clips
 from ser_images.data.corpora.detection import detect_corpus
 from ser_images.spectrogram_gen.backends.backend import THIS_PROCESS, Backend
+from ser_images.spectrogram_gen.corpus_options import CorpusOptions
 from ser_images.spectrogram_gen.dataset.build import Summary, build
 from ser_images.spectrogram_gen.dataset.fetched import fetched
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.spectrogram_gen.dataset.journal import JOURNAL
 from ser_images.spectrogram_gen.dataset.manifest import read_manifest
 from ser_images.spectrogram_gen.dataset.plan import Plan
+from ser_images.spectrogram_gen.sources import find_sources
 from ser_images.train.api import train_model
 
 pytestmark = pytest.mark.slow
@@ -121,6 +124,24 @@ def test_addresses_that_lead_nowhere_are_one_line(bucket: Path, address: str, me
     assert bucket.exists()
     with pytest.raises(UserError, match=message):
         detect_corpus(path_of(address))
+
+
+def test_a_store_that_does_not_answer_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "nowhere")
+    s3fs.S3FileSystem.clear_instance_cache()
+    with pytest.raises(
+        UserError, match=r"s3://corpora/x: the store cannot be reached \(Unable to locate credentials\)"
+    ):
+        reachable("s3://corpora/x")
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_several_sources_are_of_this_machine(bucket: Path, voices: Path) -> None:
+    with pytest.raises(UserError, match="several sources must be folders of this machine; build one image set of each"):
+        find_sources([voices, bucket / "voices"], CorpusOptions())
 
 
 @pytest.fixture

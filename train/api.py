@@ -12,7 +12,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ser_images.data.common.addresses import path_of
+from ser_images.data.common.addresses import reachable
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.requirements import require_installed
 from ser_images.data.protocols import PROTOCOLS
@@ -165,7 +165,7 @@ def run_folder(name: str, protocol: str, fold: int | None, out: Path | str | Non
 def _image_set(images: "ImageSet | Path | str") -> "ImageSet":
     from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 
-    return images if isinstance(images, ImageSet) else ImageSet.read(path_of(str(images)))
+    return images if isinstance(images, ImageSet) else ImageSet.read(reachable(str(images)))
 
 
 def _one_fold(

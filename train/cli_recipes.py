@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ser_images.data.common.addresses import path_of
+from ser_images.data.common.addresses import reachable
 from ser_images.data.common.command_line import MAX_SEED
 from ser_images.data.common.errors import UserError
 from ser_images.data.protocols import PROTOCOLS
@@ -52,13 +52,13 @@ Seed = Annotated[
 
 
 def one_image_set(images: Sequence[str]) -> Path:
-    """The folder of the image set of `--images`; raises UserError where several are given, as of `path_of`."""
+    """The folder of the image set of `--images`; raises UserError where several are given, as of `reachable`."""
     if len(images) > 1:
         raise UserError(
             f"--images was given {len(images)} times ({', '.join(images)}): a training reads one image set; "
             f"put the recordings into one folder, build them together with ser-images build, and give that image set"
         )
-    return path_of(images[0])
+    return reachable(images[0])
 
 
 def recipe(

@@ -33,6 +33,17 @@ def path_of(address: str) -> Path:
     return cast(Path, path)
 
 
+def reachable(address: str) -> Path:
+    """As `path_of`; raises UserError too where a store does not answer, as without credentials."""
+    path = path_of(address)
+    if not is_local(path):
+        try:
+            path.exists()
+        except Exception as error:  # each store has errors of its own
+            raise UserError(f"{address}: the store cannot be reached ({error})") from error
+    return path
+
+
 def is_local(path: Path) -> bool:
     """Whether a path is one of this machine."""
     return isinstance(path, Path)
