@@ -34,6 +34,7 @@ SAME_STEPS = """
 import json, random, sys
 import torch
 import torch.distributed as processes
+from fastai.callback.progress import ProgressCallback  # its module adds no_bar to Learner
 from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader
 from fastai.learner import Learner
