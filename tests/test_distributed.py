@@ -45,9 +45,9 @@ from ser_images.train.training.config import TrainConfig
 def train(together, batch_size):
     set_seed(0)
     items = [(torch.randn(6), torch.randn(2)) for _ in range(53)]
-    seen = []
+    drawn = []
     def item(index):
-        seen.append(index)
+        drawn.append(index)
         return items[index]
     train = DataLoader(list(range(40)), bs=batch_size, shuffle=True, drop_last=True, create_item=item)
     train.rng = random.Random(1)
@@ -62,12 +62,12 @@ def train(together, batch_size):
             learner.fit(1, 0.05)
             epochs.append([float(value) for value in learner.recorder.values[-1]])
     weights = torch.cat([one.flatten() for one in network.parameters()]).tolist()
-    return {"weights": weights, "epochs": epochs, "seen": seen}
+    return {"weights": weights, "epochs": epochs, "drawn": drawn}
 
 distributed.start()
 shared, odd = train(True, 8), train(True, 7)
 every = [None, None]
-processes.all_gather_object(every, [shared["seen"], shared["epochs"], odd["seen"]])
+processes.all_gather_object(every, [shared["drawn"], shared["epochs"], odd["drawn"]])
 if distributed.rank() == 0:
     print(json.dumps({"shared": shared, "alone": train(False, 8), "every": every}))
 """
@@ -98,10 +98,10 @@ def test_two_processes_take_the_steps_of_one(tmp_path: Path) -> None:
     for (_, valid), (_, valid_alone) in zip(shared["epochs"], alone["epochs"], strict=True):
         assert valid == pytest.approx(valid_alone, abs=1e-5)  # of 13 clips, none of them twice
     for epoch in range(3):  # 20 of the 40 examples in each process, in 5 batches of 4
-        halves = [seen[20 * epoch : 20 * epoch + 20] for seen in (first, second)]
+        halves = [drawn[20 * epoch : 20 * epoch + 20] for drawn in (first, second)]
         assert sorted(halves[0] + halves[1]) == list(range(40))
         steps = [halves[0][4 * step : 4 * step + 4] + halves[1][4 * step : 4 * step + 4] for step in range(5)]
-        whole = alone["seen"][40 * epoch : 40 * epoch + 40]
+        whole = alone["drawn"][40 * epoch : 40 * epoch + 40]
         assert [sorted(step) for step in steps] == [sorted(whole[8 * step : 8 * step + 8]) for step in range(5)]
     assert len(odd_first) == len(odd_second) == 3 * 5 * 3  # batches of 7: three examples each in five steps
 
