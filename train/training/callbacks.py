@@ -146,11 +146,12 @@ class BestWeights(TrackerCallback):
     def after_epoch(self) -> None:
         super().after_epoch()
         if self.new_best:
-            self.weights = {name: value.to("cpu", copy=True) for name, value in self.model.state_dict().items()}
+            state = get_model(self.model).state_dict()  # without the wrapper of several processes
+            self.weights = {name: value.to("cpu", copy=True) for name, value in state.items()}
 
     def after_fit(self) -> None:
         if self.weights:  # no epoch is the best one where the loss is not finite
-            self.model.load_state_dict(self.weights)
+            get_model(self.model).load_state_dict(self.weights)
         super().after_fit()
 
 
