@@ -1,6 +1,8 @@
 """Mutated files of image sets, runs, recipes and corpora: a UserError of one line, or a success."""
 
+import io
 import json
+import tarfile
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,7 +23,9 @@ from ser_images.data.splits import make_split
 from ser_images.export.bundle.run_card import read_robustness
 from ser_images.spectrogram_gen.corpus_options import CorpusOptions
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.journal import JOURNAL, Journal
 from ser_images.spectrogram_gen.dataset.manifest import ManifestRow, write_manifest
+from ser_images.spectrogram_gen.dataset.shards import read_images
 from ser_images.spectrogram_gen.sources import find_sources
 from ser_images.spectrogram_gen.spec import ImageSpec
 from ser_images.train.evaluation.adaptation import AdaptedLabel, read_labels, write_labels
@@ -90,6 +94,19 @@ def test_mutated_image_sets(tmp_path: Path) -> None:
     attributes()
     write_manifest(folder / "manifest.csv", ROWS)
     mutate_file(folder / "spec.json", use_image_set)
+    (folder / JOURNAL).write_bytes((folder / "manifest.csv").read_bytes())
+    mutate_file(folder / JOURNAL, lambda path: list(Journal(path.parent).rows()))
+
+
+def test_mutated_shards(tmp_path: Path) -> None:
+    path = tmp_path / "000000.tar"
+    with tarfile.open(path, "w") as tar:
+        for name in ("happy/a%2Eb__original.png", "happy/a%2Eb__original.json"):
+            found = tarfile.TarInfo(name)
+            found.size = 700
+            tar.addfile(found, io.BytesIO(bytes(700)))
+    assert list(read_images(path)) == [("happy/a.b__original.png", bytes(700))]
+    mutate_file(path, lambda path: list(read_images(path)))
 
 
 def run_folder(folder: Path) -> Path:

@@ -116,7 +116,7 @@ def test_fewer_clips_leave_fewer_shards(recordings: Path, tmp_path: Path) -> Non
     make(recordings, out)
     for path in sorted(recordings.rglob("*.wav"))[:25]:
         path.unlink()
-    make(recordings, out)
+    assert make(recordings, out).removed == 50
     make(recordings, tmp_path / "fresh")
     assert tars(out) == tars(tmp_path / "fresh")
     assert len(tars(out)) == 2

@@ -155,8 +155,8 @@ class _Build:
         """Write spec and manifest, and remove the images of earlier builds that are not in this one."""
         for row in self.old.rows():
             path = resolve_below(self.folder, row.image, self.folder / MANIFEST)
-            if not self.done.get(row.image) and path.exists():
-                path.unlink()
+            if not self.done.get(row.image) and (self.shards or path.exists()):
+                path.unlink(missing_ok=True)
                 self.summary.removed += 1
         while (path := shard_path(self.folder, next(self.shard_numbers))).exists():
             path.unlink()  # of an earlier build with more clips

@@ -74,10 +74,11 @@ def _copy(folder: Path, part: Path, names: Iterable[str], progress: Callable[[in
 def _unpack(folder: Path, part: Path, names: Iterable[str], progress: Callable[[int], None]) -> None:
     missing, n_done = set(names), 0
     for shard in sorted((folder / SHARDS).iterdir()):
-        for name, content in read_images(shard, missing):
-            resolve_below(part, name, shard).write_bytes(content)
-            missing.discard(name)
-            n_done += 1
-            progress(n_done)
+        for name, content in read_images(shard):
+            if name in missing:
+                resolve_below(part, name, shard).write_bytes(content)
+                missing.discard(name)
+                n_done += 1
+                progress(n_done)
     if missing:
         raise UserError(f"{folder}: lacks {min(missing)}; run the same ser-images build again")

@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 
 from ser_images.data.common.addresses import is_local
-from ser_images.spectrogram_gen.dataset.manifest import ManifestRow, append_rows, parse_rows, write_manifest
+from ser_images.spectrogram_gen.dataset.manifest import ManifestRow, append_rows, read_rows, write_manifest
 
 JOURNAL = "manifest.csv.part"
 _ROWS_AT_ONCE = 500
@@ -31,10 +31,9 @@ class Journal:
         return self._path.exists()
 
     def rows(self) -> Iterator[ManifestRow]:
-        """What is there; an incomplete last line is left out."""
+        """What is there; an incomplete last line is left out. Raises UserError as `read_manifest`."""
         for path in self._files():
-            with path.open(newline="\n", encoding="utf-8") as file:  # a field may hold \r
-                yield from parse_rows((line for line in file if line.endswith("\n")), path, self._folder)
+            yield from read_rows(path, self._folder, complete_only=True)
 
     @contextmanager
     def appending(self, earlier: Iterable[ManifestRow]) -> Iterator[Append]:

@@ -84,16 +84,24 @@ def read_manifest(path: Path) -> Iterator[ManifestRow]:
     Raises:
         UserError: not readable, other columns, or an image outside the folder of the manifest.
     """
+    return read_rows(path, path.parent)
+
+
+def read_rows(path: Path, folder: Path, complete_only: bool = False) -> Iterator[ManifestRow]:
+    """The rows of a file of them, whose images are below `folder`; errors as of `read_manifest`.
+
+    Args:
+        complete_only: leave out a last line without its end, whose last field may be cut.
+    """
     try:
         with path.open(newline="\n", encoding="utf-8") as file:  # a field may hold \r
-            yield from parse_rows(file, path, path.parent)
+            lines = (line for line in file if line.endswith("\n")) if complete_only else file
+            yield from _parsed(csv.DictReader(lines), path, folder)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read ({error})") from error
 
 
-def parse_rows(lines: Iterable[str], path: Path, folder: Path) -> Iterator[ManifestRow]:
-    """The rows in the lines of a file `path`, whose images are below `folder`; errors as of `read_manifest`."""
-    rows = csv.DictReader(lines)
+def _parsed(rows: "csv.DictReader[str]", path: Path, folder: Path) -> Iterator[ManifestRow]:
     if rows.fieldnames and rows.fieldnames[0] == "picture":  # the column's name up to version 0.1
         rows.fieldnames = ["image", *rows.fieldnames[1:]]
     if tuple(rows.fieldnames or ()) != COLUMNS:

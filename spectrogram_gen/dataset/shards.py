@@ -7,7 +7,8 @@ The JSON of an image is its row of the manifest. A point in a name is written %2
 
 import json
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +19,8 @@ from ser_images.spectrogram_gen.dataset.clip_job import ClipDone, ClipJob, rende
 
 SHARDS = "shards"
 CLIPS_PER_SHARD = 500
+_MAX_IMAGE_BYTES = 1 << 26
+"""What a header can credibly claim."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def render_shard(job: ShardJob) -> list[ClipDone]:
     except _StaleError:
         return _written(job)
     images = {row.image for one in kept for row in one.rows}
-    return kept if job.path.exists() and set(images_in(job.path)) == images else _written(job)
+    return kept if job.path.exists() and images_in(job.path) == images else _written(job)
 
 
 def _written(job: ShardJob) -> list[ClipDone]:
@@ -85,29 +88,36 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     tar.addfile(found, BytesIO(content))
 
 
-def images_in(path: Path) -> Iterator[str]:
+def images_in(path: Path) -> set[str]:
     """The names of the images in a shard; raises UserError where it is damaged."""
-    return (name for name, _ in read_images(path, None))
+    with _open(path) as tar:
+        return {_image(member.name) for member in _members(tar)}
 
 
-def read_images(path: Path, wanted: Iterable[str] | None) -> Iterator[tuple[str, bytes]]:
-    """(name, PNG) of the wanted images in a shard; where none are named, the names alone.
+def read_images(path: Path) -> Iterator[tuple[str, bytes]]:
+    """(name, PNG) of each image in a shard; raises UserError where it is damaged."""
+    with _open(path) as tar:
+        for member in _members(tar):
+            content = tar.extractfile(member)
+            yield _image(member.name), content.read() if content else b""
 
-    Raises:
-        UserError: it is damaged.
-    """
-    chosen = None if wanted is None else frozenset(wanted)
+
+@contextmanager
+def _open(path: Path) -> Iterator[tarfile.TarFile]:
     try:
-        with path.open("rb") as file, tarfile.open(fileobj=file) as tar:
-            for member in tar:
-                image = _image(member)
-                if image and chosen is None:
-                    yield image, b""
-                elif image and chosen and image in chosen:
-                    content = tar.extractfile(member)
-                    yield image, content.read() if content else b""
-    except (OSError, tarfile.TarError, EOFError) as error:
+        with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
+            yield tar
+    except (OSError, tarfile.TarError, EOFError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({error}); run the same ser-images build again") from error
+
+
+def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The members that are images."""
+    return (
+        member
+        for member in tar
+        if member.type == tarfile.REGTYPE and member.name.endswith(".png") and member.size <= _MAX_IMAGE_BYTES
+    )
 
 
 def _key(image: str) -> str:
@@ -115,8 +125,6 @@ def _key(image: str) -> str:
     return image.removesuffix(".png").replace("%", "%25").replace(".", "%2E")
 
 
-def _image(member: tarfile.TarInfo) -> str:
-    """The name of the image that a member is; empty where it is none."""
-    if not member.isreg() or not member.name.endswith(".png"):
-        return ""
-    return member.name.removesuffix(".png").replace("%2E", ".").replace("%25", "%") + ".png"
+def _image(member: str) -> str:
+    """The name of the image that a member is."""
+    return member.removesuffix(".png").replace("%2E", ".").replace("%25", "%") + ".png"
