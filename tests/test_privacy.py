@@ -53,6 +53,7 @@ ser-train train cnn4 --images sets/first --epochs 1 --lr 0.01 --logger tensorboa
 ser-train train cnn4 --images sets/first --epochs 1 --lr 0.01 --logger wandb --out runs/wandb
 ser-train train cnn4 --images sets/first --epochs 1 --lr 0.01 --logger mlflow --out runs/mlflow
 ser-train recipe small.toml --images sets/first --out runs/recipe
+ser-train tune search.toml --images sets/first --trials 1 --out runs/tune
 ser-train report runs/all/fold-0 --images sets/first
 ser-train review runs/all --images sets/first --recordings voices
 ser-train robustness runs/all/fold-0 voices
@@ -125,6 +126,7 @@ def output(command: Sequence[object], folder: Path) -> str:
 def test_no_command_tries_an_address(lines: list[list[str]], tmp_path: Path) -> None:
     (tmp_path / "spec.json").write_text(SMALL.to_json())
     (tmp_path / "small.toml").write_text(RECIPE)
+    (tmp_path / "search.toml").write_text(f"{RECIPE}[search]\nmasks = {{choices = [0, 1]}}\n")
     write_keys(tmp_path)
     calls = [[PACKAGES[program], *arguments] for program, *arguments in lines]
     codes = json.loads(output((sys.executable, "-c", CODE, json.dumps(calls)), tmp_path).splitlines()[-1])
