@@ -1,8 +1,10 @@
 """A cluster of Dask: https://distributed.dask.org."""
 
+import gc
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.requirements import require_installed
@@ -23,16 +25,21 @@ def open_pool(backend: Backend) -> Iterator[Pool]:
         UserError: distributed is not installed, or no scheduler answers.
     """
     require_installed("distributed")
+    with _client(backend) as client:
+        client.wait_for_workers(1, timeout=_CONNECT_WITHIN_S)
+        yield Pool(client.get_executor(pure=False).submit, sum(client.nthreads().values()), _BATCH_SIZE)
+
+
+def _client(backend: Backend) -> Any:
     from distributed import Client
 
     options = {"address": backend.scheduler} if backend.scheduler else _of_this_machine(backend)
     try:
-        client = Client(timeout=_CONNECT_WITHIN_S, **options)
+        return Client(timeout=_CONNECT_WITHIN_S, **options)
     except (OSError, ValueError) as error:
-        raise UserError(f"--scheduler {backend.scheduler}: no scheduler of Dask answers ({error})") from error
-    with client:
-        client.wait_for_workers(1, timeout=_CONNECT_WITHIN_S)
-        yield Pool(client.get_executor(pure=False).submit, sum(client.nthreads().values()), _BATCH_SIZE)
+        reason = str(error)
+    gc.collect()  # of the client that did not connect; where that happens while another starts, both wait for ever
+    raise UserError(f"--scheduler {backend.scheduler}: no scheduler of Dask answers ({reason})")
 
 
 def _of_this_machine(backend: Backend) -> dict[str, object]:
