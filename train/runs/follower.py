@@ -29,7 +29,7 @@ def leads(read_images: Callable[[], ImageSet]) -> bool:
         return True
     LOGGER.setLevel("ERROR")  # warnings and progress bars are those of the first
     prefix = f"process {distributed.rank()}"
-    with prefix_errors(prefix), Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+    with prefix_errors(prefix), Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
         _follow(read_images())
     return False
 
