@@ -42,8 +42,8 @@ SYSTEMS: tuple[dict[str, str], ...] = (
     {"python_version": "3.10", "python_full_version": "3.10.0"},
 )
 """What markers are evaluated for: where this runs, and the other systems."""
-ELSEWHERE = {"async-timeout": "Apache-2.0", "exceptiongroup": "MIT", "tomli": "MIT"}
-"""Packages that only Python 3.10 needs."""
+ELSEWHERE = {"async-timeout": "Apache-2.0", "exceptiongroup": "MIT", "tomli": "MIT", "tzdata": "Apache-2.0"}
+"""Packages that only Python 3.10 or Windows needs."""
 SPDX = {
     "3-Clause BSD License": "BSD-3-Clause",
     "Dual License": "Apache-2.0 OR BSD-3-Clause",  # of python-dateutil

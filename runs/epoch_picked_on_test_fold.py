@@ -16,6 +16,7 @@ from ser_images.data.common.command_line import command_line
 from ser_images.data.splits import make_split
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.runs.recipe import Recipe
+from ser_images.train.training.single_training import Job
 from ser_images.train.training.trainer import train_and_evaluate
 
 
@@ -33,7 +34,7 @@ def main() -> None:
     split = replace(split.with_validation_in_train(image_set.rows), valid=split.test)
     config = replace(recipe.config, monitor="accuracy", keep="best")
     with tempfile.TemporaryDirectory() as scratch:
-        _, evaluation = train_and_evaluate(image_set, split, config, Path(scratch), print, test=True)
+        _, evaluation = train_and_evaluate(Job(image_set, Path(scratch), print), split, config, test=True)
     metrics = {name: round(evaluation.metrics[name], 4) for name in ("accuracy", "uar", "macro_f1")}
     print(json.dumps({"recipe": recipe.name, "protocol": protocol, "fold": arguments.fold} | metrics))
 

@@ -33,6 +33,7 @@ from ser_images.train.evaluation.shared_labels import SharedLabels
 from ser_images.train.evaluation.uar import uar
 from ser_images.train.runs.run import for_images
 from ser_images.train.training.config import TrainConfig
+from ser_images.train.training.single_training import Job
 from ser_images.train.training.trainer import train_and_evaluate
 
 AS_IT_IS = "as it is"
@@ -123,7 +124,7 @@ def trained(config: TrainConfig, images: ImageSet, person: Person, others: tuple
     part = replace(images, rows=rows)
     with tempfile.TemporaryDirectory() as folder:
         config = for_images(config, part, test=True)
-        _, found = train_and_evaluate(part, split, config, Path(folder), lambda line: None, test=True)
+        _, found = train_and_evaluate(Job(part, Path(folder), lambda line: None), split, config, test=True)
     labels = tuple(sorted({row.label for row in person.test}))
     shared = SharedLabels.of(found.predictions.labels, labels)
     targets = np.array([shared.labels.index(row.label) for row in found.predictions.rows])

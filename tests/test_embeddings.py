@@ -30,7 +30,7 @@ from ser_images.train.training.loaders import data_loaders
 def test_the_backbone_keeps_its_weights_and_the_head_learns(command: Command, images: ImageSet, tmp_path: Path) -> None:
     """Two folds in parallel; each has its own normalisation, hence its own embeddings."""
     folder, first, run = tmp_path / "images", tmp_path / "first.safetensors", tmp_path / "run"
-    shutil.copytree(images.folder, folder)
+    shutil.copytree(images.folder, folder, ignore=shutil.ignore_patterns(FOLDER))
     (folder / FOLDER).mkdir()
     (folder / FOLDER / "of-another-manifest.npy").touch()
     torch.manual_seed(1)
@@ -56,7 +56,7 @@ def test_the_backbone_keeps_its_weights_and_the_head_learns(command: Command, im
 
 def test_a_cache_that_cannot_be_written(command: Command, images: ImageSet, tmp_path: Path) -> None:
     folder, run = tmp_path / "images", tmp_path / "run"
-    shutil.copytree(images.folder, folder)
+    shutil.copytree(images.folder, folder, ignore=shutil.ignore_patterns(FOLDER))
     (folder / FOLDER).write_text("in the way")
     options = ("--images", folder, "--weights", "none", "--freeze", "--lr", "0.01", "--epochs", "1", "--out", run)
     code, _, error = command(main, "cnn4", *options)

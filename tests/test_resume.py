@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -213,7 +212,7 @@ class Code:
     """What a pickle runs when it is read."""
 
     def __reduce__(self) -> tuple[object, ...]:
-        return sys.exit, ("the code of a checkpoint ran",)
+        return os._exit, (3,)
 
 
 @pytest.mark.slow

@@ -47,6 +47,7 @@ def bucket(voices: Path) -> Iterator[Path]:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "test")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        s3fs.S3FileSystem.clear_instance_cache()  # which knows the server of an earlier use of this fixture
         client = boto3.client("s3")
         client.create_bucket(Bucket="corpora")
         for path in sorted((voices / "Actor_01").iterdir()):
