@@ -150,6 +150,13 @@ def test_what_cannot_be_reached_is_one_line(options: tuple[Any, ...], message: s
         next(in_parallel(abs, [-1], Backend(*options)))
 
 
+def test_a_build_on_a_cluster_that_does_not_answer_leaves_nothing(voices: Path, tmp_path: Path) -> None:
+    clips = find_clips(voices, "synthetic").clips
+    with pytest.raises(UserError, match="no scheduler of Dask answers"):
+        build(clips, voices, tmp_path / "images", ImageSpec(), PLAN, Backend("dask", scheduler="nonsense"))
+    assert not (tmp_path / "images").exists()
+
+
 @pytest.mark.parametrize("name", ["loky", "dask", "ray"])
 def test_items_are_taken_as_workers_need_them(name: str) -> None:
     taken, most_ahead = 0, 0

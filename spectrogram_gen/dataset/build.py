@@ -18,7 +18,7 @@ from ser_images.data.clips import Clips
 from ser_images.data.common.addresses import is_local
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import file_moved_into_place, locked
-from ser_images.data.common.paths import resolve_below
+from ser_images.data.common.paths import PathsBelow
 from ser_images.spectrogram_gen.backends.backend import THIS_PROCESS, Backend, in_parallel
 from ser_images.spectrogram_gen.dataset.clip_job import (
     ClipDone,
@@ -108,12 +108,11 @@ class _Build:
         require_same_corpus(self.folder, (clip for clip in self.clips if not self._unusable(clip)), self.old)
         require_same_spec(self.folder, self.spec, self.old)
         self._require_same_kind()
-        with self.journal.appending(self.old.rows()) as append:
-            for number, result in enumerate(self._results(backend), 1):
-                append(result.rows)
-                self.done.add(result.rows)
-                self.summary.count(result)
-                progress(number)
+        try:
+            self._render(backend, progress)
+        finally:
+            if not self.old and not self.done:
+                self.journal.remove()  # there is nothing to go on from
         if not self.done:
             self.journal.remove()
             first = next(iter(self.summary.failed.values()))
@@ -122,6 +121,14 @@ class _Build:
             )
         self._finish()
         return self.summary
+
+    def _render(self, backend: Backend, progress: Callable[[int], None]) -> None:
+        with self.journal.appending(self.old.rows()) as append:
+            for number, result in enumerate(self._results(backend), 1):
+                append(result.rows)
+                self.done.add(result.rows)
+                self.summary.count(result)
+                progress(number)
 
     def _results(self, backend: Backend) -> Iterator[ClipDone]:
         if not self.shards:
@@ -153,8 +160,9 @@ class _Build:
 
     def _finish(self) -> None:
         """Write spec and manifest, and remove the images of earlier builds that are not in this one."""
+        images = PathsBelow(self.folder, self.folder / MANIFEST)
         for row in self.old.rows():
-            path = resolve_below(self.folder, row.image, self.folder / MANIFEST)
+            path = images.resolve(row.image)
             if not self.done.get(row.image) and (self.shards or path.exists()):
                 path.unlink(missing_ok=True)
                 self.summary.removed += 1
