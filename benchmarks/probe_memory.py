@@ -24,6 +24,7 @@ from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.training import single_training
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.embeddings import EmbeddingCache
+from ser_images.train.training.single_training import Job
 from ser_images.train.training.trainer import train_and_evaluate
 
 
@@ -59,7 +60,7 @@ def main() -> None:
 
         with patch.object(single_training, "compute_embeddings", random_embeddings):
             split = make_split(image_set.rows, "speaker", seed=config.seed)
-            train_and_evaluate(image_set, split, config, Path(folder) / "run", print, test=True)
+            train_and_evaluate(Job(image_set, Path(folder) / "run", print), split, config, test=True)
         embeddings = file.stat().st_size // 2**20
     ratio = round((peak_mb() - before) / max(embeddings, 1), 2)
     print(
