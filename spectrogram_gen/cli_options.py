@@ -17,7 +17,6 @@ Source = Annotated[Path, typer.Argument(help="Folder of recordings.")]
 Sources = Annotated[
     list[str],
     typer.Argument(
-        metavar="SOURCES...",
         help="Folders of recordings, or addresses (s3://…); tables; or a TOML file that describes several corpora.",
     ),
 ]

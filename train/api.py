@@ -165,7 +165,9 @@ def run_folder(name: str, protocol: str, fold: int | None, out: Path | str | Non
 def _image_set(images: "ImageSet | Path | str") -> "ImageSet":
     from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 
-    return images if isinstance(images, ImageSet) else ImageSet.read(reachable(str(images)))
+    if isinstance(images, ImageSet):
+        return images
+    return ImageSet.read(reachable(images) if isinstance(images, str) else images)
 
 
 def _one_fold(

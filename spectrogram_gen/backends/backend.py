@@ -13,11 +13,12 @@ from itertools import chain, islice
 from typing import Any, TypeVar
 
 from ser_images.data.common.errors import UserError
+from ser_images.data.common.requirements import require_installed
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-BACKENDS = {"loky": "processes", "dask": "dask_cluster", "ray": "ray_cluster"}
-"""The module of each backend."""
+BACKENDS = {"loky": ("processes", "loky"), "dask": ("dask_cluster", "distributed"), "ray": ("ray_cluster", "ray")}
+"""The module of each backend, and the one of a library that it needs."""
 _BATCHES_PER_WORKER = 3
 """Batches that are handed out at a time: one that is computed, and others that wait for it."""
 
@@ -53,8 +54,14 @@ class Backend:
         return self.name == "loky" and self.jobs == 1
 
     def open(self) -> AbstractContextManager["Pool"]:
-        """The workers, until the context ends; raises UserError where they cannot be started or reached."""
-        opened: AbstractContextManager[Pool] = import_module(f"{__package__}.{BACKENDS[self.name]}").open_pool(self)
+        """The workers, until the context ends. One that is lost on a cluster costs time only: others do its work.
+
+        Raises:
+            UserError: a library is not installed, or no cluster answers.
+        """
+        module, library = BACKENDS[self.name]
+        require_installed(library)
+        opened: AbstractContextManager[Pool] = import_module(f"{__package__}.{module}").open_pool(self)
         return opened
 
 

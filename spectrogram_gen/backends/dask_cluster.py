@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.requirements import require_installed
 from ser_images.spectrogram_gen.backends.backend import Backend, Pool
 from ser_images.spectrogram_gen.backends.processes import n_processes
 
@@ -17,14 +16,7 @@ _CONNECT_WITHIN_S = 10
 
 @contextmanager
 def open_pool(backend: Backend) -> Iterator[Pool]:
-    """The workers of the cluster that `backend.scheduler` names, or of one on this machine.
-
-    A worker that is lost costs time only: its batches are computed by others.
-
-    Raises:
-        UserError: distributed is not installed, or no scheduler answers.
-    """
-    require_installed("distributed")
+    """The workers of the cluster that `backend.scheduler` names, or of one on this machine; see `Backend.open`."""
     with _client(backend) as client:
         client.wait_for_workers(1, timeout=_CONNECT_WITHIN_S)
         yield Pool(client.get_executor(pure=False).submit, sum(client.nthreads().values()), _BATCH_SIZE)

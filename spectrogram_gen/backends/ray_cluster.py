@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from ser_images.data.common.errors import UserError
-from ser_images.data.common.requirements import require_installed
 from ser_images.spectrogram_gen.backends.backend import Backend, Pool
 from ser_images.spectrogram_gen.backends.processes import n_processes
 
@@ -19,14 +18,7 @@ _CONNECT_WITHIN_S = 10
 
 @contextmanager
 def open_pool(backend: Backend) -> Iterator[Pool]:
-    """The workers of the cluster that `backend.scheduler` names, or of one on this machine.
-
-    A worker that is lost costs time only: its batches are computed by others.
-
-    Raises:
-        UserError: Ray is not installed, or no cluster answers.
-    """
-    require_installed("ray")
+    """The workers of the cluster that `backend.scheduler` names, or of one on this machine; see `Backend.open`."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the machine
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")
     import ray
