@@ -141,6 +141,22 @@ def add_tiny_architecture() -> None:
     ARCHITECTURES["tiny"] = ImageModel(tiny_network, {"n_in": 1, "lin_ftrs": [], "ps": 0})
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """One thread of torch, and the tiny network: sums of several threads depend on their order."""
+    import torch
+
+    add_tiny_architecture()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def silent(_: str) -> None:
+    """Takes the lines of a training that a test does not look at."""
+
+
 @pytest.fixture(scope="session")
 def tiny_run(shared: Shared, images: ImageSet) -> Path:
     """A run's bundle of a tiny network that was trained in a second; `model.onnx` and all, but no plots."""

@@ -1,7 +1,6 @@
 """A training that is logged is the same as without a log; what each logger has of it is on this machine alone."""
 
 import csv
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from conftest import ROOT, Command, add_tiny_architecture
+from conftest import ROOT, Command, add_tiny_architecture, silent
 from ser_images.data.common.toml_file import read_toml
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.cli import main
@@ -29,18 +28,9 @@ METRICS = {"train_loss", "valid_loss", "accuracy", "uar"}
 
 
 @pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    add_tiny_architecture()
+def on_this_machine(one_thread: None, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("WANDB_MODE", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-def silent(_: str) -> None:
-    pass
 
 
 @pytest.fixture(scope="module")

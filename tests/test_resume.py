@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from conftest import Command, add_tiny_architecture
+from conftest import Command, add_tiny_architecture, silent
 from ser_images.data.common.errors import UserError
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.api import train_model
@@ -25,24 +25,12 @@ from ser_images.train.training.callbacks import CountBatches
 from ser_images.train.training.checkpoints.files import REFIT, TRAINING, Checkpoint, Checkpoints
 from ser_images.train.training.config import TrainConfig
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TINY = TrainConfig("tiny", weights="none", epochs=3, lr=0.02, schedule="one-cycle", batch_size=16)
 """Three batches an epoch: of 60 clips, fastai leaves out those that fill no batch."""
 FLAT = replace(TINY, schedule="flat", lr=0.3)
 EQUAL = ("metrics.json", "model.onnx", "model.safetensors", "predictions.csv", "validation.csv")
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums of several threads depend on their order."""
-    add_tiny_architecture()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-def silent(_: str) -> None:
-    pass
 
 
 def kill(images: ImageSet, config: TrainConfig, out: Path, batch: int, resume: bool = False) -> None:
