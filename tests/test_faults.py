@@ -14,10 +14,11 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import Event, Thread
+from typing import TextIO
 
 import numpy as np
 import pytest
@@ -31,9 +32,11 @@ from ser_images.data.corpora import find_clips
 from ser_images.export.bundle.run_folder import changed_run, new_run_folder
 from ser_images.export.cli import main as export
 from ser_images.export.models import open_model
+from ser_images.spectrogram_gen.dataset import journal
 from ser_images.spectrogram_gen.dataset.build import Summary, build
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.spectrogram_gen.dataset.journal import JOURNAL
+from ser_images.spectrogram_gen.dataset.manifest import ManifestRow
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.train.cli import main as train
 
@@ -190,6 +193,20 @@ def test_a_row_that_a_full_disk_cut_is_left_out(recordings: Path, tmp_path: Path
     (out / "manifest.csv").unlink()
     assert make(recordings, out) == Summary(rendered=1, kept=11)
     assert contents(out) == expected
+
+
+def test_images_whose_rows_no_longer_fitted_are_not_in_the_way(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(file: TextIO, rows: Iterable[ManifestRow]) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(journal, "append_rows", no_room)
+    with pytest.raises(UserError, match="make room and run the same command again"):
+        make(recordings, tmp_path / "images")
+    monkeypatch.undo()
+    assert list((tmp_path / "images").glob("*/*.png"))
+    assert make(recordings, tmp_path / "images").failed == {}
 
 
 def test_sources_that_vanish_change_and_grow_in_the_middle_of_a_build(recordings: Path, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from ser_images.spectrogram_gen.dataset.clip_job import (
     render_clip,
     unusable_name,
 )
-from ser_images.spectrogram_gen.dataset.journal import Journal
+from ser_images.spectrogram_gen.dataset.journal import JOURNAL, Journal
 from ser_images.spectrogram_gen.dataset.manifest import MANIFEST, SPEC, ManifestRow, read_manifest, write_manifest
 from ser_images.spectrogram_gen.dataset.manifest_parquet import update_parquet
 from ser_images.spectrogram_gen.dataset.plan import Plan
@@ -111,7 +111,7 @@ class _Build:
         try:
             self._render(backend, progress)
         finally:
-            if not self.old and not self.done:
+            if not self.old and not self.done and not _holds_files(self.folder):
                 self.journal.remove()  # there is nothing to go on from
         if not self.done:
             self.journal.remove()
@@ -185,6 +185,11 @@ def _earlier_rows(folder: Path, journal: Journal) -> Iterator[ManifestRow]:
         yield from read_manifest(folder / MANIFEST)
     if has_journal:
         yield from journal.rows()
-    others = (path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else iter(())
-    if not has_manifest and not has_journal and any(others):
+    if not has_manifest and not has_journal and _holds_files(folder):
         raise UserError(f"{folder}: holds files, but no image set; give an empty or a new folder as --out")
+
+
+def _holds_files(folder: Path) -> bool:
+    """Whether there is more than a journal and hidden files, as locks are."""
+    paths = folder.iterdir() if folder.is_dir() else iter(())
+    return any(path.name != JOURNAL and not path.name.startswith(".") for path in paths)
