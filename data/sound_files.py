@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ser_images.data.common.addresses import reachable
 from ser_images.data.common.errors import UserError
 
 LOGGER = logging.getLogger("ser_images")
@@ -40,6 +41,22 @@ def _entries(folder: Path) -> list[Path]:
     except PermissionError as error:
         LOGGER.warning("%s: skipped (%s)", folder, error.strerror)
         return []
+
+
+def matching(address: str) -> list[Path]:
+    """The path of an address, or those that it matches where it is one of a store with wildcards: s3://bucket/*.flac.
+
+    Raises:
+        UserError: the store cannot be reached, or holds no match.
+    """
+    parts = address.split("/")
+    first = next((number for number, part in enumerate(parts) if set(part) & set("*?[")), 0)
+    if "://" not in address or not first:
+        return [reachable(address)]
+    found = sorted(reachable("/".join(parts[:first])).glob("/".join(parts[first:])))
+    if not found:
+        raise UserError(f"{address}: matches no file")
+    return found
 
 
 def recordings(paths: Sequence[Path]) -> list[Path]:

@@ -1,13 +1,16 @@
 """Options that the commands of `ser-predict` share, and their checks."""
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ser_images.data.common.addresses import is_local
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import require_replaceable, require_writable
+from ser_images.data.sound_files import matching
 from ser_images.predict.example import example as example_path
 from ser_images.predict.streaming.settings import (
     LIVE_HOP_RANGE_S,
@@ -57,6 +60,19 @@ Adapt = Annotated[
         "--adapt/--no-adapt", help="Adapt to each speaker.", show_default="where the model can tell speakers apart"
     ),
 ]
+Jobs = Annotated[
+    int | None, typer.Option(help="Processes; -1 for one per core.", show_default="one per core for 200 or more")
+]
+BackendName = Annotated[
+    str, typer.Option("--backend", help="Where they are classified: loky (processes of this machine), dask or ray.")
+]
+Scheduler = Annotated[
+    str,
+    typer.Option(
+        help="Address of a cluster of Dask (tcp://HOST:8786) or Ray (ray://HOST:10001, or auto).",
+        show_default="a cluster of this machine",
+    ),
+]
 Explanation = Annotated[
     Path | None,
     typer.Option("--explain", help="Plot the first recording's image and the parts that decided (Grad-CAM)."),
@@ -64,8 +80,15 @@ Explanation = Annotated[
 PLOT_SUFFIXES = (".png", ".pdf", ".svg", ".jpg")
 
 
+def format_of(format: str, out: Path | None) -> str:
+    """`--format`; where it is not given, that of the suffix of `--out`, or a table."""
+    return format or (out.suffix.lower().lstrip(".") if out and out.suffix else "table")
+
+
 def require_format(format: str, formats: Sequence[str], out: Path | None = None) -> None:
-    """Raises UserError for an unknown `--format`, and for a table into a file."""
+    """Raises UserError for an unknown `--format`, for a table into a file, and for Parquet without one."""
+    if format == "parquet" and not out:
+        raise UserError("--format parquet: is written into a file; add --out FILE")
     if format not in formats:
         raise UserError(f"--format {format}: expected one of {', '.join(formats)}")
     if out and format == "table":
@@ -78,13 +101,13 @@ def require_plot(path: Path | None) -> None:
         raise UserError(f"{path}: expected the name of a plot, with the suffix {', '.join(PLOT_SUFFIXES)}")
 
 
-def with_example(paths: Sequence[Path] | None, example: bool) -> list[Path]:
+def with_example(addresses: Sequence[str] | None, example: bool) -> list[Path]:
     """The recordings of a command, with the synthesised voice of the package where `--example` is given.
 
     Raises:
-        UserError: neither is given.
+        UserError: neither is given, or a store cannot be reached.
     """
-    found = [*(paths or ()), *([example_path()] if example else ())]
+    found = [*chain.from_iterable(map(matching, addresses or ())), *([example_path()] if example else ())]
     if not found:
         raise UserError("no recording: give sound files or folders of them, or --example")
     return found
@@ -95,14 +118,15 @@ def inputs_of(model: str, *recordings: Path) -> list[Path]:
     from ser_images.export.model_names import path_without_fetching
 
     path = path_without_fetching(model)
-    return [*recordings, *([path] if path else [])]
+    return [*filter(is_local, recordings), *([path] if path else [])]
 
 
 def require_outputs(outputs: Sequence[Path | None], inputs: Sequence[Path]) -> None:
     """Raises UserError for an output that cannot be written, or that is an input of the command."""
     for output in filter(None, outputs):
-        require_writable(output.parent)
-        require_replaceable(output, inputs)
+        if is_local(output):
+            require_writable(output.parent)
+            require_replaceable(output, inputs)
 
 
 def require_explainable(explain: Path | None, model: str, adapted: bool) -> None:

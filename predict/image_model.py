@@ -91,8 +91,8 @@ class ImageModel:
             raise UserError(NOT_ADAPTIVE)
         return self._network.outputs(images)
 
-    def image_outputs(self, image: Images, adaptive: bool) -> ImageOutputs:
-        """What the model computes of one image; `adaptive`: with what adapts to a speaker."""
+    def image_outputs(self, images: Images, adaptive: bool) -> list[ImageOutputs]:
+        """What the model computes of images (n, rows, frames); `adaptive`: with what adapts to a speaker."""
         if adaptive:
-            return ImageOutputs.of(self.outputs(image[None]))
-        return ImageOutputs(self.probabilities(image[None])[0])
+            return ImageOutputs.of_each(self.outputs(images))
+        return [ImageOutputs(one) for one in self.probabilities(images)]

@@ -5,11 +5,12 @@ prediction = model("clip.wav")
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from ser_images.data.common.errors import prefix_errors
@@ -36,6 +37,17 @@ if TYPE_CHECKING:
 
 CROP_TOLERANCE_S = 0.05
 """So much longer than an image, a recording counts as fitting into it."""
+
+
+@dataclass(frozen=True, eq=False)
+class SoundImage:
+    """The image of a sound, and what a prediction says of the sound; attributes as of `Prediction`."""
+
+    image: Images
+    duration_s: float
+    classified_s: float
+    cropped: bool
+    speech: bool
 
 
 class Model(ImageModel):
@@ -122,25 +134,40 @@ class Model(ImageModel):
     ) -> tuple[Prediction, ImageOutputs]:
         """The prediction without adaptation, and what it comes from; `adaptive`: with what adapts to a speaker."""
         if isinstance(sound, (str, os.PathLike)):
-            path = require_file_alone(sound, rate_hz)
-            samples, file_rate_hz = read_mono(path)
-            with prefix_errors(path):
-                return self._classify(samples, file_rate_hz, adaptive)
-        return self._classify(to_mono(sound), require_rate_hz(rate_hz), adaptive)
+            image = self.file_image(require_file_alone(sound, rate_hz))
+        else:
+            image = self._sound_image(to_mono(sound), require_rate_hz(rate_hz))
+        return next(self.classify_images([image], adaptive))
 
-    def _classify(self, samples: Samples, rate_hz: int, adaptive: bool) -> tuple[Prediction, ImageOutputs]:
-        outputs = self.image_outputs(self.image(samples, rate_hz), adaptive)
+    def file_image(self, path: Path) -> SoundImage:
+        """What is classified of a sound file; raises UserError as `__call__`."""
+        samples, rate_hz = read_mono(path)
+        with prefix_errors(path):
+            return self._sound_image(samples, rate_hz)
+
+    def _sound_image(self, samples: Samples, rate_hz: int) -> SoundImage:
+        image = self.image(samples, rate_hz)
         start, end = active_range(samples, rate_hz, self.spec.trim_db)
-        speech = self.any_sound or has_speech(samples, rate_hz, self.spec)
         sound_s = (end - start) / rate_hz
-        prediction = Prediction(
-            self.labels, outputs.probabilities, self.min_confidence,
+        return SoundImage(
+            image,
             duration_s=samples.size / rate_hz,
             classified_s=min(sound_s, self.spec.duration_s),
             cropped=sound_s - self.spec.duration_s > CROP_TOLERANCE_S,
-            speech=speech,
-        )  # fmt: skip
-        return prediction, outputs
+            speech=self.any_sound or has_speech(samples, rate_hz, self.spec),
+        )
+
+    def classify_images(
+        self, sounds: Sequence[SoundImage], adaptive: bool = False
+    ) -> Iterator[tuple[Prediction, ImageOutputs]]:
+        """The predictions of several recordings at once, as `classify` for each."""
+        found = self.image_outputs(np.stack([one.image for one in sounds]), adaptive) if sounds else []
+        for sound, outputs in zip(sounds, found, strict=True):
+            prediction = Prediction(
+                self.labels, outputs.probabilities, self.min_confidence, duration_s=sound.duration_s,
+                classified_s=sound.classified_s, cropped=sound.cropped, speech=sound.speech,
+            )  # fmt: skip
+            yield prediction, outputs
 
     def enrol(
         self, recordings: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], name: str = "voice"

@@ -1,8 +1,9 @@
 """Predictions for many recordings, one after the other, or adapted to the speaker of each."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from ser_images.data.common.command_line import LOGGER
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.text import counted
 from ser_images.data.sound_files import sound_files
-from ser_images.predict.adaptation.image_outputs import ImageOutputs
+from ser_images.predict.batches import Classified, classify_batch
 from ser_images.predict.model import Model
 from ser_images.predict.output.file_names import printable
 from ser_images.predict.prediction import Prediction
@@ -24,10 +25,18 @@ class Predictions:
 
     Args:
         voice: adapt to this one: its name, or the file of its profile.
+        classify: classifies recordings in their order, with what adapts to a speaker where that is wanted; None: the
+            model, in this process.
     """
 
-    def __init__(self, model: Model, paths: Sequence[Path], voice: str | os.PathLike[str] | None = None) -> None:
-        self._model, self._paths, self.failed = model, paths, 0
+    _adaptive = False
+
+    def __init__(
+        self, model: Model, paths: Sequence[Path], voice: str | os.PathLike[str] | None = None,
+        classify: Callable[[Sequence[Path]], Iterable[Classified]] | None = None,
+    ) -> None:  # fmt: skip
+        self._paths, self.failed = paths, 0
+        self._classify = classify or partial(classify_batch, model, adaptive=self._adaptive or voice is not None)
         self._speaker: KnownSpeaker | None = None
         if voice is not None:
             from ser_images.predict.adaptation.choice import speaker_of
@@ -35,19 +44,23 @@ class Predictions:
             self._speaker = speaker_of(model, voice)
 
     def __iter__(self) -> Iterator[tuple[Path, Prediction]]:
-        for path, prediction, outputs in self._classified(adaptive=self._speaker is not None):
-            yield path, replace(prediction, values=self._speaker.adapt(outputs)) if self._speaker else prediction
+        for one in self.with_failures():
+            if one.prediction:
+                yield one.path, one.prediction
 
-    def _classified(self, adaptive: bool) -> Iterator[tuple[Path, Prediction, ImageOutputs]]:
-        for path in self._paths:
-            try:
-                prediction, outputs = self._model.classify(path, adaptive=adaptive)
-            except UserError as error:
+    def with_failures(self, skip: int = 0) -> Iterator[Classified]:
+        """All recordings after the first `skip`; one that failed has no prediction."""
+        for one in self._reported(self._paths[skip:]):
+            yield _adapted(one, self._speaker) if self._speaker else one
+
+    def _reported(self, paths: Sequence[Path]) -> Iterator[Classified]:
+        for one in self._classify(paths):
+            if one.prediction:
+                _warn_if_cropped(one.path, one.prediction)
+            else:
                 self.failed += 1
-                LOGGER.error(printable(str(error)))
-                continue
-            _warn_if_cropped(path, prediction)
-            yield path, prediction, outputs
+                LOGGER.error(printable(one.failure))
+            yield one
 
 
 class SpeakerPredictions(Predictions):
@@ -57,25 +70,40 @@ class SpeakerPredictions(Predictions):
         speakers: the speaker of each recording, see `speakers_of`.
     """
 
-    def __init__(self, model: Model, paths: Sequence[Path], speakers: Mapping[Path, str]) -> None:
+    _adaptive = True
+
+    def __init__(
+        self, model: Model, paths: Sequence[Path], speakers: Mapping[Path, str],
+        classify: Callable[[Sequence[Path]], Iterable[Classified]] | None = None,
+    ) -> None:  # fmt: skip
         from ser_images.predict.adaptation.choice import require_adaptive
 
-        super().__init__(model, paths)
+        super().__init__(model, paths, classify=classify)
         self._speakers, self._adaptation = speakers, require_adaptive(model)
 
-    def __iter__(self) -> Iterator[tuple[Path, Prediction]]:
+    def with_failures(self, skip: int = 0) -> Iterator[Classified]:
+        """As of `Predictions`; what is skipped is classified, too, to adapt to its speakers."""
         from ser_images.predict.adaptation.known_speaker import KnownSpeaker
 
         known: dict[str, KnownSpeaker] = {}
         found = []
-        for path, prediction, outputs in self._classified(adaptive=True):
-            speaker = known.setdefault(self._speakers[path], KnownSpeaker(self._speakers[path], self._adaptation))
-            if prediction.speech:
-                speaker.add(outputs, 1)
-            found.append((path, prediction, replace(outputs, embedding=None), speaker))
+        for one in self._reported(self._paths):
+            name = self._speakers[one.path]
+            if one.prediction and one.outputs:
+                speaker = known.setdefault(name, KnownSpeaker(name, self._adaptation))
+                if one.prediction.speech:
+                    speaker.add(one.outputs, 1)
+                one = replace(one, outputs=replace(one.outputs, embedding=None))
+            found.append(one)
         _report(list(known.values()))
-        for path, prediction, outputs, speaker in found:
-            yield path, replace(prediction, values=speaker.adapt(outputs))
+        for one in found[skip:]:
+            yield _adapted(one, known[self._speakers[one.path]]) if one.prediction else one
+
+
+def _adapted(one: Classified, speaker: "KnownSpeaker") -> Classified:
+    if not one.prediction or not one.outputs:
+        return one
+    return replace(one, prediction=replace(one.prediction, values=speaker.adapt(one.outputs)))
 
 
 def speakers_of(paths: Sequence[Path], pattern: str) -> dict[Path, str]:

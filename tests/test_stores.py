@@ -14,12 +14,14 @@ import boto3
 import pytest
 import s3fs
 from moto.server import ThreadedMotoServer
+from pyarrow.parquet import read_table
 
-from conftest import SMALL
+from conftest import SMALL, Command
 from ser_images.data.common.addresses import path_of, reachable
 from ser_images.data.common.errors import UserError
 from ser_images.data.corpora import find_clips
 from ser_images.data.corpora.detection import detect_corpus
+from ser_images.predict.cli import main as predict
 from ser_images.spectrogram_gen.backends.backend import THIS_PROCESS, Backend
 from ser_images.spectrogram_gen.corpus_options import CorpusOptions
 from ser_images.spectrogram_gen.dataset.build import Summary, build
@@ -182,3 +184,21 @@ def test_what_is_no_image_set_in_a_bucket_is_one_line(bucket: Path, cache: Path)
     with pytest.raises(UserError, match="was interrupted"):
         ImageSet.read(out)
     assert not cache.exists() or not list(cache.iterdir())
+
+
+def test_predictions_of_a_bucket_on_a_cluster(bucket: Path, voices: Path, tmp_path: Path, command: Command) -> None:
+    arguments = ("--backend", "dask", "--jobs", "2", "--out", "s3://corpora/found.parquet")
+    assert command(predict, "file", "s3://corpora/voices/Actor_01/*.wav", *arguments) == (0, "", "")
+    assert command(predict, "file", voices / "Actor_01", "--out", tmp_path / "found.parquet") == (0, "", "")
+    at_store, here = (
+        [{**row, "file": Path(row["file"]).name} for row in read_rows(folder / "found.parquet")]
+        for folder in (bucket, tmp_path)
+    )
+    assert at_store == here
+    assert not list(bucket.glob(".found*/*"))
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    with path.open("rb") as file:
+        found: list[dict[str, Any]] = read_table(file).to_pylist()
+    return found

@@ -50,14 +50,15 @@ class TwoVoicesModel(Model):
         self._loud = float((spoken > 1.2 * QUIET).mean()) if spoken.size else 0.0
         return super().image(samples, rate_hz)
 
-    def image_outputs(self, image: Images, adaptive: bool) -> ImageOutputs:
+    def image_outputs(self, images: Images, adaptive: bool) -> list[ImageOutputs]:
         self.runs += 1
-        outputs = super().image_outputs(image, adaptive)
+        outputs = super().image_outputs(images, adaptive)
         if not adaptive:
             return outputs
         loud, quiet = (voice_embedding(number, self._rng) for number in (0, 1))
         mixed = self._loud * loud + (1 - self._loud) * quiet
-        return replace(outputs, speaker_embedding=mixed / np.float32(np.linalg.norm(mixed)))
+        embedding = mixed / np.float32(np.linalg.norm(mixed))
+        return [replace(one, speaker_embedding=embedding) for one in outputs]
 
 
 def spoken(path: Path, peak: float) -> Samples:

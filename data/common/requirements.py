@@ -6,7 +6,13 @@ from importlib.util import find_spec
 from ser_images.data.common.errors import UserError
 
 PACKAGE = "ser-images"
-_DISTRIBUTIONS = {"minisign": "py-minisign", "mlflow": "mlflow-skinny", "sklearn": "scikit-learn", "pil": "pillow"}
+_DISTRIBUTIONS = {
+    "minisign": "py-minisign",
+    "mlflow": "mlflow-skinny",
+    "sklearn": "scikit-learn",
+    "pil": "pillow",
+    "upath": "universal-pathlib",
+}
 """Modules whose distribution has another name."""
 _EXTRA = re.compile(r"""extra\s*==\s*["']([^"']+)["']""")
 

@@ -43,6 +43,8 @@ def open_session(source: Path | bytes, fast_start: bool) -> Any:
     options = onnxruntime.SessionOptions()
     if fast_start:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    threads = os.environ.get("OMP_NUM_THREADS", "")  # as of NumPy and torch; worker processes have it from their pool
+    options.intra_op_num_threads = int(threads) if threads.isdecimal() else 0
     # threads that wait for work sleep: one or two milliseconds an image, for a third less processor time
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # the other format, ONNX Runtime's own, is not what `require_bounded_graph` checks

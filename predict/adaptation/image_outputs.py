@@ -22,10 +22,12 @@ class ImageOutputs:
     speaker_embedding: Floats | None = None
 
     @classmethod
-    def of(cls, outputs: Outputs) -> "ImageOutputs":
-        """Those of the one image in a batch."""
-        (probabilities,), (embedding,), (speaker_logits,) = (
-            outputs.probabilities, outputs.embeddings, outputs.speaker_logits,
-        )  # fmt: skip
+    def of_each(cls, outputs: Outputs) -> "list[ImageOutputs]":
+        """Those of every image in a batch."""
         speakers = outputs.speaker_embeddings
-        return cls(probabilities, speaker_logits, embedding, None if speakers is None else speakers[0])
+        return [
+            cls(probabilities, logits, embedding, None if speakers is None else speakers[number])
+            for number, (probabilities, logits, embedding) in enumerate(
+                zip(outputs.probabilities, outputs.speaker_logits, outputs.embeddings, strict=True)
+            )
+        ]

@@ -11,7 +11,7 @@ from ser_images.export.bundle.licence import licence_of_model
 from ser_images.predict.output.file_names import printable
 from ser_images.predict.prediction import Prediction
 
-FORMATS = ("table", "csv", "json", "jsonl")
+FORMATS = ("table", "csv", "json", "jsonl", "parquet")
 _DIGITS = 6
 _LAST_COLUMNS = ("model", "spec", "license", "duration_s", "classified_s")
 

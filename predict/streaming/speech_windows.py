@@ -142,7 +142,8 @@ class SpeechWindows:
         start_s = from_s + start / self._rate_hz if window.before_s else window.start_s
         end_s = from_s + end / self._rate_hz if window.after_s else window.end_s
         found = replace(window, start_s=start_s, end_s=end_s)
-        return ClassifiedWindow(found, self._model.image_outputs(image, self._adaptive), self._new_s(found))
+        (outputs,) = self._model.image_outputs(image[None], self._adaptive)
+        return ClassifiedWindow(found, outputs, self._new_s(found))
 
     def _new_s(self, window: Window) -> float:
         return max(0.0, window.end_s - max(window.start_s, self._covered_s))

@@ -4,8 +4,9 @@ for result in in_parallel(render_clip, jobs_to_do, Backend("dask", scheduler="tc
     ...
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -86,7 +87,7 @@ class Pool:
 def in_parallel(
     function: Callable[[Item], Result], items: Iterable[Item], backend: Backend, batch_size: int = 0
 ) -> Iterator[Result]:
-    """The results, in the order in which they are finished.
+    """The results, in the order of the items.
 
     Items are taken as workers need them, so that memory does not grow with their number. Paths in them must be
     absolute; on a cluster, every worker must reach them.
@@ -105,15 +106,13 @@ def in_parallel(
 
 
 def _of_batches(function: Callable[[Item], Result], items: Iterator[Item], pool: Pool) -> Iterator[Result]:
-    pending = set[Future[list[Result]]]()
+    pending = deque[Future[list[Result]]]()
     try:
         for batch in chain(_batches(items, pool.batch_size), [None]):  # None: no more, wait for all
             if batch:
-                pending.add(pool.submit(_each, function, batch))
+                pending.append(pool.submit(_each, function, batch))
             while pending and (batch is None or len(pending) >= _BATCHES_PER_WORKER * pool.n_workers):
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield from future.result()
+                yield from pending.popleft().result()
     finally:
         for future in pending:
             future.cancel()

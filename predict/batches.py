@@ -1,0 +1,95 @@
+"""Classify many recordings, in batches: by this process, by others of this machine, or by a cluster.
+
+for one in classify(recordings([Path("calls")]), ModelArguments("default"), Backend(jobs=-1)): …
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import islice
+from pathlib import Path
+
+from ser_images.data.common.errors import UserError
+from ser_images.export.formats.onnx import BATCH
+from ser_images.export.shipped.catalogue import DEFAULT
+from ser_images.predict.adaptation.image_outputs import ImageOutputs
+from ser_images.predict.model import Model, SoundImage
+from ser_images.predict.prediction import Prediction
+from ser_images.spectrogram_gen.backends.backend import THIS_PROCESS, Backend, in_parallel
+
+
+@dataclass(frozen=True)
+class ModelArguments:
+    """The arguments of `Model.load`, so that every process loads the same model."""
+
+    path: str = DEFAULT
+    format: str | None = None
+    trust_pickle: bool = False
+    min_confidence: float = 0.0
+    fast_start: bool = False
+    any_sound: bool = False
+    verify_key: Path | None = None
+
+    def load(self) -> Model:
+        """The model; loaded once in a process."""
+        return _loaded(self)
+
+
+@lru_cache(maxsize=1)
+def _loaded(of: ModelArguments) -> Model:
+    return Model.load(
+        of.path, of.format, of.trust_pickle, of.min_confidence, of.fast_start, of.any_sound, of.verify_key
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Classified:
+    """A recording with its prediction, or why it has none.
+
+    Attributes:
+        outputs: what the prediction comes from; with what adapts to a speaker, where that was wanted.
+        failure: one line; empty where there is a prediction.
+    """
+
+    path: Path
+    prediction: Prediction | None = None
+    outputs: ImageOutputs | None = None
+    failure: str = ""
+
+
+def classify(
+    paths: Iterable[Path], model: ModelArguments, backend: Backend = THIS_PROCESS, adaptive: bool = False
+) -> Iterator[Classified]:
+    """The recordings in their order, each with its prediction; they are read as they are needed.
+
+    Args:
+        backend: where they are classified; on a cluster, every worker must reach recordings and model.
+        adaptive: with what adapts to a speaker.
+
+    Raises:
+        UserError: as `Model.load` and `Backend.open`.
+    """
+    iterator = iter(paths)
+    batches = iter(lambda: list(islice(iterator, BATCH)), [])
+    for batch in in_parallel(partial(_classify_by, model, adaptive), batches, backend):
+        yield from batch
+
+
+def _classify_by(model: ModelArguments, adaptive: bool, paths: Sequence[Path]) -> list[Classified]:
+    return classify_batch(model.load(), paths, adaptive)
+
+
+def classify_batch(model: Model, paths: Sequence[Path], adaptive: bool = False) -> list[Classified]:
+    """As `classify`, all recordings at once."""
+    sounds: dict[Path, SoundImage] = {}
+    failures: dict[Path, str] = {}
+    for path in paths:
+        try:
+            sounds[path] = model.file_image(path)
+        except UserError as error:
+            failures[path] = str(error)
+    found = dict(zip(sounds, model.classify_images(list(sounds.values()), adaptive), strict=True))
+    return [
+        Classified(path, failure=failures[path]) if path in failures else Classified(path, *found[path])
+        for path in paths
+    ]
