@@ -23,6 +23,7 @@ from ser_images.predict.cli_options import (
     TrustPickle,
     VerifyKey,
     VoiceName,
+    format_of,
     inputs_of,
     require_format,
     require_outputs,
@@ -59,7 +60,12 @@ def timeline(
         int | None,
         typer.Option(min=1, max=MAX_SPEAKERS, help="How many people speak.", show_default="found by their voices"),
     ] = None,
-    format: Annotated[str, typer.Option(help="table, csv, json, audacity, textgrid or rttm.")] = "table",
+    format: Annotated[
+        str,
+        typer.Option(
+            help="table, csv, json, audacity, textgrid or rttm.", show_default="by the suffix of --out, or table"
+        ),
+    ] = "",
     out: Annotated[Path | None, typer.Option(help="File to write instead of standard output.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Plot waveform, spectrogram and emotion over time.")] = None,
 ) -> None:
@@ -75,7 +81,9 @@ def timeline(
     from ser_images.predict.output.text_output import text_output
     from ser_images.spectrogram_gen.sound_file import duration_s
 
-    require_format(format, ("table", *SEGMENT_FORMATS), out)
+    formats = ("table", *SEGMENT_FORMATS)
+    format = format_of(format, formats, out)
+    require_format(format, formats, out)
     require_plot(plot)
     inputs = inputs_of(model, path)
     require_outputs([plot, out], inputs)

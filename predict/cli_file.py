@@ -80,7 +80,7 @@ def file(
     from ser_images.predict.output.prediction_formats import FORMATS
 
     target = reachable(out) if out else None
-    format = format_of(format, target)
+    format = format_of(format, FORMATS, target)
     require_format(format, FORMATS, target)
     sources = with_example(paths, example)
     found = recordings(sources)

@@ -80,9 +80,10 @@ Explanation = Annotated[
 PLOT_SUFFIXES = (".png", ".pdf", ".svg", ".jpg")
 
 
-def format_of(format: str, out: Path | None) -> str:
+def format_of(format: str, formats: Sequence[str], out: Path | None) -> str:
     """`--format`; where it is not given, that of the suffix of `--out`, or a table."""
-    return format or (out.suffix.lower().lstrip(".") if out and out.suffix else "table")
+    suffix = out.suffix.lower().lstrip(".") if out else ""
+    return format or (suffix if suffix in formats else "table")
 
 
 def require_format(format: str, formats: Sequence[str], out: Path | None = None) -> None:

@@ -23,8 +23,8 @@ from ser_images.predict.model import Model
 from ser_images.predict.output.segment_formats import to_text
 from ser_images.predict.page_constants import page_constants
 from ser_images.predict.streaming.segments import Segment
+from ser_images.predict.streaming.silero import network_path
 from ser_images.predict.streaming.timeline import Timeline
-from ser_images.predict.streaming.voice_activity import network_path
 from ser_images.spectrogram_gen.audio import trim
 from ser_images.spectrogram_gen.features.mel import mel_filters, spec_constants
 from ser_images.spectrogram_gen.render import render_grey

@@ -19,7 +19,7 @@ from ser_images.export.formats.onnx_graph import OPSET, write_proto
 from ser_images.export.shipped.catalogue import default_model
 from ser_images.predict.page_constants import page_constants
 from ser_images.predict.service.server import page_of
-from ser_images.predict.streaming.voice_activity import network_path
+from ser_images.predict.streaming.silero import network_path
 from ser_images.predict.webpage import static_files
 from ser_images.predict.webpage.model_files import model_files
 from ser_images.predict.webpage.site import site_files, write_webpage

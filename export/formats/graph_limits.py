@@ -14,6 +14,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from ser_images.data.common.errors import UserError
+from ser_images.export.formats.protobuf import fields
 
 MAX_NODES = 10_000
 """Large networks of torchvision and timm have up to some two thousand."""
@@ -40,7 +41,6 @@ _REFUSED = {
 }
 _MAX_DEPTH = 100
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
-_VARINT, _BYTES, _SIZES = 0, 2, {1: 8, 5: 4}
 
 
 def require_bounded_graph(source: Path | bytes) -> None:
@@ -82,32 +82,8 @@ class _Walk:
                 self._message(inner, value, depth + 1)
 
     def _fields(self, span: range) -> Iterator[tuple[int, int | range]]:
-        """Field numbers and values of one message: varints as integers, others as the span of their bytes."""
-        content, start = self._content, span.start
-        while start < span.stop:
+        for found in fields(self._content, span):
             self._n_fields += 1
             if self._n_fields > MAX_FIELDS:
                 raise UserError(f"no ONNX that can be loaded (more than {MAX_FIELDS} fields)")
-            key, start = _varint(content, range(start, span.stop))
-            field, wire_type = (key & 0xFFFFFFFF) >> 3, key & 7
-            if wire_type not in (_VARINT, _BYTES, *_SIZES):
-                raise UserError("no ONNX that can be loaded (not a protocol buffer)")
-            value, end = _varint(content, range(start, span.stop)) if wire_type in (_VARINT, _BYTES) else (0, start)
-            if wire_type == _VARINT:
-                yield field, value
-            else:
-                start, end = end, end + (value if wire_type == _BYTES else _SIZES[wire_type])
-                if end > span.stop:
-                    raise UserError("no ONNX that can be loaded (cut short)")
-                yield field, range(start, end)
-            start = end
-
-
-def _varint(content: bytes | mmap, span: range) -> tuple[int, int]:
-    """An integer of variable length, and the index of the byte after it."""
-    value = 0
-    for shift, index in enumerate(span[:10]):
-        value |= (content[index] & 127) << 7 * shift
-        if content[index] < 128:
-            return value, index + 1
-    raise UserError("no ONNX that can be loaded (cut short)")
+            yield found

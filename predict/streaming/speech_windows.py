@@ -11,8 +11,9 @@ Windows begin with the speech, not on a clock, so an utterance shorter than a wi
 by `ser-predict file`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from ser_images.data.common.errors import UserError
 from ser_images.predict.adaptation.image_outputs import ImageOutputs
@@ -30,6 +31,8 @@ from ser_images.spectrogram_gen.sound_file import Samples
 
 KEPT_S = 2.0
 """Sound that is kept before the next window: speech detection lags, and a window begins before its speech."""
+CHUNKS_AT_ONCE = 100
+"""Five seconds, of which speech is detected at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,12 +94,13 @@ class SpeechWindows:
 
     def feed(self, samples: Samples) -> Iterator[SpeechPart]:
         """The windows that are complete within these mono samples, shape (n,), full scale 1."""
-        for chunk in self._chunks.feed(samples):
-            yield from self._process(chunk)
+        chunks = self._chunks.feed(samples)
+        for some in iter(lambda: list(islice(chunks, CHUNKS_AT_ONCE)), []):
+            yield from self._process(some)
 
     def finish(self) -> Iterator[SpeechPart]:
         """The remaining windows: the stream has ended."""
-        yield from self._process(self._chunks.remainder(), last=True)
+        yield from self._process([self._chunks.remainder()], last=True)
         for speech in self._segmenter.finish():
             yield self._classify(speech)
 
@@ -107,14 +111,15 @@ class SpeechWindows:
             return None
         return self._classified(self._plan.latest(speech, self.end_s if now_s is None else now_s))
 
-    def _process(self, chunk: Samples, last: bool = False) -> Iterator[SpeechPart]:
-        self._audio.add(chunk)
-        for speech in self._segmenter.feed(self._detector(chunk, last)):
-            yield self._classify(speech)
-        speaking = self._segmenter.current
-        if speaking:
-            yield self._classify(speaking)
-        self._audio.forget(self._plan.needed_from_s(speaking, self.end_s) - KEPT_S)
+    def _process(self, chunks: Sequence[Samples], last: bool = False) -> Iterator[SpeechPart]:
+        for chunk, probabilities in zip(chunks, self._detector.of_each(chunks, last), strict=True):
+            self._audio.add(chunk)
+            for speech in self._segmenter.feed(probabilities):
+                yield self._classify(speech)
+            speaking = self._segmenter.current
+            if speaking:
+                yield self._classify(speaking)
+            self._audio.forget(self._plan.needed_from_s(speaking, self.end_s) - KEPT_S)
 
     def _classify(self, speech: SpeechSegment) -> SpeechPart:
         windows: list[ClassifiedWindow] = []

@@ -15,7 +15,7 @@ from ser_images.export.formats.onnx import OnnxModel
 from ser_images.export.models import open_bundle
 from ser_images.export.shipped.catalogue import LICENSE
 from ser_images.predict.page_constants import page_constants
-from ser_images.predict.streaming.voice_activity import network_path
+from ser_images.predict.streaming.silero import network_path
 from ser_images.predict.webpage.about import about
 
 
