@@ -15,12 +15,15 @@ import torch
 from fastai.torch_core import set_seed
 from safetensors.torch import load_file
 
-from conftest import Command
+from conftest import SMALL, Command
+from ser_images.data.corpora import find_clips
 from ser_images.data.splits import make_split
 from ser_images.export.architectures import architecture
 from ser_images.export.bundle.bundle import Normalisation
 from ser_images.export.formats.safetensors import weights_bytes
+from ser_images.spectrogram_gen.dataset.build import build
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.train.cli import main
 from ser_images.train.training.embeddings import FOLDER, compute_embeddings
 from ser_images.train.training.loaders import data_loaders
@@ -31,8 +34,6 @@ def test_the_backbone_keeps_its_weights_and_the_head_learns(command: Command, im
     """Two folds in parallel; each has its own normalisation, hence its own embeddings."""
     folder, first, run = tmp_path / "images", tmp_path / "first.safetensors", tmp_path / "run"
     shutil.copytree(images.folder, folder, ignore=shutil.ignore_patterns(FOLDER))
-    (folder / FOLDER).mkdir()
-    (folder / FOLDER / "of-another-manifest.npy").touch()
     torch.manual_seed(1)
     network = architecture("cnn4").network(len(images.labels), images.spec.n_rows)
     first.write_bytes(weights_bytes(network))
@@ -77,6 +78,66 @@ def test_a_training_draws_the_same_whether_embeddings_are_computed_or_read(image
         compute_embeddings(_Processors(), found, normalisation, loaders, lambda _: None)
         drawn.append((random.random(), float(np.random.random()), float(torch.rand(1))))
     assert drawn[0] == drawn[1]
+
+
+class _Means(torch.nn.Module):
+    """Its embedding of an image is the mean; `computed` counts images, of which it computes at most so many."""
+
+    def __init__(self, at_most: int = 10**6) -> None:
+        super().__init__()
+        self.at_most, self.computed = at_most, 0
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if self.computed + len(images) > self.at_most:
+            raise KeyboardInterrupt
+        self.computed += len(images)
+        return images.float().mean(dim=(1, 2, 3))[:, None]
+
+
+def _means_of(folder: Path, backbone: _Means) -> dict[str, float]:
+    found = ImageSet.read(folder)
+    split, normalisation = make_split(found.rows, "speaker"), Normalisation(0, 1)
+    loaders = data_loaders(found, split, normalisation, "clips", 32, torch.device("cpu"))
+    cache = compute_embeddings(backbone, found, normalisation, loaders, lambda _: None)
+    assert len(cache.values) == len(found.rows)
+    return {row.image: float(cache.of(found.folder / row.image)) for row in found.rows}
+
+
+def test_a_set_that_grows_computes_what_is_new(voices: Path, tmp_path: Path) -> None:
+    clips = find_clips(voices, "synthetic").clips
+    first, whole, folder = _Means(), _Means(), tmp_path / "images"
+    build(clips[:60], voices, folder, SMALL, Plan(n_variants=1))
+    _means_of(folder, first)
+    (old,) = (folder / FOLDER).glob("*.npy")
+    build(clips, voices, folder, SMALL, Plan(n_variants=1))
+    grown = _Means()
+    found = _means_of(folder, grown)
+    assert (first.computed, grown.computed) == (120, 2 * len(clips) - 120)
+    assert not old.exists()
+    shutil.rmtree(folder / FOLDER)
+    assert _means_of(folder, whole) == found
+    build(clips[:60], voices, folder, SMALL, Plan(n_variants=1))
+    _means_of(folder, again := _Means())
+    assert again.computed == 0, "a smaller set has nothing new"
+    assert sorted(path.suffix for path in (folder / FOLDER).iterdir() if path.name != "lock") == [".keys", ".npy"]
+
+
+def test_a_killed_computation_goes_on(images: ImageSet, tmp_path: Path) -> None:
+    folder = shutil.copytree(images.folder, tmp_path / "images", ignore=shutil.ignore_patterns(FOLDER))
+    expected = _means_of(folder, whole := _Means())
+    shutil.rmtree(folder / FOLDER)
+    with pytest.raises(KeyboardInterrupt):
+        _means_of(folder, killed := _Means(at_most=100))
+    rest = _Means()
+    assert _means_of(folder, rest) == expected
+    assert killed.computed + rest.computed == whole.computed
+    shutil.rmtree(folder / FOLDER)
+    with pytest.raises(KeyboardInterrupt):
+        _means_of(folder, _Means(at_most=100))
+    (part,) = (folder / FOLDER).glob("*.part")
+    part.write_bytes(part.read_bytes()[:-1])
+    assert _means_of(folder, again := _Means()) == expected
+    assert again.computed == whole.computed, "a file that is cut is not used"
 
 
 class _Processors(torch.nn.Module):

@@ -6,7 +6,7 @@ with frozen_backbone(learner, image_set, normalisation, make_loaders, report): l
 import hashlib
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +28,7 @@ from ser_images.export.formats.safetensors import model_id
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.spectrogram_gen.dataset.manifest import MANIFEST, read_manifest
 from ser_images.train.training.callbacks import Report
+from ser_images.train.training.embedding_file import UnfinishedFile
 
 FOLDER = ".embeddings"
 """Below the image set; it may be removed at any time."""
@@ -93,9 +94,7 @@ def frozen_backbone(
 def compute_embeddings(
     backbone: torch.nn.Module, image_set: ImageSet, normalisation: Normalisation, loaders: Any, report: Report
 ) -> EmbeddingCache:
-    """The embeddings of every image, read from the cache where they are there already.
-
-    Cached files of an older manifest are removed.
+    """The embeddings of every image; those that are in the cache, also of an older manifest, are not computed again.
 
     Args:
         loaders: their transforms turn an image file into the input of the backbone, normalised by `normalisation`.
@@ -112,11 +111,8 @@ def compute_embeddings(
         file.parent.mkdir(exist_ok=True)
         with FileLock(file.parent / "lock"), _all_processors():  # folds trained in parallel compute them once
             if not file.exists():
-                for stale in set(file.parent.glob("*.npy")) - set(file.parent.glob(f"{manifest}-*.npy")):
-                    stale.unlink()
-                report(f"computing embeddings of {len(paths)} images with the frozen backbone, once: {file}")
                 with no_random():  # a training draws the same, whether they are computed or read
-                    _write(_compute(backbone, loaders.test_dl(paths, bs=BATCH), len(paths)), file)
+                    _compute(backbone, loaders, paths, file, report)
     except OSError as error:
         raise UserError(f"{file}: cannot be written ({error}); --freeze caches the embeddings there") from error
     return EmbeddingCache(file, {path: row for row, path in enumerate(paths)})
@@ -134,20 +130,16 @@ def _all_processors() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _compute(backbone: torch.nn.Module, loader: Any, n_images: int) -> NDArray[np.float16]:
-    batches: list[NDArray[np.float16]] = []
-    with torch.inference_mode(), progress_bar("computing embeddings", n_images) as advance:
-        for (batch,) in loader:
-            batches.append(backbone(torch.Tensor(batch)).cpu().numpy().astype(np.float16))
-            advance(len(batches) * loader.bs)
-    return np.concatenate(batches)
-
-
-def _write(embeddings: NDArray[np.float16], file: Path) -> None:
-    unfinished = file.with_suffix(".part")
-    with unfinished.open("wb") as part:
-        np.save(part, embeddings)
-    unfinished.replace(file)
+def _compute(backbone: torch.nn.Module, loaders: Any, paths: Sequence[Path], file: Path, report: Report) -> None:
+    unfinished = UnfinishedFile(file, paths)
+    missing, done = unfinished.missing, 0
+    report(f"computing embeddings of {len(missing)} images with the frozen backbone, once: {file}")
+    with torch.inference_mode(), progress_bar("computing embeddings", len(missing)) as advance:
+        for (batch,) in loaders.test_dl([paths[row] for row in missing], bs=BATCH) if missing else ():
+            found = backbone(torch.Tensor(batch)).cpu().numpy()
+            unfinished.write(missing[done : done + len(found)], found)
+            advance(done := done + len(found))
+    unfinished.finish()
 
 
 def _short_hash(content: bytes) -> str:
