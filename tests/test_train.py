@@ -178,7 +178,7 @@ def test_run_json_records_what_made_the_run(run_folder: Path, images: ImageSet) 
     assert content["spec_hash"] == images.spec.hash
     assert (content["protocol"], content["fold"], content["lr"]) == ("speaker", 0, 1e-3)
     assert content["config"]["epochs"] == 2
-    assert {"fastai", "torch", "python", "librosa"} <= content["versions"].keys()
+    assert {"fastai", "torch", "python", "scipy"} <= content["versions"].keys()
     train, valid, test = (set(content["clips"][name]) for name in ("train", "validation", "test"))
     assert not train & valid | train & test | valid & test
     assert (len(train), len(valid), len(test)) == (60, 30, 30)

@@ -24,7 +24,7 @@ from ser_images.train.training.loaders import subset_rows
 from ser_images.train.training.lr_plot import plot_lr_finder
 from ser_images.train.training.outcome import Evaluation, Trained
 
-LIBRARIES = ("fastai", "torch", "torchvision", "numpy", "scikit-learn", "librosa", "soundfile", "soxr", "pillow")
+LIBRARIES = ("fastai", "torch", "torchvision", "numpy", "scikit-learn", "scipy", "soundfile", "soxr", "pillow")
 
 
 def write_records(
