@@ -95,8 +95,8 @@ def _mel(spec: ImageSpec) -> dict[str, Any]:
     }
 
 
-def _float32(values: NDArray[np.float32]) -> list[float]:
-    return [float(f"{value:.9g}") for value in values]  # nine digits identify a float32
+def _float32(values: NDArray[np.floating]) -> list[float]:
+    return [float(f"{value:.9g}") for value in values.astype(np.float32)]  # nine digits identify a float32
 
 
 def _streams() -> dict[str, Any]:

@@ -188,7 +188,9 @@ def _blocks(
 
 def hash_samples(samples: Samples, rate_hz: int) -> str:
     """SHA-256 of a recording's samples and rate: equal where two files hold the same sound."""
-    return hashlib.sha256(rate_hz.to_bytes(4, "little") + samples.tobytes()).hexdigest()
+    digest = hashlib.sha256(rate_hz.to_bytes(4, "little"))
+    digest.update(np.ascontiguousarray(samples).data)
+    return digest.hexdigest()
 
 
 def _why_unreadable(path: Path, error: Exception) -> str:

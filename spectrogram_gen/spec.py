@@ -6,6 +6,7 @@ Images can be compared, and a network can be applied to an image, only when thei
 import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,10 @@ from ser_images.spectrogram_gen.features.table import FEATURES
 RENDERER_VERSION = 1
 """Version of the renderer; part of `ImageSpec.hash` from 2 on.
 
-Raise it whenever any image of any spec changes by a grey value: another level, window, filter or rounding. The golden
-images in tests/golden then change too. Image sets of an earlier version are refused; bundles load with a warning.
+Raise it whenever images change by more than what differs between processors, too: another level, window, filter or
+rounding. The golden images in tests/golden then change too. Image sets of an earlier version are refused; bundles load
+with a warning. (Transforms in float64 instead of float32 changed 21 of 8 million pixels by one grey value; LOG.md,
+2026-11-29.)
 """
 MEL_BAND_FEATURES = tuple(name for name, feature in FEATURES.items() if feature.only_mel_bands)
 """The features whose rows are all mel bands."""
@@ -151,8 +154,7 @@ class ImageSpec:
 
     def hash_of_version(self, renderer_version: int) -> str:
         """The hash of this spec under a version of the renderer; version 1 hashes the numbers alone."""
-        text = self.to_json(indent=None) + (f" renderer {renderer_version}" if renderer_version > 1 else "")
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return _hash(self, renderer_version)
 
     def renderer_version_of(self, spec_hash: str) -> int | None:
         """The version of the renderer that gives this spec this hash; None: it is not the hash of this spec."""
@@ -202,3 +204,9 @@ class ImageSpec:
         if not isinstance(feature, str) or feature not in FEATURES:
             raise UserError(f"--feature {feature}: expected one of {', '.join(FEATURES)}")
         return cls(feature=feature, **FEATURES[feature].spec)
+
+
+@lru_cache(maxsize=64)
+def _hash(spec: ImageSpec, renderer_version: int) -> str:
+    text = spec.to_json(indent=None) + (f" renderer {renderer_version}" if renderer_version > 1 else "")
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

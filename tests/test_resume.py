@@ -200,7 +200,7 @@ class Code:
     """What a pickle runs when it is read."""
 
     def __reduce__(self) -> tuple[object, ...]:
-        return os._exit, (3,)
+        return os.getpid, ()
 
 
 @pytest.mark.slow

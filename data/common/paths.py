@@ -30,7 +30,7 @@ class PathsBelow:
     """`resolve_below` for the many names in one file, whose folders are looked up once."""
 
     def __init__(self, root: Path, source: Path) -> None:
-        self._root, self._source = root, source
+        self.root, self._source = root, source
         self._real_root = root.resolve()
         self._inside: dict[str, bool] = {}
 
@@ -38,11 +38,11 @@ class PathsBelow:
         """As `resolve_below`."""
         plain = PurePosixPath(name)
         if not name or "\0" in name or plain.is_absolute() or PureWindowsPath(name).drive or "\\" in name:
-            raise UserError(f"{self._source}: {name!r} is not a path below {self._root}; nothing was read or changed")
-        path = self._root / str(plain)
+            raise UserError(f"{self._source}: {name!r} is not a path below {self.root}; nothing was read or changed")
+        path = self.root / str(plain)
         require_usable(path)
         if ".." in plain.parts or not self._stays(path, str(plain.parent)):
-            raise UserError(f"{self._source}: {name!r} leads out of {self._root}; nothing was read or changed")
+            raise UserError(f"{self._source}: {name!r} leads out of {self.root}; nothing was read or changed")
         return path
 
     def _stays(self, path: Path, folder: str) -> bool:

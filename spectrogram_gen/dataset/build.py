@@ -100,6 +100,7 @@ class _Build:
     ) -> None:
         self.clips, self.source, self.folder, self.spec, self.plan = clips, source, folder, spec, plan
         self.shards, self.shard_numbers = shards, count()
+        self.images = PathsBelow(folder, folder / MANIFEST)
         self.journal, self.summary = Journal(folder), Summary()
         self.old, self.done = RowTable(_earlier_rows(folder, self.journal)), RowTable()
 
@@ -150,7 +151,7 @@ class _Build:
     def _jobs(self, clips: Iterable[Clip]) -> Iterator[ClipJob]:
         for clip in clips:
             if not self._unusable(clip):
-                yield clip_job(clip, self.source, self.folder, self.spec, self.plan, self.old.get)
+                yield clip_job(clip, self.source, self.images, self.spec, self.plan, self.old.get)
 
     def _unusable(self, clip: Clip) -> bool:
         """Whether a recording cannot be listed in a manifest; it counts as failed."""
@@ -160,9 +161,8 @@ class _Build:
 
     def _finish(self) -> None:
         """Write spec and manifest, and remove the images of earlier builds that are not in this one."""
-        images = PathsBelow(self.folder, self.folder / MANIFEST)
         for row in self.old.rows():
-            path = images.resolve(row.image)
+            path = self.images.resolve(row.image)
             if not self.done.get(row.image) and (self.shards or path.exists()):
                 path.unlink(missing_ok=True)
                 self.summary.removed += 1

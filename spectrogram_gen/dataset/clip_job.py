@@ -14,12 +14,12 @@ from PIL import Image
 from ser_images.data.clip import Clip
 from ser_images.data.common.addresses import version_of
 from ser_images.data.common.errors import UserError, prefix_errors
-from ser_images.data.common.paths import resolve_below
+from ser_images.data.common.paths import PathsBelow
 from ser_images.data.labels import label_of
 from ser_images.spectrogram_gen.audio import prepare
 from ser_images.spectrogram_gen.augment import Step
 from ser_images.spectrogram_gen.dataset.image_files import ImageFiles
-from ser_images.spectrogram_gen.dataset.manifest import END, MANIFEST, START, ManifestRow, steps_to_json
+from ser_images.spectrogram_gen.dataset.manifest import END, START, ManifestRow, steps_to_json
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.render import render_prepared
 from ser_images.spectrogram_gen.sound_file import hash_samples, read_mono
@@ -49,11 +49,12 @@ class ClipDone:
 
 
 def clip_job(
-    clip: Clip, source: Path, folder: Path, spec: ImageSpec, plan: Plan, old: Callable[[str], ManifestRow | None]
+    clip: Clip, source: Path, images: PathsBelow, spec: ImageSpec, plan: Plan, old: Callable[[str], ManifestRow | None]
 ) -> ClipJob:
     """The job of a clip.
 
     Args:
+        images: the folder of the image set.
         old: gives the row of an earlier build by image file.
 
     Raises:
@@ -61,10 +62,10 @@ def clip_job(
     """
     label = label_of(clip, plan.labels)
     files = [_file(clip, label, variant) for variant, _ in plan.variants(clip)]
-    resolve_below(folder, files[0], folder / MANIFEST)
+    images.resolve(files[0])
     recording = relative_name(clip, source)
     known = {row.image: row for row in map(old, files) if row}
-    return ClipJob(clip.absolute(), recording, folder.absolute(), spec, plan, known)
+    return ClipJob(clip.absolute(), recording, images.root.absolute(), spec, plan, known)
 
 
 def relative_name(clip: Clip, source: Path) -> str:

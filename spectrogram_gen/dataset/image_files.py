@@ -41,10 +41,13 @@ class ImageFiles:
             _make_folder(path.parent)
             path.write_bytes(content)
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")  # a worker that seemed lost may write it too
         try:
-            part.write_bytes(content)
+            try:
+                part.write_bytes(content)
+            except FileNotFoundError:  # the first image in this folder
+                path.parent.mkdir(parents=True, exist_ok=True)
+                part.write_bytes(content)
             part.replace(path)
         except OSError:
             part.unlink(missing_ok=True)
