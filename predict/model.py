@@ -154,7 +154,7 @@ class Model(ImageModel):
             duration_s=samples.size / rate_hz,
             classified_s=min(sound_s, self.spec.duration_s),
             cropped=sound_s - self.spec.duration_s > CROP_TOLERANCE_S,
-            speech=self.any_sound or has_speech(samples, rate_hz, self.spec),
+            speech=self.any_sound or has_speech(samples, rate_hz, self.spec, (start, end)),
         )
 
     def classify_images(

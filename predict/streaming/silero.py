@@ -22,6 +22,7 @@ from ser_images.spectrogram_gen.sound_file import Samples
 RATE_HZ, BLOCK = 16000, 512
 """The network works at 16 kHz, on 32 ms at a time, of which it has the 64 samples before, too."""
 _CONTEXT, _N_FFT, _HOP, _HIDDEN = 64, 256, 128, 128
+_FRAME_STARTS = range(0, BLOCK - _HOP + 1, _HOP)
 _STRIDES = (1, 2, 2, 1)
 """Of the convolutions over the four frames of a block."""
 Floats = NDArray[np.float32]
@@ -45,10 +46,10 @@ class SileroVAD:
 
     def _encoded(self, windows: Samples) -> Floats:
         """The layers that do not depend on the blocks before; shape (n, 128)."""
-        padded = np.pad(windows, ((0, 0), (0, _CONTEXT)), mode="reflect")
-        frames = np.lib.stride_tricks.sliding_window_view(padded, _N_FFT, axis=1)[:, ::_HOP]
-        real, imaginary = np.split(frames @ self._weights.fourier, 2, axis=2)
-        values = np.sqrt(real**2 + imaginary**2)
+        reflected = np.concatenate([windows, windows[:, -2 : -2 - _CONTEXT : -1]], axis=1)
+        frames = np.stack([reflected[:, start : start + _N_FFT] for start in _FRAME_STARTS], axis=1)
+        spectrum = np.square(frames @ self._weights.fourier)
+        values = np.sqrt(spectrum[..., : _N_FFT // 2 + 1] + spectrum[..., _N_FFT // 2 + 1 :])
         for (kernel, bias), stride in zip(self._weights.convolutions, _STRIDES, strict=True):
             values = np.maximum(_convolve(values, kernel, stride) + bias, 0)
         return values[:, 0]
@@ -66,13 +67,14 @@ class SileroVAD:
 
 def _convolve(values: Floats, kernel: Floats, stride: int) -> Floats:
     """Convolution of width 3 over the frames of each block, (n, frames, channels), zeros around them."""
-    padded = np.pad(values, ((0, 0), (1, 1), (0, 0)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 3, axis=1)[:, ::stride]
-    return windows.reshape(*windows.shape[:2], -1) @ kernel
+    n_blocks, n_frames, n_channels = values.shape
+    padded = np.zeros((n_blocks, n_frames + 2, n_channels), np.float32)
+    padded[:, 1:-1] = values
+    return np.concatenate([padded[:, start : start + n_frames : stride] for start in range(3)], axis=2) @ kernel
 
 
 def _sigmoid(values: Floats) -> Floats:
-    return np.float32(0.5) + np.float32(0.5) * np.tanh(np.float32(0.5) * values)  # which does not overflow
+    return np.float32(1) / (np.float32(1) + np.exp(np.minimum(-values, np.float32(80))))  # exp(89) overflows
 
 
 class _Weights(NamedTuple):
@@ -101,7 +103,7 @@ def _load_weights() -> _Weights:
     for number in range(len(_STRIDES)):
         kernel = found[f"encoder.{number}.reparam_conv.weight"]  # (to, from, width)
         bias = found[f"encoder.{number}.reparam_conv.bias"]
-        convolutions.append((kernel.reshape(len(kernel), -1).T.copy(), bias))
+        convolutions.append((kernel.transpose(2, 1, 0).reshape(-1, len(kernel)), bias))
     return _Weights(
         found["stft.forward_basis_buffer"][:, 0].T.copy(),
         convolutions,

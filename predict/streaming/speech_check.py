@@ -27,23 +27,26 @@ LEVEL_DBFS = -20.0
 """Level of what the image shows, before the check."""
 BEFORE_S, AFTER_S = 0.5, 0.25
 """Sound around the part that is shown: the detector needs a moment to recognise speech."""
-_BLOCKS_AT_ONCE = 8
+_BLOCKS_AT_ONCE = 16
 """Of the check: more at once cost less each, but are more than it may need."""
 
 
-def has_speech(samples: Samples, rate_hz: int, spec: ImageSpec) -> bool:
+def has_speech(samples: Samples, rate_hz: int, spec: ImageSpec, active: tuple[int, int] | None = None) -> bool:
     """Whether somebody speaks in what an image of these mono samples, shape (n,), shows: at least `MIN_SPEECH_S`.
+
+    Args:
+        active: their `active_range`, where it is known.
 
     Raises:
         UserError: nothing above `SILENCE_DBFS`.
     """
-    sound = _shown(samples, rate_hz, spec)
+    sound = _shown(samples, rate_hz, spec, active or active_range(samples, rate_hz, spec.trim_db))
     return _speaks(sound, rate_hz, 1.0, MIN_SPEECH_S) or _speaks(sound, rate_hz, SLOWDOWN, MIN_SLOWED_SPEECH_S)
 
 
-def _shown(samples: Samples, rate_hz: int, spec: ImageSpec) -> Samples:
+def _shown(samples: Samples, rate_hz: int, spec: ImageSpec, active: tuple[int, int]) -> Samples:
     """What the image shows and some sound around it, at `LEVEL_DBFS`."""
-    start, end = active_range(samples, rate_hz, spec.trim_db)
+    start, end = active
     excess = max(0, end - start - round(spec.duration_s * rate_hz))
     start, end = start + excess // 2, end - (excess - excess // 2)
     level = normalize_rms(samples, LEVEL_DBFS, samples[start:end])

@@ -142,7 +142,7 @@ class SpeechWindows:
             image = self._model.image(samples, self._rate_hz)
         except UserError:  # silence, or a click
             return None
-        if not has_speech(samples, self._rate_hz, self._model.spec):
+        if not has_speech(samples, self._rate_hz, self._model.spec, (start, end)):
             return None
         start_s = from_s + start / self._rate_hz if window.before_s else window.start_s
         end_s = from_s + end / self._rate_hz if window.after_s else window.end_s
