@@ -8,6 +8,7 @@ import random
 import shutil
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from ser_images.spectrogram_gen.dataset.build import build
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.train.cli import main
+from ser_images.train.training import embeddings
 from ser_images.train.training.embeddings import FOLDER, compute_embeddings
 from ser_images.train.training.loaders import data_loaders
 
@@ -138,6 +140,23 @@ def test_a_killed_computation_goes_on(images: ImageSet, tmp_path: Path) -> None:
     part.write_bytes(part.read_bytes()[:-1])
     assert _means_of(folder, again := _Means()) == expected
     assert again.computed == whole.computed, "a file that is cut is not used"
+
+
+@pytest.mark.slow
+def test_many_images_are_computed_by_onnx_runtime(
+    images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = ImageSet.read(shutil.copytree(images.folder, tmp_path / "images", ignore=shutil.ignore_patterns(FOLDER)))
+    split, normalisation = make_split(found.rows, "speaker"), Normalisation(0, 1)
+    loaders = data_loaders(found, split, normalisation, "clips", 32, torch.device("cpu"))
+    backbone = architecture("cnn4").network(len(found.labels), found.spec.n_rows)[0].eval()
+    expected = compute_embeddings(backbone, found, normalisation, loaders, lambda _: None).values.copy()
+    shutil.rmtree(found.folder / FOLDER)
+    monkeypatch.setattr("ser_images.train.training.embeddings.MANY", len(found.rows))
+    with patch.object(embeddings, "in_onnx_runtime", wraps=embeddings.in_onnx_runtime) as export:
+        by_onnx = compute_embeddings(backbone, found, normalisation, loaders, lambda _: None).values
+    export.assert_called_once()
+    np.testing.assert_allclose(by_onnx, expected, atol=2e-3, rtol=2e-3)
 
 
 class _Processors(torch.nn.Module):

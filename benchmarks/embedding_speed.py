@@ -1,0 +1,66 @@
+"""Speed of computing the embeddings of a frozen backbone, compared with bare torch and bare ONNX Runtime.
+
+    python benchmarks/embedding_speed.py IMAGES [--architecture campplus-whisper]
+
+Bare: batches of random images in memory; the best batch size of each counts. `ser-train` reads image files and writes
+the cache, the export to ONNX included. Prints images per second, and the ratio to the faster one.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from shutil import copytree, ignore_patterns
+
+import torch
+
+from ser_images.data.common.command_line import command_line
+from ser_images.data.splits import make_split
+from ser_images.export.architectures import architecture
+from ser_images.export.bundle.bundle import Normalisation
+from ser_images.spectrogram_gen.dataset.image_set import ImageSet
+from ser_images.train.training.backbone_session import in_onnx_runtime
+from ser_images.train.training.embeddings import FOLDER, compute_embeddings
+from ser_images.train.training.loaders import data_loaders
+
+BATCHES = (1, 2, 4, 8, 16, 32)
+
+
+def best_per_s(embed: Callable[[torch.Tensor], object], images: torch.Tensor) -> float:
+    best = 0.0
+    for size in BATCHES:
+        start = time.perf_counter()
+        for batch in images.split(size):
+            embed(batch)
+        best = max(best, len(images) / (time.perf_counter() - start))
+    return best
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("images", type=Path)
+    parser.add_argument("--architecture", default="campplus-whisper")
+    arguments = parser.parse_args()
+    source = ImageSet.read(arguments.images)
+    backbone = architecture(arguments.architecture).network(len(source.labels), source.spec.n_rows)[0].eval()
+    images = torch.randn(64, 1, source.spec.n_rows, source.spec.n_frames)
+    with torch.inference_mode():
+        bare = {"torch": best_per_s(backbone, images), "onnx": best_per_s(in_onnx_runtime(backbone, images), images)}
+    with tempfile.TemporaryDirectory() as folder:
+        found = ImageSet.read(copytree(source.folder, Path(folder) / "images", ignore=ignore_patterns(FOLDER)))
+        split, normalisation = make_split(found.rows, "stratified"), Normalisation(0, 1)
+        loaders = data_loaders(found, split, normalisation, "images", 32, torch.device("cpu"))
+        start = time.perf_counter()
+        compute_embeddings(backbone, found, normalisation, loaders, lambda _: None)
+        per_s = len(found.rows) / (time.perf_counter() - start)
+    speeds = {name: round(value, 1) for name, value in {"ser_train": per_s, **bare}.items()}
+    print(
+        json.dumps({"images": len(found.rows), "per_s": speeds, "ser_train/bare": round(per_s / max(bare.values()), 3)})
+    )
+
+
+if __name__ == "__main__":
+    with command_line():
+        main()
