@@ -10,7 +10,7 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxp
 SOAK = OMP_NUM_THREADS=1 $(BIN)/python -W ignore tests/soak
 NEW_MOUNTS = unshare $(if $(filter 0,$(shell id -u)),,--map-root-user) --mount env
 
-.PHONY: demo quick test coverage soak lint links types docs page check format distributions bill-of-materials audit oldest clean
+.PHONY: demo quick test coverage soak bench bench-plots lint links types docs page check format distributions bill-of-materials audit oldest clean
 
 demo: $(VENV)/.train
 	PATH="$(abspath $(BIN)):$$PATH" sh demo.sh $(DEMO)
@@ -34,6 +34,12 @@ soak: $(VENV)/.dev  # hours; see docs/explanation/promises.md
 	$(SOAK)/live.py
 	$(SOAK)/service.py
 	$(SOAK)/fuzz.py --jobs 2
+
+bench: $(VENV)/.dev  # every comparison of speed and memory, beside the last one in benchmarks/results; an hour
+	$(BIN)/python -W ignore benchmarks/bench.py
+
+bench-plots: $(VENV)/.dev
+	$(BIN)/python benchmarks/bench_plots.py benchmarks/results/ratios.png
 
 lint: $(VENV)/.dev types
 	$(BIN)/ruff check .

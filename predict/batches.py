@@ -13,8 +13,9 @@ from ser_images.data.common.errors import UserError
 from ser_images.export.formats.onnx import BATCH
 from ser_images.export.shipped.catalogue import DEFAULT
 from ser_images.predict.adaptation.image_outputs import ImageOutputs
-from ser_images.predict.model import Model, SoundImage
+from ser_images.predict.model import Model
 from ser_images.predict.prediction import Prediction
+from ser_images.predict.sound_image import SoundImage
 from ser_images.spectrogram_gen.backends.backend import THIS_PROCESS, Backend, in_parallel
 
 

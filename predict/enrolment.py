@@ -18,7 +18,8 @@ from ser_images.predict.adaptation.clustering import cluster
 from ser_images.predict.adaptation.image_outputs import ImageOutputs
 from ser_images.predict.adaptation.known_speaker import MIN_CLIPS
 from ser_images.predict.adaptation.profile import Profile
-from ser_images.predict.model import CROP_TOLERANCE_S, Model
+from ser_images.predict.model import Model
+from ser_images.predict.sound_image import CROP_TOLERANCE_S
 from ser_images.predict.streaming.speech_windows import SpeechWindows
 from ser_images.spectrogram_gen.audio import active_range
 from ser_images.spectrogram_gen.sound_file import Samples, read_mono

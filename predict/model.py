@@ -6,7 +6,7 @@ prediction = model("clip.wav")
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,31 +23,16 @@ from ser_images.predict.adaptation.image_outputs import ImageOutputs
 from ser_images.predict.arguments import require_blocks, require_file_alone, require_single_run
 from ser_images.predict.image_model import ImageModel
 from ser_images.predict.prediction import Prediction
+from ser_images.predict.sound_image import SoundImage, sound_image
 from ser_images.predict.streaming.settings import LIVE_HOP_S, MARGIN, TIMELINE_HOP_S
-from ser_images.predict.streaming.speech_check import has_speech
-from ser_images.spectrogram_gen.audio import active_range
 from ser_images.spectrogram_gen.samples import require_rate_hz, to_mono
-from ser_images.spectrogram_gen.sound_file import Samples, read_blocks, read_mono
+from ser_images.spectrogram_gen.sound_file import read_blocks, read_mono
 
 if TYPE_CHECKING:
     from ser_images.predict.adaptation.choice import AdaptationChoice
     from ser_images.predict.adaptation.profile import Profile
     from ser_images.predict.live.live_stream import LiveResult
     from ser_images.predict.streaming.timeline import Timeline
-
-CROP_TOLERANCE_S = 0.05
-"""So much longer than an image, a recording counts as fitting into it."""
-
-
-@dataclass(frozen=True, eq=False)
-class SoundImage:
-    """The image of a sound, and what a prediction says of the sound; attributes as of `Prediction`."""
-
-    image: Images
-    duration_s: float
-    classified_s: float
-    cropped: bool
-    speech: bool
 
 
 class Model(ImageModel):
@@ -136,26 +121,14 @@ class Model(ImageModel):
         if isinstance(sound, (str, os.PathLike)):
             image = self.file_image(require_file_alone(sound, rate_hz))
         else:
-            image = self._sound_image(to_mono(sound), require_rate_hz(rate_hz))
+            image = sound_image(self, to_mono(sound), require_rate_hz(rate_hz), self.any_sound)
         return next(self.classify_images([image], adaptive))
 
     def file_image(self, path: Path) -> SoundImage:
         """What is classified of a sound file; raises UserError as `__call__`."""
         samples, rate_hz = read_mono(path)
         with prefix_errors(path):
-            return self._sound_image(samples, rate_hz)
-
-    def _sound_image(self, samples: Samples, rate_hz: int) -> SoundImage:
-        image = self.image(samples, rate_hz)
-        start, end = active_range(samples, rate_hz, self.spec.trim_db)
-        sound_s = (end - start) / rate_hz
-        return SoundImage(
-            image,
-            duration_s=samples.size / rate_hz,
-            classified_s=min(sound_s, self.spec.duration_s),
-            cropped=sound_s - self.spec.duration_s > CROP_TOLERANCE_S,
-            speech=self.any_sound or has_speech(samples, rate_hz, self.spec, (start, end)),
-        )
+            return sound_image(self, samples, rate_hz, self.any_sound)
 
     def classify_images(
         self, sounds: Sequence[SoundImage], adaptive: bool = False

@@ -16,8 +16,8 @@ from ser_images.data.common.errors import UserError
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.bundle.licence import licence_of_model
 from ser_images.export.formats.onnx import IMAGES, PROBABILITIES
-from ser_images.predict.model import CROP_TOLERANCE_S
 from ser_images.predict.prediction import NO_SPEECH, UNCERTAIN
+from ser_images.predict.sound_image import CROP_TOLERANCE_S
 from ser_images.predict.streaming import (
     chunks,
     settings,

@@ -1,10 +1,12 @@
 """Benchmarks start, and report a folder that does not exist as the commands do."""
 
 import json
+import os
 import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,11 @@ from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 ROOT = Path(__file__).parent.parent
 WITHOUT_FOLDER = {
     "benchmarks/allocator_speed.py": ["nowhere"],
+    "benchmarks/augment_speed.py": ["nowhere"],
+    "benchmarks/embedding_speed.py": ["nowhere"],
+    "benchmarks/predict_many.py": ["nowhere"],
+    "benchmarks/predict_speed.py": ["nowhere"],
+    "benchmarks/render_workers.py": ["nowhere"],
     "benchmarks/probe_memory.py": ["nowhere"],
     "benchmarks/reading_speed.py": ["nowhere"],
     "benchmarks/serve_load.py": ["nowhere", "--model", "nowhere"],
@@ -65,3 +72,45 @@ def test_the_reading_benchmark_prints_its_ratio(images: ImageSet, tmp_path: Path
     last = ended.stdout.splitlines()[-1]
     assert '"files/cached": ' in last
     assert '"losses_equal": true' in last
+
+
+def result(median: float, spread: float = 0.0, higher_is_better: bool = True) -> dict[str, Any]:
+    values = [median - spread, median, median + spread]
+    return {"text": "one / other", "values": values, "median": median, "higher_is_better": higher_is_better}
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "expected"),
+    [
+        (result(0.8), result(1.0), "one / other: 1, now 0.8 (noise 0.05)"),
+        (result(1.2, higher_is_better=False), result(1.0), "one / other: 1, now 1.2 (noise 0.05)"),
+        (result(1.2), result(1.0), ""),
+        (result(0.8, higher_is_better=False), result(1.0), ""),
+        (result(0.96), result(1.0), ""),
+        (result(0.8, 0.15), result(1.0), ""),
+        (result(0.8), result(1.0, 0.15), ""),
+    ],
+)
+def test_what_became_worse_by_more_than_its_noise(new: dict[str, Any], old: dict[str, Any], expected: str) -> None:
+    worse = runpy.run_path(str(ROOT / "benchmarks/bench.py"))["worse"]
+    assert worse(new, old) == expected
+
+
+@pytest.mark.slow
+def test_all_comparisons_are_one_command(tmp_path: Path) -> None:
+    """Here only the fastest of them; the plots are of what it wrote."""
+    out, plot = tmp_path / "results/first.json", tmp_path / "ratios.png"
+    out.parent.mkdir()
+    bench = [sys.executable, "-W", "ignore", str(ROOT / "benchmarks/bench.py"), "--keys", "bare/warm onnx"]
+    environment = {name: value for name, value in os.environ.items() if name != "SER_RAVDESS"}
+    ended = subprocess.run(
+        [*bench, "--repeat", "2", "--out", str(out)],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode in (0, 1), ended.stderr  # 1: a machine that does other things, too, was slower
+    (one,) = json.loads(out.read_text())["comparisons"]
+    assert len(one["values"]) == 2
+    assert f"| {one['text']} | {one['median']:g} |" in ended.stdout
+    plots = [sys.executable, "-W", "ignore", str(ROOT / "benchmarks/bench_plots.py"), str(plot)]
+    subprocess.run([*plots, "--results", str(out.parent)], cwd=tmp_path, capture_output=True, check=True)
+    assert plot.stat().st_size > 10_000

@@ -27,6 +27,7 @@ from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.train.cli import main
 from ser_images.train.training import embeddings
+from ser_images.train.training.backbone_session import in_onnx_runtime
 from ser_images.train.training.embeddings import FOLDER, compute_embeddings
 from ser_images.train.training.loaders import data_loaders
 
@@ -149,11 +150,12 @@ def test_many_images_are_computed_by_onnx_runtime(
     found = ImageSet.read(shutil.copytree(images.folder, tmp_path / "images", ignore=shutil.ignore_patterns(FOLDER)))
     split, normalisation = make_split(found.rows, "speaker"), Normalisation(0, 1)
     loaders = data_loaders(found, split, normalisation, "clips", 32, torch.device("cpu"))
-    backbone = architecture("cnn4").network(len(found.labels), found.spec.n_rows)[0].eval()
+    backbone, _ = architecture("cnn4").network(len(found.labels), found.spec.n_rows).children()
+    backbone.eval()
     expected = compute_embeddings(backbone, found, normalisation, loaders, lambda _: None).values.copy()
     shutil.rmtree(found.folder / FOLDER)
     monkeypatch.setattr("ser_images.train.training.embeddings.MANY", len(found.rows))
-    with patch.object(embeddings, "in_onnx_runtime", wraps=embeddings.in_onnx_runtime) as export:
+    with patch.object(embeddings, "in_onnx_runtime", wraps=in_onnx_runtime) as export:
         by_onnx = compute_embeddings(backbone, found, normalisation, loaders, lambda _: None).values
     export.assert_called_once()
     np.testing.assert_allclose(by_onnx, expected, atol=2e-3, rtol=2e-3)

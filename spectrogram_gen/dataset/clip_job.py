@@ -122,7 +122,7 @@ def render_clip(job: ClipJob, images: Images | None = None) -> ClipDone:
     except UserError as error:
         return ClipDone(job.source, failure=str(error))
     for row in stale:
-        images.put(row.image, _png(render_prepared(sound, job.spec, plan[row])))
+        images.put(row.image, to_png(render_prepared(sound, job.spec, plan[row])))
     sample_hash = hash_samples(samples, rate_hz)
     return ClipDone(job.source, tuple(replace(row, sample_hash=sample_hash) for row in plan), len(stale))
 
@@ -174,7 +174,7 @@ def _is_current(row: ManifestRow, job: ClipJob) -> bool:
     return old is not None and replace(old, sample_hash="") == row
 
 
-def _png(image: Image.Image) -> bytes:
+def to_png(image: Image.Image) -> bytes:
     """An image as PNG, with the fastest compression, as images are read, not sent."""
     content = BytesIO()
     image.save(content, "PNG", compress_level=1)
