@@ -4,9 +4,9 @@ for one in classify(recordings([Path("calls")]), ModelArguments("default"), Back
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from itertools import islice
+from itertools import islice, tee
 from pathlib import Path
 
 from ser_images.data.common.errors import UserError
@@ -34,6 +34,11 @@ class ModelArguments:
     def load(self) -> Model:
         """The model; loaded once in a process."""
         return _loaded(self)
+
+    def absolute(self) -> "ModelArguments":
+        """The same for a process in another folder."""
+        path = str(Path(self.path).absolute()) if Path(self.path).exists() else self.path
+        return replace(self, path=path, verify_key=self.verify_key and self.verify_key.absolute())
 
 
 @lru_cache(maxsize=1)
@@ -71,9 +76,12 @@ def classify(
         UserError: as `Model.load` and `Backend.open`.
     """
     iterator = iter(paths)
-    batches = iter(lambda: list(islice(iterator, BATCH)), [])
-    for batch in in_parallel(partial(_classify_by, model, adaptive), batches, backend):
-        yield from batch
+    named, batches = tee(iter(lambda: list(islice(iterator, BATCH)), []))
+    if backend.scheduler:  # its workers are in other folders
+        model, batches = model.absolute(), ([path.absolute() for path in batch] for batch in batches)
+    found = in_parallel(partial(_classify_by, model, adaptive), batches, backend)
+    for names, batch in zip(named, found, strict=True):
+        yield from (replace(one, path=path) for path, one in zip(names, batch, strict=True))
 
 
 def _classify_by(model: ModelArguments, adaptive: bool, paths: Sequence[Path]) -> list[Classified]:

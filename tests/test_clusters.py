@@ -19,6 +19,7 @@ import pytest
 
 from ser_images.data.common.errors import UserError
 from ser_images.data.corpora import find_clips
+from ser_images.predict.batches import ModelArguments, classify
 from ser_images.spectrogram_gen.backends.backend import Backend, in_parallel
 from ser_images.spectrogram_gen.dataset.build import build
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
@@ -132,6 +133,17 @@ def test_lost_workers_and_drivers_cost_time_only(cluster: Cluster, voices: Path,
     rendered, kept = map(int, re.findall(r"(\d+) (?:rendered|kept)", printed))
     assert (rendered + kept, kept > 0) == (240, True)
     assert contents(out) == expected
+
+
+def test_predictions_of_a_cluster_in_another_folder(
+    cluster: Cluster, voices: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(voices / "Actor_01")  # its workers stay where they are
+    paths = [Path(path.name) for path in sorted(Path.cwd().iterdir())]
+    model, backend = ModelArguments(), Backend(cluster.backend, scheduler=cluster.address)
+    found, expected = list(classify(paths, model, backend)), list(classify(paths, model))
+    assert [one.path for one in found] == paths
+    assert [str(one.prediction) for one in found] == [str(one.prediction) for one in expected]
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def _schema(bundle: Bundle, request: str) -> Any:
 
 def _row(bundle: Bundle, licence: str, top: int | None, one: Classified) -> dict[str, Any]:
     if not one.prediction:
-        return {"file": printable(one.path), "error": one.failure}
+        return {"file": printable(one.path), "error": printable(one.failure)}
     row = prediction_row(one.path, one.prediction, bundle, licence, top)
     return row.pop("probabilities") | row
 
