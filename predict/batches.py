@@ -32,8 +32,11 @@ class ModelArguments:
     verify_key: Path | None = None
 
     def load(self) -> Model:
-        """The model; loaded once in a process."""
-        return _loaded(self)
+        """The model; raises UserError as `Model.load`."""
+        return Model.load(
+            self.path, self.format, self.trust_pickle, self.min_confidence, self.fast_start, self.any_sound,
+            self.verify_key,
+        )  # fmt: skip
 
     def absolute(self) -> "ModelArguments":
         """The same for a process in another folder."""
@@ -42,10 +45,9 @@ class ModelArguments:
 
 
 @lru_cache(maxsize=1)
-def _loaded(of: ModelArguments) -> Model:
-    return Model.load(
-        of.path, of.format, of.trust_pickle, of.min_confidence, of.fast_start, of.any_sound, of.verify_key
-    )
+def _loaded(arguments: ModelArguments) -> Model:
+    """The model of a worker process."""
+    return arguments.load()
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +66,12 @@ class Classified:
 
 
 def classify(
-    paths: Iterable[Path], model: ModelArguments, backend: Backend = THIS_PROCESS, adaptive: bool = False
+    paths: Iterable[Path], model: Model | ModelArguments, backend: Backend = THIS_PROCESS, adaptive: bool = False
 ) -> Iterator[Classified]:
     """The recordings in their order, each with its prediction; they are read as they are needed.
 
     Args:
+        model: a loaded one for this process only; other processes load it by its arguments, each once.
         backend: where they are classified; on a cluster, every worker must reach recordings and model.
         adaptive: with what adapts to a speaker.
 
@@ -77,19 +80,18 @@ def classify(
     """
     iterator = iter(paths)
     named, batches = tee(iter(lambda: list(islice(iterator, BATCH)), []))
-    if backend.scheduler:  # its workers are in other folders
+    if backend.scheduler and isinstance(model, ModelArguments):  # its workers are in other folders
         model, batches = model.absolute(), ([path.absolute() for path in batch] for batch in batches)
     found = in_parallel(partial(_classify_by, model, adaptive), batches, backend)
     for names, batch in zip(named, found, strict=True):
         yield from (replace(one, path=path) for path, one in zip(names, batch, strict=True))
 
 
-def _classify_by(model: ModelArguments, adaptive: bool, paths: Sequence[Path]) -> list[Classified]:
-    return classify_batch(model.load(), paths, adaptive)
+def _classify_by(model: Model | ModelArguments, adaptive: bool, paths: Sequence[Path]) -> list[Classified]:
+    return _classify_batch(_loaded(model) if isinstance(model, ModelArguments) else model, adaptive, paths)
 
 
-def classify_batch(model: Model, paths: Sequence[Path], adaptive: bool = False) -> list[Classified]:
-    """As `classify`, all recordings at once."""
+def _classify_batch(model: Model, adaptive: bool, paths: Sequence[Path]) -> list[Classified]:
     sounds: dict[Path, SoundImage] = {}
     failures: dict[Path, str] = {}
     for path in paths:

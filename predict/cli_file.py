@@ -99,7 +99,8 @@ def file(
     )
     where = Backend(backend, jobs or (-1 if len(found) >= MANY or scheduler else 1), scheduler)
     loaded = arguments.load()
-    by = partial(classify, model=arguments, backend=where, adaptive=bool(voice or speaker_regex))
+    to_call = loaded if where.is_this_process else arguments
+    by = partial(classify, model=to_call, backend=where, adaptive=bool(voice or speaker_regex))
     if speaker_regex:
         predictions: Predictions = SpeakerPredictions(loaded, found, speakers_of(sources, speaker_regex), by)
     else:

@@ -11,7 +11,8 @@ from ser_images.data.common.command_line import LOGGER
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.text import counted
 from ser_images.data.sound_files import sound_files
-from ser_images.predict.batches import Classified, classify_batch
+from ser_images.predict.batches import Classified
+from ser_images.predict.batches import classify as in_batches
 from ser_images.predict.model import Model
 from ser_images.predict.output.file_names import printable
 from ser_images.predict.prediction import Prediction
@@ -36,7 +37,7 @@ class Predictions:
         classify: Callable[[Sequence[Path]], Iterable[Classified]] | None = None,
     ) -> None:  # fmt: skip
         self._paths, self.failed = paths, 0
-        self._classify = classify or partial(classify_batch, model, adaptive=self._adaptive or voice is not None)
+        self._classify = classify or partial(in_batches, model=model, adaptive=self._adaptive or voice is not None)
         self._speaker: KnownSpeaker | None = None
         if voice is not None:
             from ser_images.predict.adaptation.choice import speaker_of
