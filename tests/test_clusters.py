@@ -92,7 +92,14 @@ def ray(folder: Path) -> Iterator[Cluster]:
             found = psutil.Process(head.pid).children(recursive=True)
             return [process.pid for process in found if " ".join(process.cmdline()).startswith("ray::_call")]
 
+        wait_for(lambda: answers(port))
         yield Cluster(f"127.0.0.1:{port}", workers)
+
+
+def answers(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
 
 
 @pytest.fixture(params=[dask, ray])
