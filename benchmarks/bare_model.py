@@ -15,10 +15,10 @@ from ser_images.spectrogram_gen.sound_file import read_mono
 
 
 @lru_cache(maxsize=1)
-def bare_session(run: Path) -> Any:
+def bare_session(run: Path, threads: int = 1) -> Any:
     files, bundle = open_bundle(run)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = threads
     options.log_severity_level = 4
     return onnxruntime.InferenceSession(files.read(ONNX), options, providers=["CPUExecutionProvider"]), bundle.spec
 

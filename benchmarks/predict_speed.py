@@ -47,7 +47,7 @@ def main() -> None:
     samples, rate_hz = read_mono(arguments.recording)
     models = {name: Model.load(run, name) for name in formats}
     image = models[formats[0]].image(samples, rate_hz)[None]
-    session, _ = bare_session(run)
+    session, _ = bare_session(run, threads=0)  # as many as ONNX Runtime takes, as in the models
     name_of_input = session.get_inputs()[0].name
     ways: dict[str, Callable[[], float]] = {
         "bare": lambda: seconds(lambda: session.run(["probabilities"], {name_of_input: image}), 50)
