@@ -97,7 +97,7 @@ def file(
     arguments = ModelArguments(
         model, model_format, trust_pickle, min_confidence, len(found) <= FEW, any_sound, verify_key
     )
-    where = Backend(backend, jobs or (-1 if len(found) >= MANY or scheduler else 1), scheduler)
+    where = Backend(backend, (-1 if len(found) >= MANY else 1) if jobs is None else jobs, scheduler)
     loaded = arguments.load()
     to_call = loaded if where.is_this_process else arguments
     by = partial(classify, model=to_call, backend=where, adaptive=bool(voice or speaker_regex))

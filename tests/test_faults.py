@@ -209,6 +209,26 @@ def test_images_whose_rows_no_longer_fitted_are_not_in_the_way(
     assert make(recordings, tmp_path / "images").failed == {}
 
 
+def test_an_interrupted_build_goes_on_after_one_for_which_every_recording_failed(
+    recordings: Path, tmp_path: Path
+) -> None:
+    out, kept = tmp_path / "images", tmp_path / "kept"
+
+    def interrupt(done: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make(recordings, out, interrupt)
+    shutil.copytree(recordings, kept)
+    for path in recordings.iterdir():
+        path.write_bytes(b"RIFF")
+    with pytest.raises(UserError, match="none of 6 recordings could be rendered"):
+        make(recordings, out)
+    shutil.copytree(kept, recordings, dirs_exist_ok=True)
+    assert make(recordings, out) == Summary(rendered=8, kept=4)
+
+
 def test_sources_that_vanish_change_and_grow_in_the_middle_of_a_build(recordings: Path, tmp_path: Path) -> None:
     first, vanishing, changing, growing, *_ = sorted(recordings.iterdir())
     last = sorted(recordings.iterdir())[-1]

@@ -166,6 +166,7 @@ def test_recordings_by_speaker_go_on_too(
     [
         (("--format", "parquet"), "--format parquet: is written into a file; add --out FILE"),
         (("--out", "found.xlsx"), "a table is for the terminal; add --format with one of csv, json, jsonl, parquet"),
+        (("--jobs", "0"), "--jobs 0: expected a number of processes"),
         (("--backend", "spark"), "--backend spark: expected one of loky, dask, ray"),
         (("--scheduler", "tcp://127.0.0.1:1"), "--scheduler is the address of a cluster: use --backend dask or ray"),
     ],

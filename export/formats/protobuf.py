@@ -1,6 +1,6 @@
 """The fields of a protocol buffer, without the package `protobuf`, which prediction does not install.
 
-for number, value in fields(content): …
+for number, value in fields(content, range(len(content))): …
 
 https://protobuf.dev/programming-guides/encoding
 """
@@ -13,16 +13,16 @@ from ser_images.data.common.errors import UserError
 _VARINT, _BYTES, _SIZES = 0, 2, {1: 8, 5: 4}
 
 
-def fields(content: bytes | mmap, span: range | None = None) -> Iterator[tuple[int, int | range]]:
+def fields(content: bytes | mmap, span: range) -> Iterator[tuple[int, int | range]]:
     """Field numbers and values of one message: varints as integers, others as the span of their bytes.
 
     Args:
-        span: of the message; None: all of the content.
+        span: of the message.
 
     Raises:
         UserError: the message is damaged.
     """
-    start, stop = (0, len(content)) if span is None else (span.start, span.stop)
+    start, stop = span.start, span.stop
     while start < stop:
         key, start = _varint(content, range(start, stop))
         field, wire_type = (key & 0xFFFFFFFF) >> 3, key & 7

@@ -115,7 +115,8 @@ class _Build:
             if not self.old and not self.done and not _holds_files(self.folder):
                 self.journal.remove()  # there is nothing to go on from
         if not self.done:
-            self.journal.remove()
+            if (self.folder / MANIFEST).exists() or not _holds_files(self.folder):
+                self.journal.remove()  # otherwise an interrupted build may still be continued
             first = next(iter(self.summary.failed.values()))
             raise UserError(
                 f"{self.source}: none of {len(self.clips)} recordings could be rendered; the first: {first}"
