@@ -11,12 +11,13 @@ the sound of (c) is from that of (a): log-spectral distance in dB.
 
 import argparse
 import json
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import librosa
 import numpy as np
+from turns import fastest, seconds
 
 from ser_images.data.common.command_line import command_line
 from ser_images.data.corpora import find_clips
@@ -28,6 +29,8 @@ from ser_images.spectrogram_gen.sound_file import Samples, read_mono
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 SPEC = ImageSpec()
+Variant = tuple[Samples, Sequence[Step]]
+Way = Callable[[Samples, Sequence[Step]], object]
 LIBROSA: dict[str, Callable[[Samples, float], Samples]] = {
     "stretch": lambda sound, rate: librosa.effects.time_stretch(sound, rate=rate),
     "pitch": lambda sound, semitones: librosa.effects.pitch_shift(
@@ -53,6 +56,10 @@ def log_spectral_distance_db(first: Samples, second: Samples) -> float:
     return float(np.sqrt(np.mean((levels[0] - levels[1]) ** 2, axis=0)).mean())
 
 
+def seconds_of_all(way: Way, variants: Sequence[Variant]) -> float:
+    return seconds(lambda: [way(sound, steps) for sound, steps in variants])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", type=Path)
@@ -64,18 +71,12 @@ def main() -> None:
     drawn = [(clip, draw(rng)) for clip in clips[:: max(1, len(clips) // arguments.clips)]]
     drawn = [(clip, steps) for clip, steps in drawn if {*LIBROSA} & {step.name for step in steps}]
     variants = [(prepare(*read_mono(clip.path), SPEC), steps) for clip, steps in drawn]
-    ways: dict[str, Callable[[Samples, Sequence[Step]], object]] = {
+    ways: dict[str, Way] = {
         "a": lambda sound, steps: changed(sound, steps, LIBROSA),
         "b": lambda sound, steps: to_png(render_prepared(sound, SPEC, steps)),
         "c": lambda sound, steps: changed(sound, steps, OURS),
     }
-    best = dict.fromkeys(ways, float("inf"))
-    for number in range(arguments.rounds + 1):  # the first one warms up
-        for name, way in ways.items():
-            start = time.perf_counter()
-            for sound, steps in variants:
-                way(sound, steps)
-            best[name] = min(best[name], time.perf_counter() - start) if number else best[name]
+    best = fastest({name: partial(seconds_of_all, way, variants) for name, way in ways.items()}, arguments.rounds)
     pairs = [(changed(sound, steps, LIBROSA), changed(sound, steps, OURS)) for sound, steps in variants]
     print(
         json.dumps(

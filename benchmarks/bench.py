@@ -32,6 +32,7 @@ from typing import Any
 from ser_images.data.common.command_line import command_line
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import file_moved_into_place
+from ser_images.data.sound_files import walk_sound_files
 from ser_images.export.model_names import model_path
 from ser_images.export.shipped.catalogue import DEFAULT
 
@@ -121,9 +122,8 @@ def prepared(recordings: Path | None, model: str, folder: Path) -> dict[str, str
         subprocess.run([*tools, "synthesize", str(source), "--quiet"], check=True)
     build = ["build", str(source), "--out", str(folder / "images"), "--variants", "4", "--quiet"]
     subprocess.run([*tools, *build], check=True, stdout=subprocess.DEVNULL)
-    first = min(path for path in source.rglob("*") if path.suffix in (".wav", ".flac"))
     return {
-        "recordings": str(source), "recording": str(first), "images": str(folder / "images"),
+        "recordings": str(source), "recording": str(next(walk_sound_files(source))), "images": str(folder / "images"),
         "model": str(model_path(model)),
     }  # fmt: skip
 
@@ -131,15 +131,12 @@ def prepared(recordings: Path | None, model: str, folder: Path) -> dict[str, str
 def measure(command: str, values: Mapping[str, str]) -> dict[str, Any]:
     """What a benchmark prints as JSON."""
     arguments = [part.format_map(values) for part in command.split()]
-    done = subprocess.run([sys.executable, *_script(arguments)], capture_output=True, text=True, check=False)
+    script = [sys.executable, str(ROOT / arguments[0]), *arguments[1:]]
+    done = subprocess.run(script, capture_output=True, text=True, check=False)
     if done.returncode:
         raise UserError(f"{' '.join(arguments)}: {done.stderr.strip().splitlines()[-1] if done.stderr else 'failed'}")
     found: dict[str, Any] = json.loads(done.stdout[done.stdout.index("{") :])
     return found
-
-
-def _script(arguments: Sequence[str]) -> list[str]:
-    return [str(ROOT / arguments[0]), *arguments[1:]]
 
 
 def ratios(comparisons: Sequence[Comparison], values: Mapping[str, str], repeat: int) -> Iterator[dict[str, Any]]:

@@ -12,13 +12,13 @@ import argparse
 import json
 import logging
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from bare_model import bare_batch
+from turns import fastest, seconds
 
 from ser_images.data.common.command_line import LOGGER, command_line
 from ser_images.data.sound_files import recordings
@@ -45,12 +45,6 @@ def command(model: ModelArguments, paths: Sequence[Path], backend: Backend) -> N
         write_predictions(file, "csv", loaded.bundle, predictions)
 
 
-def seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
@@ -68,10 +62,7 @@ def main() -> None:
         "any_sound": partial(command, ModelArguments(str(run), any_sound=True), paths, backend),
         "checked": partial(command, ModelArguments(str(run)), paths, backend),
     }
-    best = dict.fromkeys(ways, float("inf"))
-    for _ in range(arguments.rounds):
-        for name, way in ways.items():
-            best[name] = min(best[name], seconds(way))
+    best = fastest({name: partial(seconds, way) for name, way in ways.items()}, arguments.rounds)
     print(
         json.dumps(
             {

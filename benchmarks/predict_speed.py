@@ -11,12 +11,12 @@ import json
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 from bare_model import bare_session
+from turns import in_turns, seconds
 
 from ser_images.data.common.command_line import command_line
 from ser_images.export.model_names import model_path
@@ -28,11 +28,14 @@ from ser_images.spectrogram_gen.sound_file import read_mono
 COLD = "import sys; from ser_images.predict.cli import main; main()"
 
 
-def seconds(work: Callable[[], object], times: int = 1) -> float:
-    start = time.perf_counter()
-    for _ in range(times):
-        work()
-    return (time.perf_counter() - start) / times
+def cold(recording: Path, run: Path, format: str) -> float:
+    arguments = ["file", str(recording), "--model", str(run), "--model-format", format]
+    command = [sys.executable, "-c", COLD, *arguments]
+    return seconds(lambda: subprocess.run(command, check=True, capture_output=True))
+
+
+def warm(run: Callable[[], object]) -> float:
+    return seconds(run, 50)
 
 
 def main() -> None:
@@ -49,22 +52,11 @@ def main() -> None:
     image = models[formats[0]].image(samples, rate_hz)[None]
     session, _ = bare_session(run, threads=0)  # as many as ONNX Runtime takes, as in the models
     name_of_input = session.get_inputs()[0].name
-    ways: dict[str, Callable[[], float]] = {
-        "bare": lambda: seconds(lambda: session.run(["probabilities"], {name_of_input: image}), 50)
-    }
+    ways = {"bare": partial(warm, partial(session.run, ["probabilities"], {name_of_input: image}))}
     for name, model in models.items():
-        command = [sys.executable, "-c", COLD, "file", str(arguments.recording), "--model", str(run)]
-        command += ["--model-format", name]
-        ways[f"cold {name}"] = lambda command=command: seconds(  # type: ignore[misc]
-            lambda: subprocess.run(command, check=True, capture_output=True)
-        )
-        ways[f"warm {name}"] = lambda model=model: seconds(lambda: model.probabilities(image), 50)  # type: ignore[misc]
-    found: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(arguments.rounds):
-        for name, way in ways.items():
-            found[name].append(way())
-    median = {name: statistics.median(values) for name, values in found.items()}
-    assert np.isfinite(list(median.values())).all()
+        ways[f"cold {name}"] = partial(cold, arguments.recording, run, name)
+        ways[f"warm {name}"] = partial(warm, partial(model.probabilities, image))
+    median = {name: statistics.median(values) for name, values in in_turns(ways, arguments.rounds).items()}
     print(
         json.dumps(
             {

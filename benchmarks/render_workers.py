@@ -10,11 +10,13 @@ that can be had. Files are written below TMPDIR; some disks create few files a s
 import argparse
 import json
 import tempfile
-import time
 from collections.abc import Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from turns import fastest, seconds
 
 from ser_images.data.clip import Clip
 from ser_images.data.common.command_line import command_line
@@ -36,17 +38,13 @@ def seconds_of_transforms(jobs: int) -> float:
     results = in_parallel(transform, range(100), Backend(jobs=jobs), batch_size=1)
     for _ in range(jobs):  # the processes have started
         next(results)
-    start = time.perf_counter()
-    for _, _ in zip(range(4), results, strict=False):
-        pass
-    return time.perf_counter() - start
+    return seconds(lambda: list(islice(results, 4)))
 
 
 def seconds_of_build(clips: Sequence[Clip], source: Path, variants: int, jobs: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
-        build(clips, source, Path(folder) / "images", ImageSpec(), Plan(n_variants=variants), Backend(jobs=jobs))
-        return time.perf_counter() - start
+        out, plan = Path(folder) / "images", Plan(n_variants=variants)
+        return seconds(lambda: build(clips, source, out, ImageSpec(), plan, Backend(jobs=jobs)))
 
 
 def main() -> None:
@@ -56,18 +54,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     clips = find_clips(arguments.source, "ravdess").clips
-    builds, transforms = {1: float("inf"), 2: float("inf")}, {1: float("inf"), 2: float("inf")}
-    for _ in range(arguments.rounds):
-        for jobs in (1, 2):
-            builds[jobs] = min(builds[jobs], seconds_of_build(clips, arguments.source, arguments.variants, jobs))
-            transforms[jobs] = min(transforms[jobs], seconds_of_transforms(jobs))
+    ways = {
+        "one": partial(seconds_of_build, clips, arguments.source, arguments.variants, 1),
+        "two": partial(seconds_of_build, clips, arguments.source, arguments.variants, 2),
+        "transforms, one": partial(seconds_of_transforms, 1),
+        "transforms, two": partial(seconds_of_transforms, 2),
+    }
+    best = fastest(ways, arguments.rounds)
     print(
         json.dumps(
             {
                 "images": len(clips) * (1 + arguments.variants),
-                "seconds": {jobs: round(value, 2) for jobs, value in builds.items()},
-                "one/two": round(builds[1] / builds[2], 2),
-                "transforms one/two": round(transforms[1] / transforms[2], 2),
+                "seconds": {name: round(value, 2) for name, value in best.items()},
+                "one/two": round(best["one"] / best["two"], 2),
+                "transforms one/two": round(best["transforms, one"] / best["transforms, two"], 2),
             }
         )
     )

@@ -17,7 +17,6 @@ from ser_images.predict.cli_options import (
     MinConfidence,
     ModelFormat,
     ModelName,
-    Scheduler,
     SpeakerRegex,
     Top,
     TrustPickle,
@@ -33,6 +32,7 @@ from ser_images.predict.cli_options import (
     with_example,
 )
 from ser_images.predict.output.file_names import printable
+from ser_images.spectrogram_gen.cli_options import Scheduler
 
 if TYPE_CHECKING:
     from ser_images.predict.model import Model

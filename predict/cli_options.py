@@ -66,13 +66,6 @@ Jobs = Annotated[
 BackendName = Annotated[
     str, typer.Option("--backend", help="Where they are classified: loky (processes of this machine), dask or ray.")
 ]
-Scheduler = Annotated[
-    str,
-    typer.Option(
-        help="Address of a cluster of Dask (tcp://HOST:8786) or Ray (ray://HOST:10001, or auto).",
-        show_default="a cluster of this machine",
-    ),
-]
 Explanation = Annotated[
     Path | None,
     typer.Option("--explain", help="Plot the first recording's image and the parts that decided (Grad-CAM)."),
