@@ -99,12 +99,15 @@ def file(
     )
     where = Backend(backend, (-1 if len(found) >= MANY else 1) if jobs is None else jobs, scheduler)
     loaded = arguments.load()
-    to_call = loaded if where.is_this_process else arguments
-    by = partial(classify, model=to_call, backend=where, adaptive=bool(voice or speaker_regex))
+    classify_found = partial(
+        classify, model=loaded if where.is_this_process else arguments, backend=where,
+        adaptive=bool(voice or speaker_regex),
+    )  # fmt: skip
     if speaker_regex:
-        predictions: Predictions = SpeakerPredictions(loaded, found, speakers_of(sources, speaker_regex), by)
+        speakers = speakers_of(sources, speaker_regex)
+        predictions: Predictions = SpeakerPredictions(loaded, found, speakers, classify_found)
     else:
-        predictions = Predictions(loaded, found, voice, by)
+        predictions = Predictions(loaded, found, voice, classify_found)
     request = request_id(found, arguments, loaded.bundle.model_id, voice, speaker_regex, top)
     failed = _write(predictions, loaded, format, target, inputs, request, top)
     if explain:

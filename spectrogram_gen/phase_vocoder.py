@@ -2,7 +2,7 @@
 
 slower = time_stretch(samples, 0.8)
 
-What librosa.effects.time_stretch computes, to rounding, in less than half the time: librosa adds up phases, which takes
+What librosa.effects.time_stretch computes, to rounding, in a third of the time: librosa adds up phases, which takes
 an arc tangent and a sine of every bin; here the same angles are complex numbers of length 1, which are multiplied
 (LOG.md, 2026-11-29).
 

@@ -82,6 +82,7 @@ class _Walk:
                 self._message(inner, value, depth + 1)
 
     def _fields(self, span: range) -> Iterator[tuple[int, int | range]]:
+        """As `fields`, counted."""
         for found in fields(self._content, span):
             self._n_fields += 1
             if self._n_fields > MAX_FIELDS:
