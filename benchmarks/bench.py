@@ -5,7 +5,8 @@
 `make bench` does so with the default model; `make bench-plots` draws what is kept. Each comparison measures two ways of
 doing the same in turns, in one run, and gives their ratio, which depends little on the machine. It is repeated, so that
 its noise is known; the middle value counts. Results go into `benchmarks/results/DATE-TIME.json`, with a description of
-the machine. What became worse than in the last file, by more than the spread of both, is named, and ends it with 1.
+the machine. What became worse than when it was last measured, by more than the spread of both, is named, and ends it
+with 1.
 
 Without --recordings, which SER_RAVDESS gives too, voices are synthesised. The live microphone needs PulseAudio, and is
 left out where there is none.
@@ -159,10 +160,10 @@ def worse(new: Mapping[str, Any], old: Mapping[str, Any]) -> str:
     return f"{new['text']}: {old['median']:g}, now {new['median']:g} (noise {noise:.2g})"
 
 
-def last_results() -> dict[str, Any] | None:
-    """The results that are kept, the newest ones."""
-    files = sorted(RESULTS.glob("*.json"))
-    return json.loads(files[-1].read_text(encoding="utf-8")) if files else None
+def last_results() -> dict[str, dict[str, Any]]:
+    """The newest result that is kept of each comparison, by its text."""
+    kept = [json.loads(path.read_text(encoding="utf-8"))["comparisons"] for path in sorted(RESULTS.glob("*.json"))]
+    return {one["text"]: one for comparisons in kept for one in comparisons}
 
 
 def print_table(found: Sequence[Mapping[str, Any]]) -> None:
@@ -185,7 +186,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="instead of a new file in benchmarks/results")
     arguments = parser.parse_args()
     wanted = [one for one in COMPARISONS if one.group in arguments.only and one.key in (arguments.keys or [one.key])]
-    before = last_results()
+    known = last_results()
     with tempfile.TemporaryDirectory() as folder:
         values = prepared(arguments.recordings and Path(arguments.recordings), arguments.model, Path(folder))
         found = []
@@ -198,10 +199,9 @@ def main() -> int:
     with file_moved_into_place(arguments.out or RESULTS / f"{now:%Y-%m-%d-%H%M}.json") as file:
         file.write(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     print_table(found)
-    known = {one["text"]: one for one in before["comparisons"]} if before else {}
     slower = [line for one in found if one["text"] in known and (line := worse(one, known[one["text"]]))]
     for line in slower:
-        print(f"worse than in the last results: {line}", file=sys.stderr)
+        print(f"worse than before: {line}", file=sys.stderr)
     return 1 if slower else 0
 
 

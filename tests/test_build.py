@@ -322,13 +322,16 @@ def test_an_image_set_of_an_earlier_renderer_is_rendered_anew(
     assert len(ImageSet.read(out).rows) == 6
 
 
-def test_a_large_manifest_is_parquet_too(recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_large_manifest_is_parquet_too(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
     out = tmp_path / "images"
     make(recordings, out)
     assert not (out / MANIFEST_PARQUET).exists()
     monkeypatch.setattr(manifest_parquet, "MIN_ROWS", 15)
-    monkeypatch.setattr(manifest_parquet, "_ROWS_AT_ONCE", 7)
-    make(recordings, out)
+    monkeypatch.setattr(manifest_parquet, "_BYTES_AT_ONCE", 2000)
+    make(recordings, out, jobs=jobs)
     found = pyarrow.parquet.read_table(out / MANIFEST_PARQUET).to_pylist()
     assert found == [vars(row) for row in read_manifest(out / MANIFEST)]
     assert len(ImageSet.read(out).rows) == 18

@@ -21,6 +21,20 @@ sys.argv[0] = "ser-train"
 from ser_images.train.cli import main
 main()
 """
+RECIPE = """
+title = "a small one"
+system = "D"
+protocol = "speaker"
+
+[images]
+variants = 1
+
+[training]
+architecture = "cnn4"
+weights = "none"
+epochs = 1
+lr = 0.01
+"""
 FAIL_IN_SECOND = """
 import os
 import ser_images.train.training.single_training as training
@@ -29,6 +43,16 @@ def fail(*_, **__):
     raise UserError("an image cannot be read")
 if os.environ["RANK"] == "1":
     training.fit = fail
+"""
+KILL_FIRST = """
+import os, signal
+from ser_images.train.training.callbacks import CountBatches
+advance = CountBatches.after_batch
+def count(self):
+    advance(self)
+    if os.environ["LOCAL_RANK"] == "0" and self.batches == {batches}:
+        os.kill(os.getpid(), signal.SIGKILL)
+CountBatches.after_batch = count
 """
 SAME_STEPS = """
 import json, random, sys
@@ -127,6 +151,66 @@ def test_folds_in_two_processes(command: Command, images: ImageSet, tmp_path: Pa
     assert json.loads((second / "metrics.json").read_text())["clips"] == 30
     for row, other in zip(read_history(first), read_history(second), strict=True):
         assert other["train_loss"] == pytest.approx(row["train_loss"], abs=0.5)  # other augmentations, batch statistics
+
+
+@pytest.mark.parametrize("schedule", ["one-cycle", "fine-tune"])
+def test_two_processes_go_on_as_unbroken_ones(
+    images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schedule: str
+) -> None:
+    """The first is killed in the second epoch; augmentations, which each process draws for itself, go on, too."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    options = (
+        "--weights",
+        "none",
+        "--epochs",
+        3,
+        "--lr",
+        0.01,
+        "--schedule",
+        schedule,
+        "--mixup",
+        0.4,
+        "--distributed",
+    )
+    arguments = ("cnn4", "--images", images.folder, *options, "--batch-size", 16)
+    unbroken, killed = tmp_path / "unbroken", tmp_path / "killed"
+    assert launch(tmp_path, TRAIN, *arguments, "--out", unbroken).returncode == 0
+    assert launch(tmp_path, KILL_FIRST.format(batches=5) + TRAIN, *arguments, "--out", killed).returncode != 0
+    assert not killed.exists()
+    done = launch(tmp_path, TRAIN, *arguments, "--out", killed, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("going on from") == 1
+    for name in ("model.safetensors", "metrics.json", "predictions.csv"):
+        assert (killed / name).read_bytes() == (unbroken / name).read_bytes(), name
+    assert [row["train_loss"] for row in read_history(killed)] == [row["train_loss"] for row in read_history(unbroken)]
+    assert {path.name for path in tmp_path.iterdir()} == {"unbroken", "killed", "script.py"}
+
+
+def test_one_process_goes_on_where_two_were_killed(command: Command, images: ImageSet, tmp_path: Path) -> None:
+    """It can: a machine with fewer GPUs is better than none."""
+    options = ("--weights", "none", "--epochs", 3, "--lr", 0.01, "--batch-size", 16, "--out", tmp_path / "run")
+    arguments = ("cnn4", "--images", images.folder, *options)
+    launch(tmp_path, KILL_FIRST.format(batches=5) + TRAIN, *arguments, "--distributed")
+    code, out, error = command(main, *arguments, "--resume")
+    assert code == 0, error
+    assert out.count("going on from") == 1
+    assert len(read_history(tmp_path / "run")) == 3
+
+
+def test_a_recipe_and_its_final_model_in_two_processes(images: ImageSet, tmp_path: Path) -> None:
+    recipe = tmp_path / "small.toml"
+    recipe.write_text(RECIPE)
+    given = ("--images", images.folder, "--distributed")
+    folds, final = tmp_path / "folds", tmp_path / "final"
+    done = launch(tmp_path, TRAIN, "recipe", recipe, *given, "--out", folds)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in folds.glob("fold-*")} == {f"fold-{number}" for number in range(4)}
+    assert done.stdout.count("run folder: ") == 1
+    done = launch(tmp_path, TRAIN, "final", folds, *given, "--out", final)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("run folder: ") == 1
+    assert json.loads((final / "metrics.json").read_text())["clips"] == 60
+    assert {path.name for path in tmp_path.iterdir()} == {"folds", "final", "script.py", "small.toml"}
 
 
 def test_early_stopping_is_the_same_in_both(images: ImageSet, tmp_path: Path) -> None:

@@ -3,9 +3,7 @@
 result = train_model("images", "resnet34", protocol="speaker", epochs=20)
 """
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from inspect import signature
@@ -16,6 +14,7 @@ from ser_images.data.common.addresses import reachable
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.requirements import require_installed
 from ser_images.data.protocols import PROTOCOLS
+from ser_images.train.processes import leads, sharing
 from ser_images.train.runs.finished import lacks_onnx
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.loggers.names import require_logger
@@ -94,46 +93,19 @@ def train_model(
     """
     require_installed("fastai")
     require_logger(logger)
-    if distributed and resume:
-        raise UserError("--resume: only trainings in one process can go on; leave out --resume, or --distributed")
-    if not _leads(images, distributed, jobs):
+    if not leads(lambda: _image_set(images), distributed, jobs):
         return TrainResult(Path(out or ""), {})
     _require_options(options)
     config = TrainConfig.from_dict({"architecture": architecture, **options}, warn=True)
     folder = run_folder(architecture, protocol, None if folds is not None else fold, out)
     image_set = _image_set(images)
     how = {"report": report, "test": test, "command": command, "resume": resume, "logger": logger}
-    with _shared(image_set) if distributed else nullcontext():
+    with sharing(image_set, distributed):
         if folds is None:
             metrics = _one_fold(image_set, config, protocol, fold, folder, **how)
         else:
-            jobs = 1 if distributed else jobs
             metrics = _folds(image_set, config, protocol, folds, folder, jobs=jobs, **how)
     return TrainResult(folder, metrics)
-
-
-def _leads(images: "ImageSet | Path | str", distributed: bool, jobs: int | None) -> bool:
-    """Whether this process trains for itself, or is the first of those that train together; others follow it."""
-    if not distributed:
-        if int(os.environ.get("WORLD_SIZE") or 1) > 1:
-            raise UserError(f"one of {os.environ['WORLD_SIZE']} processes that a launcher started: add --distributed")
-        return True
-    require_installed("accelerate")
-    if jobs:
-        raise UserError("--jobs: with --distributed, all processes train the same fold; leave one out")
-    from ser_images.train.runs.follower import leads
-
-    return leads(lambda: _image_set(images))
-
-
-@contextmanager
-def _shared(image_set: "ImageSet") -> Iterator[None]:
-    """The other processes take part in the trainings inside; where one fails, the launcher ends all."""
-    from ser_images.train.runs.follower import agree_on, end
-
-    agree_on(image_set)
-    yield
-    end()
 
 
 def _require_options(options: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ ser-train recipe c-bilstm --images sets/mfcc
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,8 +16,9 @@ from ser_images.data.common.command_line import command_line, new_app
 from ser_images.data.protocols import PROTOCOLS
 from ser_images.train import cli_elsewhere, cli_recipes, cli_results
 from ser_images.train.cli_options import RENAMED_OPTIONS, with_config_options
-from ser_images.train.cli_recipes import Images, Jobs, Logger, NoTest, Resume, one_image_set
+from ser_images.train.cli_recipes import Distributed, Images, Jobs, Logger, NoTest, Resume, one_image_set
 from ser_images.train.cli_tune import tune
+from ser_images.train.processes import leads, sharing
 from ser_images.train.training.loggers.names import require_logger
 
 app = new_app("train", RENAMED_OPTIONS)
@@ -53,12 +55,7 @@ def train(
     no_test: NoTest = False,
     resume: Resume = False,
     logger: Logger = "",
-    distributed: Annotated[
-        bool,
-        typer.Option(
-            "--distributed", help="Train in all processes of accelerate launch or torchrun: several GPUs or machines."
-        ),
-    ] = False,
+    distributed: Distributed = False,
     **options: Any,
 ) -> None:
     """Train a network, evaluate it and write a run folder.
@@ -90,6 +87,7 @@ def final(
     teacher: Annotated[str, typer.Option(help="A run to imitate, where each fold imitated its own.")] = "",
     resume: Resume = False,
     logger: Logger = "",
+    distributed: Distributed = False,
 ) -> None:
     """Train the final model on every clip.
 
@@ -102,7 +100,11 @@ def final(
     from ser_images.train.runs.final import train_final
 
     command = ["ser-train", *sys.argv[1:]]
-    train_final(runs, ImageSet.read(images), out, typer.echo, weights, teacher, command, resume, logger)
+    if not leads(partial(ImageSet.read, images), distributed):
+        return
+    image_set = ImageSet.read(images)
+    with sharing(image_set, distributed):
+        train_final(runs, image_set, out, typer.echo, weights, teacher, command, resume, logger)
     typer.echo(f"run folder: {out}")
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from ser_images.data.common.addresses import reachable
 from ser_images.data.common.command_line import MAX_SEED
 from ser_images.data.common.errors import UserError
 from ser_images.data.protocols import PROTOCOLS
+from ser_images.train.processes import leads, sharing
 from ser_images.train.training.loggers.names import MODULES, require_logger
 
 Images = Annotated[
@@ -34,6 +36,12 @@ Logger = Annotated[
         "WANDB_MODE or MLFLOW_TRACKING_URI says so.",
         metavar="|".join(MODULES),
         show_default="none",
+    ),
+]
+Distributed = Annotated[
+    bool,
+    typer.Option(
+        "--distributed", help="Train in all processes of accelerate launch or torchrun: several GPUs or machines."
     ),
 ]
 Protocol = Annotated[
@@ -73,6 +81,7 @@ def recipe(
     no_test: NoTest = False,
     resume: Resume = False,
     logger: Logger = "",
+    distributed: Distributed = False,
 ) -> None:
     """Train a recipe as published, or under another protocol.
 
@@ -88,15 +97,18 @@ def recipe(
     from ser_images.train.runs.folds import cross_validate, parse_folds
     from ser_images.train.runs.recipe import Recipe
 
+    if not leads(partial(ImageSet.read, folder), distributed, jobs):
+        return
     chosen, image_set = Recipe.read(name).changed(seed, weights), ImageSet.read(folder)
     chosen.require(image_set)
     protocol = protocol or chosen.protocol
     run = run_folder(chosen.name, protocol, None, out)
     command = ["ser-train", *sys.argv[1:]]
     numbers = parse_folds(folds, image_set, protocol)
-    cross_validate(
-        image_set, chosen.config, protocol, numbers, run, typer.echo, not no_test, command, jobs, resume, logger
-    )
+    with sharing(image_set, distributed):
+        cross_validate(
+            image_set, chosen.config, protocol, numbers, run, typer.echo, not no_test, command, jobs, resume, logger
+        )
     if chosen.published and protocol == chosen.protocol and not no_test:
         typer.echo(f"published: {chosen.published.percent} accuracy ({chosen.published.what})")
     typer.echo(f"run folder: {run}")

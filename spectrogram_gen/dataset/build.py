@@ -121,7 +121,7 @@ class _Build:
             raise UserError(
                 f"{self.source}: none of {len(self.clips)} recordings could be rendered; the first: {first}"
             )
-        self._finish()
+        self._finish(backend)
         return self.summary
 
     def _render(self, backend: Backend, progress: Callable[[int], None]) -> None:
@@ -160,7 +160,7 @@ class _Build:
             self.summary.failed[relative_name(clip, self.source)] = reason
         return bool(reason)
 
-    def _finish(self) -> None:
+    def _finish(self, backend: Backend) -> None:
         """Write spec and manifest, and remove the images of earlier builds that are not in this one."""
         for row in self.old.rows():
             path = self.images.resolve(row.image)
@@ -175,7 +175,7 @@ class _Build:
         with file_moved_into_place(self.folder / SPEC) as file:
             file.write(self.spec.to_json() + "\n")
         write_manifest(self.folder / MANIFEST, self.done.rows())
-        update_parquet(self.folder, self.done.rows(), len(self.done))
+        update_parquet(self.folder, len(self.done), backend)
         self.journal.remove()
 
 

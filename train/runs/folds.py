@@ -24,6 +24,7 @@ from ser_images.train.runs.finished import keep
 from ser_images.train.runs.records import provenance, write_metrics
 from ser_images.train.runs.results import FOLD, Result, config_of_fold
 from ser_images.train.runs.run import for_images, run
+from ser_images.train.training import distributed
 from ser_images.train.training.callbacks import Report
 from ser_images.train.training.config import TrainConfig
 
@@ -85,7 +86,8 @@ def cross_validate(
 
     Args:
         test, command, resume, logger: as in `ser_images.train.runs.run.run`.
-        jobs: folds to train at the same time; None: one per GPU, or one without a GPU.
+        jobs: folds to train at the same time; None: one per GPU, or one without a GPU or where several processes train
+            together.
 
     Returns:
         The content of `metrics.json`: metrics of all clips pooled, of each fold, and the mean over folds.
@@ -123,7 +125,7 @@ def _keep(task: _Task, image_set: ImageSet, report: Report) -> None:
 
 
 def _train(tasks: Sequence[_Task], jobs: int | None, report: Report) -> None:
-    jobs = jobs or max(1, torch.cuda.device_count())
+    jobs = jobs or (1 if distributed.count() > 1 else max(1, torch.cuda.device_count()))
     if jobs == 1 or len(tasks) < 2:
         for number, task in enumerate(tasks, 1):
             task.train(report, len(tasks) - number)

@@ -71,6 +71,14 @@ def from_first(make: Callable[[], Value]) -> Value:
     return value[0]  # type: ignore[return-value]  # that of the first process
 
 
+def of_every(value: Value) -> list[Value]:
+    """The value of each process, in their order; each waits for the others."""
+    values = [value] * count()
+    if len(values) > 1:
+        processes.all_gather_object(values, value)
+    return values
+
+
 def hand_out(task: Task | None) -> None:
     """Let the other processes take part in a training, or end where there is none.
 

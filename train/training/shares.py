@@ -6,12 +6,11 @@ learner.add_cbs([ShareSteps(), ValuesOfFirst()])
 from copy import copy
 from typing import Any
 
-import torch.distributed as processes
 from fastai.callback.core import Callback
 from fastai.distributed import DistributedDL
 from torch.nn.parallel import DistributedDataParallel
 
-from ser_images.train.training.distributed import count, from_first, rank
+from ser_images.train.training.distributed import count, from_first, of_every, rank
 
 
 class ShareOfBatches(DistributedDL):
@@ -62,6 +61,5 @@ class ValuesOfFirst(Callback):
     order = 51  # after the recorder (50), before trackers (60)
 
     def after_epoch(self) -> None:
-        every: list[Any] = [None] * count()
-        processes.all_gather_object(every, list(self.recorder.values[-1]))
+        every = of_every(list(self.recorder.values[-1]))
         self.recorder.values[-1][:] = [sum(values[0] for values in every) / count(), *every[0][1:]]

@@ -28,7 +28,7 @@ from ser_images.train.training.checkpoints.files import TRAINING, Checkpoint, Ch
 from ser_images.train.training.config import TrainConfig
 from ser_images.train.training.corpus_heads import corpora_with_heads
 from ser_images.train.training.distillation.teacher import Teacher
-from ser_images.train.training.distributed import count, from_first, hand_out, join
+from ser_images.train.training.distributed import from_first, hand_out, join
 from ser_images.train.training.embedded import embed_clips
 from ser_images.train.training.embeddings import compute_embeddings, frozen_backbone
 from ser_images.train.training.first_weights import for_probing
@@ -45,7 +45,7 @@ class Job:
 
     Attributes:
         folder: temporary files of the training go here.
-        checkpoints: of this run; None: the training cannot be resumed.
+        checkpoints: of this run; None: the training cannot be resumed, or the first of several processes has them.
         logger: None: no other program follows the training.
         trainings_after: number of equal trainings that follow, to estimate the remaining time.
     """
@@ -98,8 +98,8 @@ def train_once(
     Raises:
         UserError: a checkpoint to resume that is damaged, or of other settings.
     """
-    found = None if config.linear_probe else job.checkpoint(training)
     hand_out((split, config, callbacks))
+    found = None if config.linear_probe else from_first(partial(job.checkpoint, training))
     set_seed(config.seed, reproducible=True)
     image_set = job.image_set
     fixed = architecture(config.architecture).normalisation
@@ -120,7 +120,7 @@ def train_once(
     with frozen if config.freeze else nullcontext() as cache, torch_writes(job.folder.parent):
         lr, lr_finder = (found.lr, found.lr_finder) if found else from_first(lambda: _lr(learner, config, job.report))
         join(learner, config)
-        if job.checkpoints and count() == 1:  # the network of several is another one
+        if from_first(lambda: bool(job.checkpoints)):
             learner.add_cb(Checkpointing(job.checkpoints, training, found, lr, lr_finder))
         with job.log(training, config, resumed=found is not None) as logger:
             history = fit(learner.add_cbs(logger), config, lr, job.report, job.trainings_after)

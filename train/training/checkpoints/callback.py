@@ -1,6 +1,7 @@
 """A fastai callback that writes a checkpoint after each epoch, and goes on from one."""
 
 import math
+from contextlib import nullcontext
 from functools import partial
 
 from fastai.callback.core import Callback, CancelEpochException, CancelFitException
@@ -17,6 +18,7 @@ class Checkpointing(Callback):
     do not survive.
 
     Args:
+        checkpoints: of the run; None: another process writes them, which trains together with this one.
         training: whose checkpoint is written.
         found: a checkpoint of a training of the same config; None: begin with the first epoch.
         lr, lr_finder: written into each checkpoint.
@@ -26,7 +28,7 @@ class Checkpointing(Callback):
 
     def __init__(
         self,
-        checkpoints: Checkpoints,
+        checkpoints: Checkpoints | None,
         training: str,
         found: Checkpoint | None,
         lr: float,
@@ -42,7 +44,7 @@ class Checkpointing(Callback):
         if self.found and self.fits < self.found.fits:
             raise CancelFitException
         if self.found:
-            with self.checkpoints.reading(self.training_name):
+            with self.checkpoints.reading(self.training_name) if self.checkpoints else nullcontext():
                 restore(self.learn, self.found.state)
             self.epochs_done, self.found = self.found.epochs, None
 
@@ -54,11 +56,12 @@ class Checkpointing(Callback):
     def after_epoch(self) -> None:
         if self.epoch < self.epochs_done:
             self._let_others_run(True)
-        elif math.isfinite(self.smooth_loss):
+        elif math.isfinite(self.recorder.values[-1][0]):  # the training loss, the same in all processes
             seconds = sum(row["seconds"] for row in self.history.rows)
             checkpoint = self.make(self.fits, self.epoch + 1, seconds, state_of(self.learn))
-            self.checkpoints.write(self.training_name, checkpoint)
-        else:
+            if self.checkpoints:
+                self.checkpoints.write(self.training_name, checkpoint)
+        elif self.checkpoints:
             self.checkpoints.remove()  # there is nothing to go on from
 
     def _let_others_run(self, run: bool) -> None:

@@ -7,10 +7,11 @@ import numpy as np
 import torch
 from fastai.callback.core import Callback
 from fastai.callback.tracker import EarlyStoppingCallback, ReduceLROnPlateau
-from fastai.torch_core import L, get_random_states, set_random_states, to_device
+from fastai.torch_core import L, get_model, get_random_states, set_random_states, to_device
 
 from ser_images.train.training.callbacks import AverageWeights, BestWeights, CountBatches, History
 from ser_images.train.training.distillation.distillation import Distillation
+from ser_images.train.training.distributed import of_every, rank
 
 State = dict[str, Any]
 _OF_LEARNER = ("model", "opt", "train_iter")
@@ -27,14 +28,19 @@ _OF_CALLBACKS: Mapping[type[Callback], tuple[str, ...]] = {
 
 
 def state_of(learner: Any) -> State:
-    """Weights, optimiser, callbacks and random states of a learner, in types that torch reads without running code."""
+    """Weights, optimiser, callbacks and random states of a learner, in types that torch reads without running code.
+
+    Where several processes train together, each must call this; all have one state, except for the random ones.
+    """
     found = {part: {name: _state(getattr(owner, name)) for name in names} for part, owner, names in _parts(learner)}
     loaders = [loader.rng.getstate() for loader in learner.dls.loaders]
-    return _plain({"parts": found, "loaders": loaders, "random": get_random_states()})
+    return _plain({"parts": found, "processes": of_every({"loaders": loaders, "random": get_random_states()})})
 
 
 def restore(learner: Any, state: State) -> None:
     """Give a learner that has begun a fit the state that another one of the same config had after an epoch.
+
+    A process beyond the number of those that trained then keeps its own random states.
 
     Raises:
         Exception: of any class, where the state is not of such a learner.
@@ -42,9 +48,12 @@ def restore(learner: Any, state: State) -> None:
     for part, owner, names in _parts(learner):
         for name in names:
             _set(owner, name, state["parts"][part][name], learner.dls.device)
-    for loader, rng in zip(learner.dls.loaders, state["loaders"], strict=True):
+    if rank() >= len(state["processes"]):
+        return
+    own = state["processes"][rank()]
+    for loader, rng in zip(learner.dls.loaders, own["loaders"], strict=True):
         loader.rng.setstate(rng)
-    random = state["random"]
+    random = own["random"]
     gpus = random["torch_cuda_state"][: torch.cuda.device_count()]  # another machine may have fewer
     set_random_states(**{**random, "torch_cuda_state": gpus})
 
@@ -60,11 +69,12 @@ def _parts(learner: Any) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
 
 
 def _state(value: Any) -> Any:
+    value = get_model(value)  # without the wrapper of several processes
     return value.state_dict() if hasattr(value, "state_dict") else value
 
 
 def _set(owner: Any, name: str, value: Any, device: torch.device) -> None:
-    current = getattr(owner, name)
+    current = get_model(getattr(owner, name))
     if hasattr(current, "load_state_dict"):
         current.load_state_dict(to_device(value, device))
     else:
