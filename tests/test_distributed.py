@@ -209,7 +209,7 @@ def test_a_recipe_and_its_final_model_in_two_processes(images: ImageSet, tmp_pat
     done = launch(tmp_path, TRAIN, "final", folds, *given, "--out", final)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("run folder: ") == 1
-    assert json.loads((final / "metrics.json").read_text())["clips"] == 60
+    assert json.loads((final / "metrics.json").read_text())["clips"] == 120
     assert {path.name for path in tmp_path.iterdir()} == {"folds", "final", "script.py", "small.toml"}
 
 

@@ -15,6 +15,7 @@ from ser_images.train.training.distributed import of_every, rank
 
 State = dict[str, Any]
 _OF_LEARNER = ("model", "opt", "train_iter")
+_OF_SMOOTH_LOSS = ("count", "val")
 _OF_CALLBACKS: Mapping[type[Callback], tuple[str, ...]] = {
     AverageWeights: ("average", "swapped"),
     BestWeights: ("best", "weights"),
@@ -30,17 +31,22 @@ _OF_CALLBACKS: Mapping[type[Callback], tuple[str, ...]] = {
 def state_of(learner: Any) -> State:
     """Weights, optimiser, callbacks and random states of a learner, in types that torch reads without running code.
 
-    Where several processes train together, each must call this; all have one state, except for the random ones.
+    Where several processes train together, each must call this. They have the same weights, optimiser and callbacks;
+    loss and random states are those of each.
     """
     found = {part: {name: _state(getattr(owner, name)) for name in names} for part, owner, names in _parts(learner)}
-    loaders = [loader.rng.getstate() for loader in learner.dls.loaders]
-    return _plain({"parts": found, "processes": of_every({"loaders": loaders, "random": get_random_states()})})
+    own = {
+        "loaders": [loader.rng.getstate() for loader in learner.dls.loaders],
+        "random": get_random_states(),
+        "smooth_loss": {name: getattr(learner.recorder.smooth_loss, name) for name in _OF_SMOOTH_LOSS},
+    }
+    return _plain({"parts": found, "processes": of_every(own)})
 
 
 def restore(learner: Any, state: State) -> None:
     """Give a learner that has begun a fit the state that another one of the same config had after an epoch.
 
-    A process beyond the number of those that trained then keeps its own random states.
+    A process beyond the number of those that trained then begins with its own random states.
 
     Raises:
         Exception: of any class, where the state is not of such a learner.
@@ -53,6 +59,8 @@ def restore(learner: Any, state: State) -> None:
     own = state["processes"][rank()]
     for loader, rng in zip(learner.dls.loaders, own["loaders"], strict=True):
         loader.rng.setstate(rng)
+    for name in _OF_SMOOTH_LOSS:
+        setattr(learner.recorder.smooth_loss, name, own["smooth_loss"][name])
     random = own["random"]
     gpus = random["torch_cuda_state"][: torch.cuda.device_count()]  # another machine may have fewer
     set_random_states(**{**random, "torch_cuda_state": gpus})
@@ -62,7 +70,6 @@ def _parts(learner: Any) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
     """The name of each part of a learner, the part, and its attributes that make up its state."""
     scaler = ("scaler",) if hasattr(learner, "scaler") else ()  # of mixed precision
     yield "learner", learner, (*_OF_LEARNER, *scaler)
-    yield "smooth_loss", learner.recorder.smooth_loss, ("count", "val")
     for callback in learner.cbs:
         if names := _OF_CALLBACKS.get(type(callback)):
             yield callback.name, callback, names
