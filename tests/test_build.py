@@ -22,8 +22,8 @@ from ser_images.spectrogram_gen.dataset import manifest_parquet
 from ser_images.spectrogram_gen.dataset.build import Summary, build
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet, load_images
 from ser_images.spectrogram_gen.dataset.journal import JOURNAL, Journal
-from ser_images.spectrogram_gen.dataset.manifest import COLUMNS, MANIFEST, read_manifest
-from ser_images.spectrogram_gen.dataset.manifest_parquet import MANIFEST_PARQUET
+from ser_images.spectrogram_gen.dataset.manifest import COLUMNS, MANIFEST, ManifestRow, read_manifest, write_manifest
+from ser_images.spectrogram_gen.dataset.manifest_parquet import MANIFEST_PARQUET, write_parquet
 from ser_images.spectrogram_gen.dataset.plan import Plan
 from ser_images.spectrogram_gen.spec import ImageSpec
 
@@ -320,6 +320,18 @@ def test_an_image_set_of_an_earlier_renderer_is_rendered_anew(
         ImageSet.read(out)
     assert make(recordings, out, Plan()) == Summary(rendered=6)
     assert len(ImageSet.read(out).rows) == 6
+
+
+def test_parquet_has_the_texts_of_the_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where they hold what CSV quotes, or look like numbers, booleans or nothing."""
+    texts = ["a,b", '"q"', "a\nb", "a\r\nb", "a\rb", "", "null", "NA", "é世", "  x ", "1.50", "true", "\\N"]
+    values = [
+        {name: texts[(number + place) % len(texts)] for place, name in enumerate(COLUMNS)} for number in range(30)
+    ]
+    write_manifest(tmp_path / MANIFEST, [ManifestRow(**one) for one in values])
+    monkeypatch.setattr(manifest_parquet, "_BYTES_AT_ONCE", 300)
+    write_parquet(tmp_path)
+    assert pyarrow.parquet.read_table(tmp_path / MANIFEST_PARQUET).to_pylist() == values
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -3,15 +3,18 @@
 import csv
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from conftest import Command
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.cli import main
+from ser_images.train.training.checkpoints.files import TRAINING, Checkpoints
 
 pytestmark = pytest.mark.slow
 LAUNCH = (sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
@@ -186,14 +189,40 @@ def test_two_processes_go_on_as_unbroken_ones(
     assert {path.name for path in tmp_path.iterdir()} == {"unbroken", "killed", "script.py"}
 
 
+OPTIONS = ("--weights", "none", "--epochs", 3, "--lr", 0.01, "--batch-size", 16)
+
+
 def test_one_process_goes_on_where_two_were_killed(command: Command, images: ImageSet, tmp_path: Path) -> None:
-    """It can: a machine with fewer GPUs is better than none."""
-    options = ("--weights", "none", "--epochs", 3, "--lr", 0.01, "--batch-size", 16, "--out", tmp_path / "run")
-    arguments = ("cnn4", "--images", images.folder, *options)
+    """It can: a machine with fewer GPUs is better than none. A damaged state is one line, no traceback."""
+    run = tmp_path / "run"
+    arguments = ("cnn4", "--images", images.folder, *OPTIONS, "--out", run)
     launch(tmp_path, KILL_FIRST.format(batches=5) + TRAIN, *arguments, "--distributed")
+    checkpoint = Checkpoints.beside(run, {}).file(TRAINING)
+    whole = checkpoint.read_bytes()
+    torch.save(torch.load(checkpoint, weights_only=True) | {"state": {"parts": {}}}, checkpoint)
+    done = launch(tmp_path, TRAIN, *arguments, "--distributed", "--resume")
+    assert done.returncode != 0
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith(f"error: {checkpoint}: the checkpoint cannot be used")
+    assert "in restore" not in done.stderr, "the second waits until the first could"
+    checkpoint.write_bytes(whole)
     code, out, error = command(main, *arguments, "--resume")
     assert code == 0, error
     assert out.count("going on from") == 1
+    assert len(read_history(run)) == 3
+
+
+def test_two_processes_go_on_where_one_was_killed(images: ImageSet, tmp_path: Path) -> None:
+    code = ("import os\nos.environ['LOCAL_RANK'] = '0'\n" + KILL_FIRST + TRAIN).format(batches=5)
+    arguments = ("cnn4", "--images", images.folder, *OPTIONS, "--out", tmp_path / "run")
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    argv = [sys.executable, "-W", "ignore", str(script), *map(str, arguments)]
+    assert subprocess.run(argv, capture_output=True, check=False).returncode == -signal.SIGKILL
+    done = launch(tmp_path, TRAIN, *arguments, "--distributed", "--resume")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("going on from") == 1
     assert len(read_history(tmp_path / "run")) == 3
 
 

@@ -1,13 +1,13 @@
 """A fastai callback that writes a checkpoint after each epoch, and goes on from one."""
 
 import math
-from contextlib import nullcontext
 from functools import partial
 
 from fastai.callback.core import Callback, CancelEpochException, CancelFitException
 
 from ser_images.train.training.checkpoints.files import Checkpoint, Checkpoints
-from ser_images.train.training.checkpoints.state import restore, state_of
+from ser_images.train.training.checkpoints.state import State, restore, state_of
+from ser_images.train.training.distributed import from_first
 from ser_images.train.training.learner import LRFinderResult
 
 
@@ -44,9 +44,17 @@ class Checkpointing(Callback):
         if self.found and self.fits < self.found.fits:
             raise CancelFitException
         if self.found:
-            with self.checkpoints.reading(self.training_name) if self.checkpoints else nullcontext():
-                restore(self.learn, self.found.state)
+            self._restore(self.found.state)
             self.epochs_done, self.found = self.found.epochs, None
+
+    def _restore(self, state: State) -> None:
+        """In the first of several processes before the others, which end with it where the state cannot be used."""
+        if self.checkpoints:
+            with self.checkpoints.reading(self.training_name):
+                restore(self.learn, state)
+        from_first(lambda: None)
+        if not self.checkpoints:
+            restore(self.learn, state)
 
     def before_epoch(self) -> None:
         if self.epoch < self.epochs_done:
