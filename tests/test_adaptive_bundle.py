@@ -54,7 +54,7 @@ def test_onnx_and_pytorch_agree_plain_and_adapted(adaptive_run: Path, some_image
         mean, share = mean[None].astype(np.float32), speaker.adapted_share
         in_graph = onnx_model.model.adapted(some_images[clip : clip + 1], mean, share)
         np.testing.assert_allclose(in_graph[0], adapted, atol=1e-4)
-    assert np.abs(adapted - expected.probabilities[9]).max() > 0.01
+    assert np.abs(adapted - expected.probabilities[9]).max() > 50 * 1e-4
 
 
 @pytest.mark.slow

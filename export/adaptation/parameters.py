@@ -26,7 +26,7 @@ class Shrinkage:
 
     prior_clips: float = 0.5
     plain_clips: float = 5.0
-    diversity_power: float = 1.0
+    diversity_power: float = 2.0
 
 
 @dataclass(frozen=True)
