@@ -194,6 +194,15 @@ def test_items_are_taken_as_workers_need_them(name: str) -> None:
     assert most_ahead <= 2 * 3 * 8
 
 
+def test_a_second_cluster_of_dask_on_this_machine(recwarn: pytest.WarningsRecorder) -> None:
+    with socket.socket() as first:
+        with suppress(OSError):  # taken already
+            first.bind(("127.0.0.1", 8787))
+            first.listen()
+        assert list(in_parallel(abs, [-1, -2], Backend("dask", 2))) == [1, 2]
+    assert not [str(one.message) for one in recwarn if "8787" in str(one.message)]
+
+
 @pytest.mark.parametrize("name", ["loky", "dask", "ray"])
 def test_an_error_of_the_function_ends_all(name: str) -> None:
     with pytest.raises(ValueError, match="invalid literal"):

@@ -35,7 +35,10 @@ def _client(backend: Backend) -> Any:
 
 
 def _of_this_machine(backend: Backend) -> dict[str, object]:
-    count = n_processes(backend.jobs)
     return {
-        "n_workers": count, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": logging.ERROR,
-    }  # fmt: skip
+        "n_workers": n_processes(backend.jobs),
+        "threads_per_worker": 1,
+        "dashboard_address": "127.0.0.1:0",  # of an HTTP server; on its usual port, a second cluster warns
+        "scheduler_kwargs": {"dashboard": False},
+        "silence_logs": logging.ERROR,
+    }
