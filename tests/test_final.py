@@ -13,6 +13,7 @@ import pytest
 from conftest import Command, Shared, add_tiny_architecture
 from ser_images.data.common.errors import UserError
 from ser_images.data.lineage import Lineage
+from ser_images.export.adaptation.parameters import Shrinkage
 from ser_images.export.bundle.bundle import Bundle
 from ser_images.export.bundle.model_card import model_card
 from ser_images.export.bundle.run_folder import changed_run
@@ -193,6 +194,22 @@ def test_it_is_trained_once_by_what_the_folds_chose(final: Path, folds: Path, im
     adaptation, *of_folds = (open_bundle(run)[1].adaptation for run in (final, *sorted(folds.glob("fold-*"))))
     assert adaptation is not None
     assert adaptation.temperature == median_high(fold.temperature for fold in of_folds if fold)
+
+
+def test_it_trusts_a_speakers_mean_as_the_folds_did(folds: Path, images: ImageSet, tmp_path: Path) -> None:
+    """Their metrics, which it has, depend on that; the default may have been another one when they were trained."""
+    earlier = Shrinkage(plain_clips=7, diversity_power=0.5)
+    shutil.copytree(folds, tmp_path / "earlier")
+    for path in (tmp_path / "earlier").glob("fold-*/bundle.json"):
+        bundle = Bundle.from_json(path.read_text())
+        assert bundle.adaptation
+        changed_bundle = replace(bundle, adaptation=replace(bundle.adaptation, shrinkage=earlier))
+        with changed_run(path.parent) as part:
+            (part / "bundle.json").write_text(changed_bundle.to_json())
+    train_final(tmp_path / "earlier", images, tmp_path / "run", lambda _: None)
+    adaptation = open_bundle(tmp_path / "run")[1].adaptation
+    assert adaptation
+    assert adaptation.shrinkage == earlier
 
 
 def test_a_fold_that_claims_to_be_a_final_model(folds: Path, tmp_path: Path) -> None:

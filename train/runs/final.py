@@ -15,7 +15,6 @@ from typing import Any
 from ser_images.data.common.errors import UserError
 from ser_images.data.lineage import Lineage
 from ser_images.data.splits import every_clip, n_folds
-from ser_images.export.adaptation.parameters import Shrinkage
 from ser_images.export.bundle.bundle import ESTIMATED_BY
 from ser_images.export.bundle.model_card import ROBUSTNESS
 from ser_images.export.bundle.run_card import ROBUSTNESS_CSV, read_robustness
@@ -152,11 +151,14 @@ def _median(values: Iterable[float | None]) -> float | None:
 
 
 def _adapter_choice(result: Result) -> AdapterChoice | None:
-    """The median of what the folds of a network chose; None where they have no adapter."""
-    adaptations = [open_bundle(fold.folder)[1].adaptation for fold in result.folds]
-    temperature = _median(adaptation.temperature for adaptation in adaptations if adaptation)
+    """The median of what the folds of a network chose, with their shrinkage; None where they have no adapter."""
+    found = [open_bundle(fold.folder)[1].adaptation for fold in result.folds]
+    adaptations = [adaptation for adaptation in found if adaptation]
+    if not adaptations:
+        return None
     c = _median(fold.provenance.get("speaker_head_c") for fold in result.folds)
-    return None if temperature is None else AdapterChoice(c, Shrinkage(), temperature)
+    temperature = median_high(adaptation.temperature for adaptation in adaptations)
+    return AdapterChoice(c, adaptations[0].shrinkage, temperature)
 
 
 def _estimated(result: Result) -> Evaluation:
