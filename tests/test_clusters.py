@@ -176,6 +176,15 @@ def test_a_build_on_a_cluster_that_does_not_answer_leaves_nothing(voices: Path, 
     assert not (tmp_path / "images").exists()
 
 
+def test_an_image_set_is_as_it_was_where_a_cluster_does_not_answer(voices: Path, tmp_path: Path) -> None:
+    clips = find_clips(voices, "synthetic").clips
+    build(clips[:4], voices, tmp_path / "images", ImageSpec(), PLAN)
+    before = ImageSet.read(tmp_path / "images").rows
+    with pytest.raises(UserError, match="no scheduler of Dask answers"):
+        build(clips, voices, tmp_path / "images", ImageSpec(), PLAN, Backend("dask", scheduler="nonsense"))
+    assert ImageSet.read(tmp_path / "images").rows == before
+
+
 @pytest.mark.parametrize("name", ["loky", "dask", "ray"])
 def test_items_are_taken_as_workers_need_them(name: str) -> None:
     taken, most_ahead = 0, 0

@@ -7,7 +7,7 @@ for result in in_parallel(render_clip, jobs_to_do, Backend("dask", scheduler="tc
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import chain, islice
@@ -54,12 +54,14 @@ class Backend:
         """Whether no other process is started."""
         return self.name == "loky" and self.jobs == 1
 
-    def open(self) -> AbstractContextManager["Pool"]:
-        """The workers, until the context ends. One that is lost on a cluster costs time only: others do its work.
+    def open(self) -> AbstractContextManager["Pool | None"]:
+        """The workers, until the context ends; None: this process. One that is lost on a cluster costs time only.
 
         Raises:
             UserError: a library is not installed, or no cluster answers.
         """
+        if self.is_this_process:
+            return nullcontext()
         module, library = BACKENDS[self.name]
         require_installed(library)
         opened: AbstractContextManager[Pool] = import_module(f"{__package__}.{module}").open_pool(self)
@@ -98,11 +100,18 @@ def in_parallel(
     Raises:
         UserError: as `Backend.open`; and what the function raises.
     """
-    if backend.is_this_process:
-        yield from map(function, items)
-        return
     with backend.open() as pool:
+        yield from in_pool(function, items, pool, batch_size)
+
+
+def in_pool(
+    function: Callable[[Item], Result], items: Iterable[Item], pool: Pool | None, batch_size: int = 0
+) -> Iterator[Result]:
+    """As `in_parallel`, by the workers of a backend that is open; None: this process."""
+    if pool:
         yield from _of_batches(function, iter(items), replace(pool, batch_size=batch_size or pool.batch_size))
+    else:
+        yield from map(function, items)
 
 
 def _of_batches(function: Callable[[Item], Result], items: Iterator[Item], pool: Pool) -> Iterator[Result]:

@@ -40,5 +40,5 @@ def _of_this_machine(backend: Backend) -> dict[str, object]:
         "threads_per_worker": 1,
         "dashboard_address": "127.0.0.1:0",  # of an HTTP server; on its usual port, a second cluster warns
         "scheduler_kwargs": {"dashboard": False},
-        "silence_logs": logging.ERROR,
+        "silence_logs": logging.CRITICAL,  # errors are raised; workers log one where their scheduler ends first
     }

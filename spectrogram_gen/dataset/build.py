@@ -8,9 +8,10 @@ augmentation parameters. Images that it would not make are removed. Another spec
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import chain, count, islice
+from itertools import count, islice
 from pathlib import Path
 
 from ser_images.data.clip import Clip
@@ -19,7 +20,7 @@ from ser_images.data.common.addresses import is_local
 from ser_images.data.common.errors import UserError
 from ser_images.data.common.folders import file_moved_into_place, locked
 from ser_images.data.common.paths import PathsBelow
-from ser_images.spectrogram_gen.backends.backend import THIS_PROCESS, Backend, in_parallel
+from ser_images.spectrogram_gen.backends.backend import THIS_PROCESS, Backend, Pool, in_pool
 from ser_images.spectrogram_gen.dataset.clip_job import (
     ClipDone,
     ClipJob,
@@ -109,11 +110,7 @@ class _Build:
         require_same_corpus(self.folder, (clip for clip in self.clips if not self._unusable(clip)), self.old)
         require_same_spec(self.folder, self.spec, self.old)
         self._require_same_kind()
-        try:
-            self._render(backend, progress)
-        finally:
-            if not self.old and not self.done and not _holds_files(self.folder):
-                self.journal.remove()  # there is nothing to go on from
+        self._render(backend, progress)
         if not self.done:
             if (self.folder / MANIFEST).exists() or not _holds_files(self.folder):
                 self.journal.remove()  # otherwise an interrupted build may still be continued
@@ -125,21 +122,28 @@ class _Build:
         return self.summary
 
     def _render(self, backend: Backend, progress: Callable[[int], None]) -> None:
-        with self.journal.appending(self.old.rows()) as append:
-            for number, result in enumerate(self._results(backend), 1):
+        # workers first: where none answer, the image set is as it was, and not one whose build was interrupted
+        with (
+            backend.open() as pool,
+            self.journal.appending(self.old.rows()) as append,
+            closing(self._results(pool)) as results,
+        ):
+            for number, result in enumerate(results, 1):
                 append(result.rows)
                 self.done.add(result.rows)
                 self.summary.count(result)
                 progress(number)
 
-    def _results(self, backend: Backend) -> Iterator[ClipDone]:
+    def _results(self, pool: Pool | None) -> Generator[ClipDone, None, None]:
         if not self.shards:
-            return in_parallel(render_clip, self._jobs(self.clips), backend)
+            yield from in_pool(render_clip, self._jobs(self.clips), pool)
+            return
         jobs = self._jobs(Clips(self.clips).shuffled())
         in_shards = iter(lambda: tuple(islice(jobs, CLIPS_PER_SHARD)), ())
         folder = self.folder.absolute()
         shard_jobs = (ShardJob(shard_path(folder, next(self.shard_numbers)), some) for some in in_shards)
-        return chain.from_iterable(in_parallel(render_shard, shard_jobs, backend, batch_size=1))
+        for clips in in_pool(render_shard, shard_jobs, pool, batch_size=1):
+            yield from clips
 
     def _require_same_kind(self) -> None:
         """Raise UserError where images were written as files, and are to be in shards, or the other way round."""
