@@ -2,7 +2,8 @@
 
     python benchmarks/augment_speed.py RAVDESS_FOLDER
 
-(a) librosa: `time_stretch` and `pitch_shift` alone, for the variants in which they were drawn;
+(a) librosa: `time_stretch` and `pitch_shift` alone, with frames as long as ours, for the variants in which they were
+    drawn;
 (b) this project: the whole images of these variants, from prepared sound to PNG;
 (c) this project's stretch and pitch alone.
 They take turns; the fastest round of each counts. Prints milliseconds per variant, the ratios b/a and a/c, and how far
@@ -24,17 +25,19 @@ from ser_images.data.corpora import find_clips
 from ser_images.spectrogram_gen.audio import prepare
 from ser_images.spectrogram_gen.augment import Step, draw, pitch, stretch
 from ser_images.spectrogram_gen.dataset.clip_job import to_png
+from ser_images.spectrogram_gen.phase_vocoder import hop_length
 from ser_images.spectrogram_gen.render import render_prepared
 from ser_images.spectrogram_gen.sound_file import Samples, read_mono
 from ser_images.spectrogram_gen.spec import ImageSpec
 
 SPEC = ImageSpec()
+FRAMES = {"n_fft": 4 * hop_length(SPEC.sample_rate_hz), "hop_length": hop_length(SPEC.sample_rate_hz)}
 Variant = tuple[Samples, Sequence[Step]]
 Way = Callable[[Samples, Sequence[Step]], object]
 LIBROSA: dict[str, Callable[[Samples, float], Samples]] = {
-    "stretch": lambda sound, rate: librosa.effects.time_stretch(sound, rate=rate),
+    "stretch": lambda sound, rate: librosa.effects.time_stretch(sound, rate=rate, **FRAMES),
     "pitch": lambda sound, semitones: librosa.effects.pitch_shift(
-        sound, sr=SPEC.sample_rate_hz, n_steps=semitones, res_type="soxr_hq"
+        sound, sr=SPEC.sample_rate_hz, n_steps=semitones, res_type="soxr_hq", **FRAMES
     ),
 }
 OURS: dict[str, Callable[[Samples, float], Samples]] = {

@@ -36,7 +36,7 @@ def stretch(samples: Samples, rate: float, spec: ImageSpec, seed: int = 0) -> Sa
     """The voice `rate` times as fast, at the same pitch."""
     from ser_images.spectrogram_gen.phase_vocoder import time_stretch  # SciPy, which prediction does not install
 
-    return time_stretch(samples, rate)
+    return time_stretch(samples, rate, spec.sample_rate_hz)
 
 
 def pitch(samples: Samples, semitones: float, spec: ImageSpec, seed: int = 0) -> Samples:
@@ -78,17 +78,22 @@ def gain(samples: Samples, gain_db: float, spec: ImageSpec, seed: int = 0) -> Sa
 
 @dataclass(frozen=True)
 class Augmentation:
-    """An augmentation: a function and the range that its amount is drawn from, uniformly."""
+    """An augmentation: a function and the range that its amount is drawn from, uniformly.
+
+    Attributes:
+        version: raise it when the sound changes; a build then renders the variants with this augmentation again.
+    """
 
     apply: Callable[..., Samples]
     unit: str
     minimum: float
     maximum: float
+    version: int = 1
 
 
 VOICE = {
-    "stretch": Augmentation(stretch, "times as fast", 0.8, 1.2),
-    "pitch": Augmentation(pitch, "semitones", -2.0, 2.0),
+    "stretch": Augmentation(stretch, "times as fast", 0.8, 1.2, version=2),
+    "pitch": Augmentation(pitch, "semitones", -2.0, 2.0, version=2),
     "speed": Augmentation(speed, "times as fast", 0.85, 1.15),
 }
 RECORDING = {

@@ -17,6 +17,7 @@ from PIL import Image
 from conftest import SMALL
 from ser_images.data.common.errors import UserError
 from ser_images.data.corpora import find_clips
+from ser_images.spectrogram_gen.augment import AUGMENTATIONS
 from ser_images.spectrogram_gen.backends.backend import Backend
 from ser_images.spectrogram_gen.dataset import manifest_parquet
 from ser_images.spectrogram_gen.dataset.build import Summary, build
@@ -320,6 +321,22 @@ def test_an_image_set_of_an_earlier_renderer_is_rendered_anew(
         ImageSet.read(out)
     assert make(recordings, out, Plan()) == Summary(rendered=6)
     assert len(ImageSet.read(out).rows) == 6
+
+
+def test_variants_of_an_earlier_augmentation_are_rendered_anew(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "images"
+    plan = Plan(n_variants=2, augmentations=("stretch", "gain"))
+    with monkeypatch.context() as earlier:
+        earlier.setitem(AUGMENTATIONS, "stretch", replace(AUGMENTATIONS["stretch"], version=1))
+        make(recordings, out, plan)
+        assert "version" not in (out / MANIFEST).read_text()
+    stretched = [row for row in ImageSet.read(out).rows if "stretch" in row.step_names]
+    assert 0 < len(stretched) < 12
+    assert make(recordings, out, plan) == Summary(rendered=len(stretched), kept=18 - len(stretched))
+    assert (out / MANIFEST).read_text().count('""version"": 2') == len(stretched)
+    assert make(recordings, out, plan) == Summary(kept=18)
 
 
 def test_parquet_has_the_texts_of_the_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

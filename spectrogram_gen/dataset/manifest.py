@@ -15,7 +15,7 @@ from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.data.common.folders import file_moved_into_place
 from ser_images.data.common.json_text import parse_json_as
 from ser_images.data.common.paths import PathsBelow
-from ser_images.spectrogram_gen.augment import Step
+from ser_images.spectrogram_gen.augment import AUGMENTATIONS, Step
 
 MANIFEST, SPEC = "manifest.csv", "spec.json"
 """The files of an image set that describe its images."""
@@ -30,7 +30,7 @@ class ManifestRow:
     Attributes:
         image: its file below the image set, `LABEL/CLIP__VARIANT.png`.
         variant: `original`, or the number of an augmented one.
-        steps: the augmentations and what was drawn for them, a JSON list.
+        steps: the augmentations, what was drawn for them and their version from 2 on, a JSON list.
         sample_hash: SHA-256 of the recording's samples; equal where two recordings are the same sound.
         source: the recording, below the source folder of the build.
         source_hash: SHA-256 of the recording's file.
@@ -74,8 +74,13 @@ COLUMNS = tuple(field.name for field in fields(ManifestRow))
 
 
 def steps_to_json(steps: Iterable[Step]) -> str:
-    """Steps as the manifest writes them."""
-    return json.dumps([asdict(step) for step in steps])
+    """Steps as the manifest writes them, with the version of an augmentation from 2 on."""
+    return json.dumps([asdict(step) | _version_from_2(step.name) for step in steps])
+
+
+def _version_from_2(name: str) -> dict[str, int]:
+    version = AUGMENTATIONS[name].version
+    return {"version": version} if version > 1 else {}
 
 
 def read_manifest(path: Path) -> Iterator[ManifestRow]:
