@@ -5,8 +5,8 @@
 `make bench` does so with the default model; `make bench-plots` draws what is kept. Each comparison measures two ways of
 doing the same in turns, in one run, and gives their ratio, which depends little on the machine. It is repeated, so that
 its noise is known; the middle value counts. Results go into `benchmarks/results/DATE-TIME.json`, with a description of
-the machine. What became worse than when it was last measured, by more than the spread of both, is named, and ends it
-with 1.
+the machine, each when it is known, so that a run that is stopped keeps what it has measured. What became worse than
+when it was last measured, by more than the spread of both, is named, and ends it with 1.
 
 Without --recordings, which SER_RAVDESS gives too, voices are synthesised. The live microphone needs PulseAudio, and is
 left out where there is none.
@@ -166,6 +166,14 @@ def last_results() -> dict[str, dict[str, Any]]:
     return {one["text"]: one for comparisons in kept for one in comparisons}
 
 
+def keep(found: Sequence[Mapping[str, Any]], started: datetime, out: Path) -> None:
+    """Write the results so far, with the date and the machine."""
+    content = {"date": started.isoformat(timespec="seconds"), "machine": machine(), "comparisons": found}
+    out.parent.mkdir(exist_ok=True)
+    with file_moved_into_place(out) as file:
+        file.write(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
 def print_table(found: Sequence[Mapping[str, Any]]) -> None:
     """As Markdown, for the documentation."""
     print("| | ratio | lowest to highest | target |\n|---|---|---|---|")
@@ -187,17 +195,15 @@ def main() -> int:
     arguments = parser.parse_args()
     wanted = [one for one in COMPARISONS if one.group in arguments.only and one.key in (arguments.keys or [one.key])]
     known = last_results()
+    started = datetime.now(timezone.utc)
+    out = arguments.out or RESULTS / f"{started:%Y-%m-%d-%H%M}.json"
     with tempfile.TemporaryDirectory() as folder:
         values = prepared(arguments.recordings and Path(arguments.recordings), arguments.model, Path(folder))
         found = []
         for one in ratios(wanted, values, arguments.repeat):
             print(f"{one['text']}: {one['median']:g}", file=sys.stderr, flush=True)
             found.append(one)
-    now = datetime.now(timezone.utc)
-    content = {"date": now.isoformat(timespec="seconds"), "machine": machine(), "comparisons": found}
-    RESULTS.mkdir(exist_ok=True)
-    with file_moved_into_place(arguments.out or RESULTS / f"{now:%Y-%m-%d-%H%M}.json") as file:
-        file.write(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+            keep(found, started, out)
     print_table(found)
     slower = [line for one in found if one["text"] in known and (line := worse(one, known[one["text"]]))]
     for line in slower:

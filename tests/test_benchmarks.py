@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ser_images.data.common.errors import UserError
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 
 ROOT = Path(__file__).parent.parent
@@ -114,3 +115,18 @@ def test_all_comparisons_are_one_command(tmp_path: Path) -> None:
     plots = [sys.executable, "-W", "ignore", str(ROOT / "benchmarks/bench_plots.py"), str(plot)]
     subprocess.run([*plots, "--results", str(out.parent)], cwd=tmp_path, capture_output=True, check=True)
     assert plot.stat().st_size > 10_000
+
+
+def test_comparisons_measured_before_a_failure_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "one.py").write_text("print('{\"ratio\": 2}')")
+    bench = runpy.run_path(str(ROOT / "benchmarks/bench.py"))
+    scripts = {"first": tmp_path / "one.py", "second": tmp_path / "nowhere.py"}
+    comparisons = [bench["Comparison"]("rendering", text, str(script), "ratio") for text, script in scripts.items()]
+    known = bench["main"].__globals__
+    monkeypatch.setitem(known, "COMPARISONS", comparisons)
+    monkeypatch.setitem(known, "prepared", lambda *_: {})
+    monkeypatch.setattr(sys, "argv", ["bench.py", "--repeat", "2", "--out", str(tmp_path / "results.json")])
+    with pytest.raises(UserError, match=r"nowhere\.py"):
+        bench["main"]()
+    (one,) = json.loads((tmp_path / "results.json").read_text())["comparisons"]
+    assert (one["text"], one["values"]) == ("first", [2, 2])
