@@ -88,7 +88,7 @@ def require_untrained(rows: Sequence[SplitRow], split: Split, protocol: str, lin
         what = "clips" if any(map(lineage.has_clip, known.values())) else "speakers of clips"
         raise UserError(
             f"{source}: was trained on {what} that are tested here ({len(known)} of {len(test)} test clips, the first "
-            f"{min(known)}); give one that was trained on none of them, such as of the same fold"
+            f"{min(known)}); give one that was trained on none of them, such as of the same fold and seed"
         )
 
 
