@@ -114,7 +114,7 @@ class History(Callback):
         names = ["train_loss"] if self.recorder.cancel_valid else self.recorder.metric_names[1:-1]
         metrics = dict(zip(names, self.recorder.values[-1], strict=True))
         seconds = time.perf_counter() - self.started
-        self.rows.append({**metrics, "seconds": round(seconds, 2)})
+        self.rows.append({**metrics, "seconds": round(seconds, 3)})
         values = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
         self.report(f"epoch {self.epoch + 1:>3}/{self.n_epoch}  {values}  {seconds:.0f} s{self._time_left()}")
 
