@@ -24,6 +24,11 @@ sys.argv[0] = "ser-train"
 from ser_images.train.cli import main
 main()
 """
+TELL_AT_END = """
+import atexit, sys
+import torch.distributed as processes
+atexit.register(lambda: print("in a group:", processes.is_initialized(), file=sys.stderr))
+"""
 RECIPE = """
 title = "a small one"
 system = "D"
@@ -97,6 +102,7 @@ every = [None, None]
 processes.all_gather_object(every, [shared["drawn"], shared["epochs"], odd["drawn"]])
 if distributed.rank() == 0:
     print(json.dumps({"shared": shared, "alone": train(False, 8), "every": every}))
+distributed.leave()
 """
 
 
@@ -140,8 +146,9 @@ def test_folds_in_two_processes(command: Command, images: ImageSet, tmp_path: Pa
     options = ("--keep", "last", "--refit", "--ema-decay", 0.9, "--balance", "label")
     assert command(main, *arguments, *options, "--out", one)[0] == 0
     shutil.copytree(one / "fold-0", two / "fold-0")
-    done = launch(tmp_path, TRAIN, *arguments, *options, "--out", two, "--distributed")
+    done = launch(tmp_path, TELL_AT_END + TRAIN, *arguments, *options, "--out", two, "--distributed")
     assert done.returncode == 0, done.stderr
+    assert done.stderr.count("in a group: False") == 2
     for line in ("fold-0: done before, kept", "learning rate: valley", "training again from the start", "run folder: "):
         assert done.stdout.count(line) == 1
     assert {path.name for path in tmp_path.iterdir()} == {"one", "two", "script.py"}
@@ -177,7 +184,8 @@ def test_two_processes_go_on_as_unbroken_ones(
     )
     arguments = ("cnn4", "--images", images.folder, *options, "--batch-size", 16)
     unbroken, killed = tmp_path / "unbroken", tmp_path / "killed"
-    assert launch(tmp_path, TRAIN, *arguments, "--out", unbroken).returncode == 0
+    done = launch(tmp_path, TRAIN, *arguments, "--out", unbroken)
+    assert done.returncode == 0, done.stderr
     assert launch(tmp_path, KILL_FIRST.format(batches=5) + TRAIN, *arguments, "--out", killed).returncode != 0
     assert not killed.exists()
     done = launch(tmp_path, TRAIN, *arguments, "--out", killed, "--resume")

@@ -44,6 +44,7 @@ def agree_on(image_set: ImageSet) -> None:
 def end() -> None:
     """Let the other processes end."""
     distributed.hand_out(None)
+    distributed.leave()
 
 
 def _follow(image_set: ImageSet) -> None:
@@ -51,3 +52,4 @@ def _follow(image_set: ImageSet) -> None:
     while task := distributed.from_first(lambda: None):
         with tempfile.TemporaryDirectory() as folder, suppress(DivergedError):  # which the first reports
             train_once(Job(image_set, Path(folder) / "training", lambda _: None), *task)
+    distributed.leave()

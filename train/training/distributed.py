@@ -47,6 +47,12 @@ def start() -> None:
         del os.environ[name]
 
 
+def leave() -> None:
+    """Part from the other processes when all are done; one that just ended would break the others' connections."""
+    processes.barrier()
+    processes.destroy_process_group()
+
+
 def n_launched() -> int:
     """How many processes a launcher has started, this one included."""
     return int(os.environ.get("WORLD_SIZE", 1))
