@@ -169,7 +169,7 @@ def last_results() -> dict[str, dict[str, Any]]:
 def keep(found: Sequence[Mapping[str, Any]], started: datetime, out: Path) -> None:
     """Write the results so far, with the date and the machine."""
     content = {"date": started.isoformat(timespec="seconds"), "machine": machine(), "comparisons": found}
-    out.parent.mkdir(exist_ok=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
     with file_moved_into_place(out) as file:
         file.write(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
