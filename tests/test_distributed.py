@@ -24,10 +24,10 @@ sys.argv[0] = "ser-train"
 from ser_images.train.cli import main
 main()
 """
-TELL_AT_END = """
+TELL_AT_END = """  # in one piece: the processes share the stream
 import atexit, sys
 import torch.distributed as processes
-atexit.register(lambda: print("in a group:", processes.is_initialized(), file=sys.stderr))
+atexit.register(lambda: sys.stderr.write(f"in a group: {processes.is_initialized()}\\n"))
 """
 RECIPE = """
 title = "a small one"
