@@ -164,6 +164,9 @@ def test_folds_that_cannot_be_finished(folds: Path, images: ImageSet, tmp_path: 
     with pytest.raises(UserError, match="three: fold 2 is missing, and a final model has the metrics of all folds"):
         train_final(tmp_path / "three", images, tmp_path / "run")
     fewer = replace(images, rows=tuple(row for row in images.rows if row.clip != images.rows[0].clip))
+    originals = replace(images, rows=tuple(row for row in images.rows if row.variant == "original"))
+    with pytest.raises(UserError, match=r"images: not the images that .*folds was trained on"):
+        train_final(folds, originals, tmp_path / "run")
     with pytest.raises(UserError, match=r"images: not the images that .*folds was trained on"):
         train_final(folds, fewer, tmp_path / "run")
     validated = changed(folds, tmp_path / "validated", "metrics.json", subset="validation")

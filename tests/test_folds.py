@@ -65,6 +65,19 @@ def test_a_fold_trained_before_config_had_a_field_is_kept(images: ImageSet, one_
         cross_validate(images, replace(RECIPE, plateau_factor=2.0), "speaker", [1], one_fold, silent)
 
 
+def test_a_fold_trained_on_other_variants_is_refused(images: ImageSet, one_fold: Path) -> None:
+    """The same clips and as many variants, by other augmentations; a fold of before that was recorded is kept."""
+    others = replace(images, rows=tuple(replace(row, steps=row.steps.replace("gain", "noise")) for row in images.rows))
+    assert others != images
+    with pytest.raises(UserError, match=r"fold-1: trained with other settings \(variants_hash\); give another --out"):
+        cross_validate(others, RECIPE, "speaker", [1], one_fold, silent)
+    path = one_fold / "fold-1" / "run.json"
+    content = json.loads(path.read_text())
+    del content["variants_hash"]
+    path.write_text(json.dumps(content))
+    cross_validate(others, RECIPE, "speaker", [1], one_fold, silent)
+
+
 def test_a_fold_with_the_keys_of_version_0_1_is_kept(images: ImageSet, one_fold: Path) -> None:
     for name, old, new in (("run.json", "pictures", "images"), ("metrics.json", "side", "subset")):
         path = one_fold / "fold-1" / name

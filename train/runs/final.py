@@ -27,7 +27,7 @@ from ser_images.train.evaluation.metrics import predict
 from ser_images.train.evaluation.predictions import joined
 from ser_images.train.runs.finished import complete, lacks_onnx, settings_of
 from ser_images.train.runs.lineage import write_lineage
-from ser_images.train.runs.records import clips_hash, provenance, training_summary, write_records
+from ser_images.train.runs.records import identity_of, provenance, training_summary, write_records
 from ser_images.train.runs.results import Result, config_of_fold, read_metrics
 from ser_images.train.runs.run import add_checked_onnx, bundle_of, training_record
 from ser_images.train.training.adapter_choice import AdapterChoice
@@ -115,7 +115,8 @@ def _protocol(result: Result, image_set: ImageSet) -> str:
     """The protocol of the folds, all of which must be there."""
     first = result.folds[0]
     protocol = str(first.provenance["protocol"])
-    if first.provenance["clips_hash"] != clips_hash(image_set.rows):
+    identity = identity_of(image_set).items()
+    if any(fold.provenance.get(name, value) != value for fold in result.folds for name, value in identity):
         raise UserError(f"{image_set.folder}: not the images that {result.path} was trained on; give those")
     if first.metrics["subset"] != "test" or protocol == "leaky":
         raise UserError(f"{result.path}: its metrics are not of test clips; train the folds without --no-test")

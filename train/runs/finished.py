@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from ser_images.spectrogram_gen.dataset.image_set import ImageSet
     from ser_images.train.training.callbacks import Report
 
-_IDENTITY = ("config", "protocol", "fold", "spec_hash", "clips_hash", "images", "clips")
+_IDENTITY = ("config", "protocol", "fold", "spec_hash", "clips_hash", "variants_hash", "images", "clips")
 """The entries of `run.json` that must be equal for a run to be kept, or for its training to go on."""
+
+_NOT_IN_OLD_RUNS = {"variants_hash"}
 
 _SUBSET = "evaluated subset"
 
@@ -63,7 +65,9 @@ def require_same_settings(run: Path, expected: Mapping[str, Any], test: bool) ->
     from ser_images.train.runs.results import read_metrics, read_provenance
 
     found = {**read_provenance(run), _SUBSET: read_metrics(run).get("subset")}
-    different = [name for name, value in settings_of(expected, test).items() if found.get(name) != value]
+    unknown = _NOT_IN_OLD_RUNS - found.keys()
+    wanted = {name: value for name, value in settings_of(expected, test).items() if name not in unknown}
+    different = [name for name, value in wanted.items() if found.get(name) != value]
     if different:
         raise UserError(
             f"{run}: trained with other settings ({', '.join(different)}); give another --out, or remove it"

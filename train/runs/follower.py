@@ -12,7 +12,7 @@ from pathlib import Path
 from ser_images.data.common.command_line import LOGGER
 from ser_images.data.common.errors import UserError, prefix_errors
 from ser_images.spectrogram_gen.dataset.image_set import ImageSet
-from ser_images.train.runs.records import clips_hash
+from ser_images.train.runs.records import identity_of
 from ser_images.train.training import distributed
 from ser_images.train.training.learner import DivergedError
 from ser_images.train.training.single_training import Job, train_once
@@ -36,7 +36,7 @@ def leads(read_images: Callable[[], ImageSet]) -> bool:
 
 def agree_on(image_set: ImageSet) -> None:
     """Raise UserError in a process whose image set is another one than that of the first."""
-    own = (image_set.spec.hash, clips_hash(image_set.rows))
+    own = identity_of(image_set)
     if distributed.from_first(lambda: own) != own:
         raise UserError(f"{image_set.folder}: other images than the first process has; give each the same image set")
 

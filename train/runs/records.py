@@ -85,7 +85,7 @@ def write_csv(file: TextIO, header: Sequence[str], rows: Iterable[Iterable[Any]]
 def provenance(
     image_set: ImageSet, split: Split, protocol: str, fold: int, config: TrainConfig, command: Sequence[str]
 ) -> dict[str, Any]:
-    """What a run is made from: command, config, spec, the clips of each subset, library versions."""
+    """What a run is made from: command, config, image set, the clips of each subset, library versions."""
     subsets = {"train": split.train, "validation": split.valid, "test": split.test}
     return {
         "command": list(command),
@@ -96,9 +96,8 @@ def provenance(
         "corpora": list(image_set.corpora),
         "label_map": image_set.label_map,
         "spec": json.loads(image_set.spec.to_json()),
-        "spec_hash": image_set.spec.hash,
+        **identity_of(image_set),
         "images": {name: len(indices) for name, indices in subsets.items()},
-        "clips_hash": clips_hash(image_set.rows),
         "clips": {
             name: sorted({row.image if protocol == "leaky" else row.clip for row in subset_rows(image_set, indices)})
             for name, indices in subsets.items()
@@ -108,10 +107,27 @@ def provenance(
     }
 
 
+def identity_of(image_set: ImageSet) -> dict[str, str]:
+    """What makes an image set another one, each as twelve hexadecimal digits: its spec, its clips, their variants."""
+    return {
+        "spec_hash": image_set.spec.hash,
+        "clips_hash": clips_hash(image_set.rows),
+        "variants_hash": variants_hash(image_set.rows),
+    }
+
+
 def clips_hash(rows: Iterable[ManifestRow]) -> str:
     """Twelve hexadecimal digits: equal if and only if names, labels and sound of all clips are equal."""
-    lines = {f"{row.corpus}\t{row.clip}\t{row.label}\t{row.sample_hash}\n" for row in rows}
-    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()[:12]
+    return _hash_of(f"{row.corpus}\t{row.clip}\t{row.label}\t{row.sample_hash}\n" for row in rows)
+
+
+def variants_hash(rows: Iterable[ManifestRow]) -> str:
+    """Twelve hexadecimal digits: equal if and only if each clip has the same variants, by the same augmentations."""
+    return _hash_of(f"{row.corpus}\t{row.clip}\t{row.variant}\t{row.steps}\n" for row in rows)
+
+
+def _hash_of(lines: Iterable[str]) -> str:
+    return hashlib.sha256("".join(sorted(set(lines))).encode()).hexdigest()[:12]
 
 
 def training_summary(content: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from ser_images.spectrogram_gen.dataset.image_set import ImageSet
 from ser_images.train.evaluation.metrics import predict
 from ser_images.train.evaluation.uar import uar
 from ser_images.train.runs.lineage import checked_parent
-from ser_images.train.runs.records import clips_hash
+from ser_images.train.runs.records import identity_of
 from ser_images.train.runs.results import config_of_fold
 from ser_images.train.runs.run import for_images
 from ser_images.train.training.callbacks import Report
@@ -148,7 +148,7 @@ def _settings(objective: Objective) -> dict[str, Any]:
         "protocol": objective.protocol,
         "folds": objective.folds,
         "seed": objective.seed,
-        "images": [objective.image_set.spec.hash, clips_hash(objective.image_set.rows)],
+        "images": list(identity_of(objective.image_set).values()),
     }
     return dict(json.loads(json.dumps(settings)))
 
